@@ -1,0 +1,267 @@
+"""Network: the one in-memory form of a deployable network, which every engine runs and every report counts.
+
+A directed graph of populations and projections (PyNN's words) over NumPy and SciPy arrays. Tick semantics: in a tick every
+population is evaluated once, in topological order; a projection with lag 0 carries this tick's spikes, one with lag k those of
+k ticks before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Literal, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import NetworkError
+from neurograph.weights import Weights
+
+__all__ = ["LIF", "CubaLIF", "FixedLIF", "Network", "Neuron", "Population", "Projection", "Source", "Threshold"]
+
+Array = NDArray[Any]
+Value = Union[float, Array]
+Reset = Literal["value", "subtract"]
+State = Literal["cleared", "kept"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Input. ``spikes`` are given tick by tick, (T, *shape), binary; a ``static`` source is one real value a neuron, (*shape),
+    held for the whole inference, which the host turns into a bias current of the populations that it projects to."""
+
+    kind: Literal["spikes", "static"] = "spikes"
+
+
+@dataclass(frozen=True)
+class LIF:
+    """``v ← (1−β)v + β(v_leak + i)``, ``z = [v > θ]``, then ``v ← v_reset`` where z ("value") or ``v ← v − θz`` ("subtract").
+
+    Parameters are scalars or arrays that broadcast to the population's shape. Units: volts; β has none.
+    """
+
+    beta: Value
+    threshold: Value
+    v_leak: Value = 0.0
+    v_reset: Value = 0.0
+    reset: Reset = "value"
+    state: State = "cleared"
+
+
+@dataclass(frozen=True)
+class CubaLIF:
+    """``u ← (1−α)u + i``, ``v ← (1−β)v + β(v_leak + u)``, then as :class:`LIF`."""
+
+    alpha: Value
+    beta: Value
+    threshold: Value
+    v_leak: Value = 0.0
+    v_reset: Value = 0.0
+    reset: Reset = "value"
+    state: State = "cleared"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Memoryless: ``z = [i > θ]``. Coincidence gates and relays are these."""
+
+    threshold: Value
+    state: State = "cleared"
+
+
+@dataclass(frozen=True)
+class FixedLIF:
+    """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
+
+    ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v in volts.
+    """
+
+    du: Value
+    dv: Value
+    vth: Value
+    bias_mant: Value
+    bias_exp: int
+    scale: float
+    beta: Value = 1.0
+    reset: Reset = "value"
+    state: State = "cleared"
+
+
+Neuron = Union[Source, LIF, CubaLIF, Threshold, FixedLIF]
+
+
+@dataclass(frozen=True)
+class Population:
+    """A group of neurons of one kind.
+
+    Args:
+        name: unique in the network.
+        shape: ``(nodes, features)`` or any tuple; a name may not hold ``/``.
+        neuron: the neuron's equation and parameters.
+        bias: constant input current (volts, before β), broadcasting to shape; a FixedLIF holds its own.
+        depth: pipeline depth, set by ``align_delays``: tick t happens at machine step t + depth.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    neuron: Neuron
+    bias: Value = 0.0
+    depth: int | None = None
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def is_source(self) -> bool:
+        return isinstance(self.neuron, Source)
+
+    @property
+    def is_static(self) -> bool:
+        return isinstance(self.neuron, Source) and self.neuron.kind == "static"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one population to another.
+
+    Args:
+        source, target: population names.
+        weights: the linear map; floats in volts, or integers of the target.
+        lag: ticks that the model itself delays the spike (0 forward, 1 recurrent).
+        delay: machine steps from spike to arrival, at least 1; set by ``align_delays``.
+        exponent: integer networks only, the shared weight exponent: contribution = (W s) · 2^exponent.
+        sign_mode: integer networks only: "mixed", "excitatory", "inhibitory".
+    """
+
+    source: str
+    target: str
+    weights: Weights
+    lag: int = 0
+    delay: int | None = None
+    exponent: int = 0
+    sign_mode: Literal["mixed", "excitatory", "inhibitory"] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}→{self.target}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Populations by name, projections, and how long an inference is.
+
+    Args:
+        populations: name → Population, in any order.
+        projections: several into one population add up.
+        ticks: T, ticks an inference.
+        dt: seconds a tick.
+        outputs: names of the populations that a readout looks at.
+    """
+
+    populations: Mapping[str, Population]
+    projections: tuple[Projection, ...]
+    ticks: int
+    dt: float = 1e-3
+    outputs: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.ticks < 1:
+            raise NetworkError(f"network: ticks is {self.ticks}, must be at least 1")
+        for name, population in self.populations.items():
+            _check_population(name, population)
+        for projection in self.projections:
+            _check_projection(projection, self.populations)
+        for name in self.outputs:
+            if name not in self.populations:
+                raise NetworkError(f"network: output {name!r} is not a population; there are {', '.join(self.populations)}")
+        self.order()
+
+    @property
+    def is_integer(self) -> bool:
+        return any(isinstance(p.neuron, FixedLIF) for p in self.populations.values())
+
+    @property
+    def sources(self) -> tuple[Population, ...]:
+        return tuple(p for p in self.populations.values() if p.is_source)
+
+    @property
+    def neurons(self) -> tuple[Population, ...]:
+        """The populations that compute: everything but sources."""
+        return tuple(p for p in self.populations.values() if not p.is_source)
+
+    @property
+    def spiking_projections(self) -> tuple[Projection, ...]:
+        """Projections that carry spikes: everything but static currents."""
+        return tuple(p for p in self.projections if not self.populations[p.source].is_static)
+
+    @property
+    def is_recurrent(self) -> bool:
+        return any(p.lag > 0 for p in self.projections)
+
+    def into(self, name: str) -> tuple[Projection, ...]:
+        return tuple(p for p in self.projections if p.target == name)
+
+    def out_of(self, name: str) -> tuple[Projection, ...]:
+        return tuple(p for p in self.projections if p.source == name)
+
+    def order(self) -> tuple[str, ...]:
+        """Population names, each after all that it hears from in the same tick.
+
+        Raises:
+            NetworkError: a loop with no lag, with its path.
+        """
+        sorter = TopologicalSorter({name: [p.source for p in self.into(name) if p.lag == 0] for name in self.populations})
+        try:
+            return tuple(sorter.static_order())
+        except CycleError as error:
+            path = " → ".join(reversed(error.args[1]))
+            raise NetworkError(f"network: loop {path} has no lag; give one of its projections lag=1") from None
+
+    def with_populations(self, populations: Iterable[Population]) -> Network:
+        """A copy in which the given populations replace those of the same name."""
+        return replace(self, populations={**self.populations, **{p.name: p for p in populations}})
+
+
+def _check_population(name: str, population: Population) -> None:
+    if name != population.name or not name or "/" in name:
+        raise NetworkError(f"population {population.name!r}: stored as {name!r}; a name is not empty, holds no '/', and is its own key")
+    if not population.shape or any(size < 1 for size in population.shape):
+        raise NetworkError(f"population {name!r}: shape {population.shape} must have positive sizes only")
+    if isinstance(population.neuron, Source):
+        return
+    parameters = {**vars(population.neuron), "bias": population.bias}
+    for key, value in parameters.items():
+        if isinstance(value, str):
+            continue
+        array = np.asarray(value, dtype=np.float64)
+        if not np.isfinite(array).all():
+            raise NetworkError(f"population {name!r}: {key} holds NaN or infinity; mend it in the model")
+        try:
+            np.broadcast_to(array, population.shape)
+        except ValueError:
+            raise NetworkError(f"population {name!r}: {key} of shape {array.shape} does not broadcast to {population.shape}") from None
+    for key in ("alpha", "beta"):
+        rate = np.asarray(parameters.get(key, 1.0))
+        if (rate <= 0).any() or (rate > 1).any():
+            raise NetworkError(f"population {name!r}: {key} is {rate.min():g} to {rate.max():g}, must lie in (0, 1]: use a dt no larger than tau")
+
+
+def _check_projection(projection: Projection, populations: Mapping[str, Population]) -> None:
+    for end in (projection.source, projection.target):
+        if end not in populations:
+            raise NetworkError(f"projection {projection.name}: no population {end!r}; there are {', '.join(populations)}")
+    source, target = populations[projection.source], populations[projection.target]
+    if projection.weights.shape != (target.size, source.size):
+        raise NetworkError(
+            f"projection {projection.name}: weights of shape {projection.weights.shape}, must be {(target.size, source.size)} "
+            f"for populations of shape {target.shape} and {source.shape}"
+        )
+    if target.is_source:
+        raise NetworkError(f"projection {projection.name}: a source takes no input")
+    if projection.lag < 0 or (projection.delay is not None and projection.delay < 1):
+        raise NetworkError(f"projection {projection.name}: lag {projection.lag} must be at least 0 and delay {projection.delay} at least 1")
+    if not np.isfinite(projection.weights.values).all():
+        raise NetworkError(f"projection {projection.name}: weights hold NaN or infinity; mend them in the model")

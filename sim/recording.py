@@ -1,0 +1,87 @@
+"""Recording: what an engine saw, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+
+__all__ = ["Recording", "load", "save"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Spikes of every population, model tick by model tick.
+
+    Args:
+        engine: "torch", "float", "fixed", "lava-float" or "lava-fixed".
+        ticks: T.
+        spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included.
+        voltages: population → v after the reset, same shape (float64, or int32 of integer engines); may be empty.
+        currents: population → u, as voltages.
+        machine_steps: steps that a pipelined machine ran, fill and drain included; T for a tick-synchronous engine.
+        wall_s: seconds that the run took, without start-up where the engine can tell.
+        notes: what the engine wants known (wraps and clips by population, start-up seconds).
+    """
+
+    engine: str
+    ticks: int
+    spikes: Mapping[str, Array]
+    voltages: Mapping[str, Array] = field(default_factory=dict)
+    currents: Mapping[str, Array] = field(default_factory=dict)
+    machine_steps: int = 0
+    wall_s: float = 0.0
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        return len(next(iter(self.spikes.values()))) if self.spikes else 0
+
+    def counts(self) -> dict[str, int]:
+        """Spikes in all, by population."""
+        return {name: int(np.count_nonzero(spikes)) for name, spikes in self.spikes.items()}
+
+
+def save(recording: Recording, path: Path) -> None:
+    """Write a recording as HDF5, atomically."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with h5py.File(temporary, "w") as file:
+        file.attrs.update(format="neurograph.recording", version=1, engine=recording.engine, ticks=recording.ticks)
+        file.attrs.update(machine_steps=recording.machine_steps, wall_s=recording.wall_s)
+        for kind in ("spikes", "voltages", "currents"):
+            group = file.create_group(kind)
+            for name, values in getattr(recording, kind).items():
+                group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
+    temporary.replace(path)
+
+
+def load(path: Path) -> Recording:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        InputError: not a recording, or cut off.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != "neurograph.recording":
+                raise InputError(f"recording {path}: not a neurograph recording; write one with 'neurograph simulate -o'")
+            parts = {kind: {name: data[()] for name, data in file[kind].items()} for kind in ("spikes", "voltages", "currents")}
+            attributes = dict(file.attrs)
+    except OSError as error:
+        raise InputError(f"recording {path}: cannot be read ({error}); write it again with 'neurograph simulate -o'") from None
+    return Recording(
+        engine=str(attributes["engine"]),
+        ticks=int(attributes["ticks"]),
+        machine_steps=int(attributes["machine_steps"]),
+        wall_s=float(attributes["wall_s"]),
+        **parts,
+    )
