@@ -74,7 +74,8 @@ class Threshold:
 class FixedLIF:
     """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
 
-    ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v in volts.
+    ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v
+    in volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (see ``export/passes/saturate_bias.py``).
     """
 
     du: Value
@@ -83,9 +84,10 @@ class FixedLIF:
     bias_mant: Value
     bias_exp: int
     scale: float
-    beta: Value = 1.0
+    beta: float = 1.0
     reset: Reset = "value"
     state: State = "cleared"
+    saturation: tuple[int, int] | None = None
 
 
 Neuron = Union[Source, LIF, CubaLIF, Threshold, FixedLIF]
@@ -234,7 +236,7 @@ def _check_population(name: str, population: Population) -> None:
         return
     parameters = {**vars(population.neuron), "bias": population.bias}
     for key, value in parameters.items():
-        if isinstance(value, str):
+        if isinstance(value, (str, tuple)) or value is None:
             continue
         array = np.asarray(value, dtype=np.float64)
         if not np.isfinite(array).all():
@@ -246,7 +248,9 @@ def _check_population(name: str, population: Population) -> None:
     for key in ("alpha", "beta"):
         rate = np.asarray(parameters.get(key, 1.0))
         if (rate <= 0).any() or (rate > 1).any():
-            raise NetworkError(f"population {name!r}: {key} is {rate.min():g} to {rate.max():g}, must lie in (0, 1]: use a dt no larger than tau")
+            raise NetworkError(
+                f"population {name!r}: {key} is {rate.min():g} to {rate.max():g}, must lie in (0, 1]: use a dt no larger than tau"
+            )
 
 
 def _check_projection(projection: Projection, populations: Mapping[str, Population]) -> None:

@@ -1,0 +1,33 @@
+"""Layers. Each takes the whole (T, N, D) tensor: ticks, nodes, features.
+
+A core that is exported is made of the :data:`LEAVES` and ``+`` only; each leaf is one module instance, called once.
+"""
+
+from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes, SpikingGraphAttention, alive
+from neurograph.nn.dropout import SpikeDropout
+from neurograph.nn.linear import PerNode, Select
+from neurograph.nn.neurons import LIF
+from neurograph.nn.propagate import Propagate, gcn_norm
+from neurograph.nn.record import record_spikes
+from neurograph.nn.sparse import Features, SparseMatrix, as_features
+
+LEAVES = (LIF, PerNode, Select, Propagate, And, ReduceNodes, BroadcastNodes)
+
+__all__ = [
+    "LEAVES",
+    "LIF",
+    "And",
+    "BroadcastNodes",
+    "Features",
+    "PerNode",
+    "Propagate",
+    "ReduceNodes",
+    "Select",
+    "SparseMatrix",
+    "SpikeDropout",
+    "SpikingGraphAttention",
+    "alive",
+    "as_features",
+    "gcn_norm",
+    "record_spikes",
+]

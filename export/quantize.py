@@ -1,0 +1,276 @@
+"""Quantisation: a float Network becomes one of Lava's integers.
+
+One scale S a population (volts in 64 integer steps of v) serves its threshold, its bias and all its projections:
+
+    vth = θ/S,   w_int · 2^e = β w/S,   mantissa · 2^exp = 64 β b/S
+
+S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold, 13-bit
+bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's on the
+calibration input, upstream populations already being integer. Each projection gets the exponent that fills its weight range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph import fixedpoint as fx
+from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold
+from neurograph.sim import fixed, floating
+from neurograph.sim.inputs import prepare
+
+__all__ = ["PopulationReport", "ProjectionReport", "QuantizationReport", "quantize"]
+
+Array = NDArray[Any]
+_OCTAVE = tuple(2.0 ** (k / 8) for k in range(8))
+_HEADROOM = 131_000  # units of 64 steps of v below the 24-bit limit of 131,072
+_BIAS_UNITS = fx.BIAS_MANT_MAX * (1 << fx.BIAS_EXP_MAX) / (1 << fx.V_SHIFT)
+_GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates 16 + 16 against 24
+
+
+@dataclass(frozen=True)
+class ProjectionReport:
+    """What rounding did to one projection; ``relative_error`` is ‖w_int·2^e·S/β − w‖ / ‖w‖."""
+
+    projection: str
+    exponent: int
+    sign_mode: str
+    stored: int
+    clipped: int
+    rounded_to_zero: int
+    relative_error: float
+
+
+@dataclass(frozen=True)
+class PopulationReport:
+    """The scale of one population and how often it spikes differently on the calibration input (share of all slots)."""
+
+    population: str
+    scale: float
+    vth: int
+    bias_exp: int
+    mismatch: float
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """All of it, in network order."""
+
+    bits: int
+    projections: tuple[ProjectionReport, ...]
+    populations: tuple[PopulationReport, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) -> tuple[Network, QuantizationReport]:
+    """Quantise a float network.
+
+    Args:
+        network: float; no integer population.
+        inputs: calibration input, source → values.
+        bits: weight bits, 2 to 8.
+
+    Returns:
+        The integer network, and what rounding did.
+
+    Raises:
+        UnsupportedError: neurons that Lava's fixed point has no process for, all at once.
+        QuantizationError: bits out of range, or a value that fits no scale.
+    """
+    if not 2 <= bits <= 8:
+        raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
+    _refuse_unsupported(network)
+    reference = floating.run(network, inputs)
+    biases = prepare(network, inputs).bias
+    done: dict[str, Population] = {p.name: p for p in network.sources}
+    projections: dict[int, Projection] = {}
+    spikes = {name: values for name, values in reference.spikes.items() if name in done}
+    reports = []
+    for name in network.order():
+        population = network.populations[name]
+        if population.is_source:
+            continue
+        incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
+        limits = saturation(network, population)
+        largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
+        best: tuple[float, Population, dict[int, Projection], Array] | None = None
+        for scale in _scales(network, population, largest_bias):
+            candidate = _at_scale(population, scale, largest_bias, limits)
+            integer = {i: _round(network, p, scale / _beta(population), bits) for i, p in incoming}
+            got = _simulate(network, candidate, integer, done, spikes, inputs)
+            mismatch = float(np.mean(got != reference.spikes[name]))
+            if best is None or mismatch < best[0]:
+                best = mismatch, candidate, integer, got
+            if mismatch == 0:
+                break
+        assert best is not None
+        mismatch, done[name], integer, spikes[name] = best
+        projections.update(integer)
+        neuron = done[name].neuron
+        assert isinstance(neuron, FixedLIF)
+        reports.append(PopulationReport(name, neuron.scale, int(np.max(neuron.vth)), neuron.bias_exp, mismatch))
+    ordered = tuple(projections[i] for i in range(len(network.projections)))
+    quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
+    rows = tuple(
+        _report(before, after, done[after.target]) for before, after in zip(network.projections, ordered, strict=True) if after.sign_mode
+    )
+    return quantized, QuantizationReport(bits, rows, tuple(reports))
+
+
+def _refuse_unsupported(network: Network) -> None:
+    offenders = []
+    for p in network.neurons:
+        if isinstance(p.neuron, FixedLIF):
+            offenders.append(f"population {p.name!r}: is integer already")
+        elif isinstance(p.neuron, (LIF, CubaLIF)):
+            if np.ptp(p.neuron.beta) or (isinstance(p.neuron, CubaLIF) and np.ptp(p.neuron.alpha)):
+                offenders.append(f"population {p.name!r}: time constants that differ between its neurons")
+            if p.neuron.reset == "value" and np.any(np.asarray(p.neuron.v_reset) != np.asarray(p.neuron.v_leak)):
+                offenders.append(f"population {p.name!r}: a reset to v_reset other than v_leak")
+            if np.any(np.asarray(p.neuron.threshold) <= np.asarray(p.neuron.v_leak)):
+                offenders.append(f"population {p.name!r}: a threshold not above v_leak")
+            static = any(network.populations[j.source].is_static for j in network.into(p.name))
+            if isinstance(p.neuron, CubaLIF) and (static or np.any(p.bias)):
+                offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
+    if offenders:
+        raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
+
+
+def _beta(population: Population) -> float:
+    return float(np.max(getattr(population.neuron, "beta", 1.0)))
+
+
+def _threshold(population: Population) -> Array:
+    """θ above rest: what rests at v_leak is shifted to rest at 0, and the leak is then no current any more."""
+    neuron = population.neuron
+    assert isinstance(neuron, (LIF, CubaLIF, Threshold))
+    return np.asarray(neuron.threshold, dtype=np.float64) - np.asarray(getattr(neuron, "v_leak", 0.0))
+
+
+def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
+    """Candidate scales, finest first."""
+    beta, threshold = _beta(population), float(np.max(_threshold(population)))
+    positive, negative = synaptic_bounds(network, population)
+    reach = beta * float(max(positive.max(), negative.max()))
+    if isinstance(population.neuron, Threshold):
+        return (max(reach, threshold) / _GATE_SUM,)
+    if isinstance(population.neuron, CubaLIF):
+        reach /= float(np.max(population.neuron.alpha))
+    weights = [float(np.abs(p.weights.values).max(initial=0)) for p in network.into(population.name) if _carries_spikes(network, p)]
+    finest = max(
+        (threshold + reach + beta * largest_bias) / _HEADROOM,
+        beta * largest_bias / _BIAS_UNITS,
+        beta * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
+    )
+    return tuple(finest * step for step in _OCTAVE)
+
+
+def _carries_spikes(network: Network, projection: Projection) -> bool:
+    return not network.populations[projection.source].is_static
+
+
+def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
+    """The integer population at one scale."""
+    beta, neuron = _beta(population), population.neuron
+    vth = np.rint(_threshold(population) / scale).astype(np.int64)
+    if vth.max() > fx.VTH_MAX or vth.min() < 1:
+        raise QuantizationError(
+            f"population {population.name!r}: vth {vth.min()} to {vth.max()}, must be 1 to {fx.VTH_MAX}: rescale its weights"
+        )
+    unit = scale / (1 << fx.V_SHIFT)
+    exponent = max(0, math.ceil(math.log2(max(beta * largest_bias / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
+    if exponent > fx.BIAS_EXP_MAX:
+        raise QuantizationError(
+            f"population {population.name!r}: bias {largest_bias:g} V, at most {_BIAS_UNITS * scale / beta:g}: rescale its input"
+        )
+    step = unit * 2.0**exponent
+    mantissa = np.rint(beta * np.asarray(population.bias, dtype=np.float64) / step).astype(np.int64)
+    cut = None if limits is None else tuple(int(np.clip(math.floor(beta * x / step), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
+    integer = FixedLIF(
+        du=_du(neuron),
+        dv=min(fx.DECAY_UNITY - 1, round(fx.DECAY_UNITY * beta)),
+        vth=int(vth) if vth.ndim == 0 else vth,
+        bias_mant=int(mantissa) if mantissa.ndim == 0 else mantissa,
+        bias_exp=exponent,
+        scale=scale,
+        beta=beta,
+        reset=getattr(neuron, "reset", "value"),
+        state=getattr(neuron, "state", "cleared"),
+        saturation=cut,  # type: ignore[arg-type]
+    )
+    return replace(population, neuron=integer, bias=0.0)
+
+
+def _du(neuron: Any) -> int:
+    alpha = float(np.max(neuron.alpha)) if isinstance(neuron, CubaLIF) else 1.0
+    return int(np.clip(round(fx.DECAY_UNITY * alpha) - 1, 0, fx.DECAY_UNITY - 1))
+
+
+def _round(network: Network, projection: Projection, unit: float, bits: int) -> Projection:
+    """Integer weights at ``unit`` volts (before β) a step, with the exponent that fills the range."""
+    if not _carries_spikes(network, projection):
+        return projection
+    values = projection.weights.values
+    mode = fx.sign_mode_of(values)
+    _, top, _ = fx.weight_limits(mode, bits)
+    top = top or 256 - fx.weight_limits(mode, bits)[2]
+    largest = float(np.abs(values).max(initial=0)) / unit
+    exponent = math.ceil(math.log2(largest / top)) if largest > 0 else 0
+    if isinstance(network.populations[projection.target].neuron, Threshold):
+        exponent = max(exponent, 0)  # a gate adds few, exact weights: a shift of their sum would floor it
+    exponent = int(np.clip(exponent, fx.EXPONENT_MIN, fx.EXPONENT_MAX))
+    weights = projection.weights.map(lambda w: fx.round_weights(w / (unit * 2.0**exponent), mode, bits))
+    return replace(projection, weights=weights, exponent=exponent, sign_mode=mode)
+
+
+def _simulate(
+    network: Network,
+    candidate: Population,
+    integer: Mapping[int, Projection],
+    done: Mapping[str, Population],
+    spikes: Mapping[str, Array],
+    inputs: Mapping[str, Array],
+) -> Array:
+    """Run one population alone: its inputs' spikes are known, so they stand in as spike sources."""
+    projections = tuple(integer.values())
+    names = {p.source for p in projections if p.source != candidate.name}
+    populations = {candidate.name: candidate}
+    given: dict[str, Array] = {}
+    for name in names:
+        source = done[name]
+        if source.is_static:
+            populations[name], given[name] = source, inputs[name]
+        else:
+            populations[name] = Population(name, source.shape, Source("spikes"))
+            given[name] = spikes[name]
+    alone = Network(populations, projections, network.ticks, network.dt)
+    return np.asarray(fixed.run(alone, given).spikes[candidate.name])
+
+
+def _report(before: Projection, after: Projection, target: Population) -> ProjectionReport:
+    neuron = target.neuron
+    assert isinstance(neuron, FixedLIF)
+    wanted = before.weights.values
+    low, high, _ = fx.weight_limits(after.sign_mode or "mixed")
+    unit = neuron.scale / float(np.max(neuron.beta)) * 2.0**after.exponent
+    exact = wanted / unit
+    got = np.asarray(after.weights.values, dtype=np.float64)
+    norm = float(np.linalg.norm(wanted)) or 1.0
+    return ProjectionReport(
+        projection=before.name,
+        exponent=after.exponent,
+        sign_mode=after.sign_mode or "mixed",
+        stored=int(np.count_nonzero(got)),
+        clipped=int(np.count_nonzero((exact < low - 1) | (exact > high + 1))),
+        rounded_to_zero=int(np.count_nonzero((got == 0) & (wanted != 0))),
+        relative_error=float(np.linalg.norm(got * unit - wanted)) / norm,
+    )

@@ -1,0 +1,152 @@
+"""Tracing: the spiking core of a trained torch module becomes a NIR graph (graph form), through nirtorch with our own module map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import nir
+import nirtorch
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurograph.errors import UnsupportedError
+from neurograph.export import nodes as ext
+from neurograph.export.nir_io import TimeMetadata
+from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes
+from neurograph.nn.linear import PerNode, Select
+from neurograph.nn.neurons import LIF
+from neurograph.nn.propagate import Propagate
+
+__all__ = ["DT", "trace"]
+
+DT = 1e-3  # seconds a tick; Norse's default, and only the ratio dt/tau matters to a spike
+Shape = tuple[int, ...]
+
+
+def trace(core: nn.Module, current: Tensor) -> nir.NIRGraph:
+    """Trace ``core`` to NIR in graph form.
+
+    Node names are the module paths with dots as underscores. Sums become several edges into one node; batch norms are folded into the
+    linear map before them; the gates of attention become memoryless LIF nodes (tau = dt, threshold 1.5); dropout is gone in eval mode.
+
+    Args:
+        core: maps the input current (T, N, D) to spikes (a tensor or a tuple of them), in eval mode.
+        current: one example of the input, for the shapes.
+
+    Raises:
+        UnsupportedError: modules without a counterpart on chip, all of them by their qualified names.
+    """
+    core.eval()
+    shapes = _output_shapes(core, current)
+    _refuse_unknown(core, shapes)
+    module_map = {kind: _with_shape(convert, shapes) for kind, convert in _CONVERT.items()}
+    traced = nirtorch.torch_to_nir(core, module_map, type_check=False)
+    ticks = len(current)
+    return _finish(traced, tuple(current.shape[1:]), TimeMetadata(DT, ticks, reset=_reset(core)))
+
+
+def _lif(module: LIF, shape: Shape) -> nir.LIF:
+    return _lif_node(DT / module.beta, module.threshold, shape)
+
+
+def _gate(module: And, shape: Shape) -> nir.LIF:
+    """AND of two spikes: each brings 1, so only both together pass 1.5; tau = dt forgets at once."""
+    return _lif_node(DT, 1.5, shape)
+
+
+def _lif_node(tau: float, threshold: float, shape: Shape) -> nir.LIF:
+    zeros = np.zeros(shape)
+    return nir.LIF(tau=np.full(shape, tau), r=np.ones(shape), v_leak=zeros, v_threshold=np.full(shape, threshold), v_reset=zeros)
+
+
+def _per_node(module: PerNode, shape: Shape) -> ext.PerNode:
+    weight, bias = module.folded()
+    return ext.PerNode(weight, bias, shape[0])
+
+
+def _select(module: Select, shape: Shape) -> ext.PerNode:
+    weight = np.eye(module.width)[module.start : module.stop]
+    return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
+
+
+def _propagate(module: Propagate, shape: Shape) -> ext.Aggregate:
+    matrix = module.matrix()
+    return ext.Aggregate(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape), shape[1])
+
+
+def _reduce(module: ReduceNodes, shape: Shape) -> ext.ReduceNodes:
+    return ext.ReduceNodes(module.weight(), module.nodes)
+
+
+def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
+    return ext.BroadcastNodes(module.nodes, shape[1])
+
+
+_CONVERT: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
+    LIF: _lif,
+    And: _gate,
+    PerNode: _per_node,
+    Select: _select,
+    Propagate: _propagate,
+    ReduceNodes: _reduce,
+    BroadcastNodes: _broadcast,
+}
+
+
+def _with_shape(convert: Callable[[Any, Shape], Any], shapes: dict[nn.Module, Shape]) -> Callable[[nn.Module], Any]:
+    return lambda module: convert(module, shapes[module])
+
+
+def _output_shapes(core: nn.Module, current: Tensor) -> dict[nn.Module, Shape]:
+    """Run once and note the shape, without ticks, of what each module returns."""
+    shapes: dict[nn.Module, Shape] = {}
+
+    def note(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            shapes[module] = tuple(output.shape[1:])
+
+    handles = [module.register_forward_hook(note) for module in core.modules()]
+    try:
+        with torch.no_grad():
+            core(current)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes
+
+
+def _refuse_unknown(core: nn.Module, shapes: dict[nn.Module, Shape]) -> None:
+    inside = {child for module in core.modules() if type(module) in _CONVERT for child in module.modules() if child is not module}
+    offenders = [
+        f"module {path!r}: {type(module).__module__}.{type(module).__qualname__}"
+        for path, module in core.named_modules()
+        if module in shapes and not any(module.children()) and type(module) not in _CONVERT and module not in inside
+    ]
+    if offenders:
+        raise UnsupportedError("NIR", offenders, "build the core from the layers of neurograph.nn")
+
+
+def _reset(core: nn.Module) -> str:
+    resets = {module.reset for module in core.modules() if isinstance(module, LIF)}
+    if len(resets) > 1:
+        raise UnsupportedError("NIR", ["a network with both reset rules"], "use one reset rule in all its neurons")
+    return str(resets.pop()) if resets else "value"
+
+
+def _finish(traced: nir.NIRGraph, shape: Shape, time: TimeMetadata) -> nir.NIRGraph:
+    """Give the input its shape, each output a node of its own, and the graph its time."""
+    nodes = dict(traced.nodes)
+    (source,) = (name for name, node in nodes.items() if isinstance(node, nir.Input))
+    nodes[source] = nir.Input(input_type=np.array(shape))
+    (sink,) = (name for name, node in nodes.items() if isinstance(node, nir.Output))
+    del nodes[sink]
+    edges = sorted({(a, b) for a, b in traced.edges if b != sink})
+    ends = sorted({a for a, b in traced.edges if b == sink})
+    for index, end in enumerate(ends):
+        name = f"output_{index}"
+        nodes[name] = nir.Output(output_type=nodes[end].output_type["output"])
+        edges.append((end, name))
+    return nir.NIRGraph(nodes, edges, metadata={"neurograph": asdict(time)})

@@ -1,0 +1,70 @@
+"""Operations of networks with real-valued activations of the same width, by formula: what a spiking network is compared with.
+
+Every count is a multiply-add of one inference over the whole graph; norms, activations, softmax and biases are left out, as FLOP counters
+leave them out. N nodes, F input features, D width, C classes, nnz entries of the (normalised) adjacency matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from neurograph.errors import InputError
+
+__all__ = ["Baseline", "gcn", "graph_transformer"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A network that is not run, only counted. ``terms`` are multiply-adds by kind of work."""
+
+    name: str
+    terms: Mapping[str, int]
+    note: str = ""
+
+    @property
+    def macs(self) -> int:
+        return sum(self.terms.values())
+
+
+def graph_transformer(
+    *, nodes: int, in_features: int, width: int, classes: int, layers: int = 1, ffn_width: int = 0, name: str = "dense graph transformer"
+) -> Baseline:
+    """Softmax attention over all pairs of nodes.
+
+    ``N·F·D`` in, then per layer ``4·N·D²`` for Q, K, V and the output, ``N²·D`` for QKᵀ, ``N²·D`` for its product with V and
+    ``2·N·D·ffn_width`` for the feed-forward part, then ``N·D·C`` out. Heads share the width, so their number does not matter.
+
+    Args:
+        ffn_width: inner width of the feed-forward part; 0 leaves it out, which favours this baseline.
+    """
+    _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers)
+    terms = {
+        "input linear": nodes * in_features * width,
+        "Q, K, V and output linear": layers * 4 * nodes * width * width,
+        "attention QKᵀ": layers * nodes * nodes * width,
+        "attention AV": layers * nodes * nodes * width,
+        "feed-forward": layers * 2 * nodes * width * ffn_width,
+        "readout": nodes * width * classes,
+    }
+    note = f"{layers} layer(s) of width {width}" + (f", feed-forward {ffn_width}" if ffn_width else ", no feed-forward part")
+    return Baseline(name, {key: value for key, value in terms.items() if value}, note)
+
+
+def gcn(*, nodes: int, nonzeros: int, in_features: int, width: int, classes: int, layers: int = 2, name: str = "GCN") -> Baseline:
+    """Graph convolutions ``A (X W)``: per layer ``N·in·out`` for the linear map and ``nnz·out`` for the sum over neighbours.
+
+    Args:
+        nonzeros: entries of the normalised adjacency matrix: directed edges plus the self-loops that were added.
+    """
+    _positive(nodes=nodes, nonzeros=nonzeros, in_features=in_features, width=width, classes=classes, layers=layers)
+    widths = [in_features, *[width] * (layers - 1), classes]
+    pairs = list(zip(widths, widths[1:], strict=False))
+    terms = {"linear": sum(nodes * a * b for a, b in pairs), "propagation": sum(nonzeros * b for _, b in pairs)}
+    return Baseline(name, terms, f"{layers} layer(s) of width {width}, {nonzeros:,} nonzeros in the adjacency matrix")
+
+
+def _positive(**sizes: int) -> None:
+    for key, size in sizes.items():
+        if size < 1:
+            raise InputError(f"baseline: {key} is {size}, must be at least 1; give the size of the graph or the model")

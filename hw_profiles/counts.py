@@ -1,0 +1,353 @@
+"""Exact counts of what a network did, from a recording of it: integers, per sample, never a mean rate times a shape.
+
+    synaptic event   one spike × one nonzero weight that it meets, counted where the spike is sent (so a spike of the last tick on a
+                     projection with lag counts, though it lands after the window)
+    neuron update    every neuron, each step that it is stepped; active where it spiked or a spike met one of its nonzero weights,
+                     inactive otherwise. A constant bias is not an input
+    message          one spike × one population that it reaches. Placement turns this into one spike × one core: more where a population
+                     is split over cores, fewer where two of them share one
+    bias write       one neuron whose input current the host sets for this inference (a static source drives it)
+    state reset      one neuron whose state is cleared before the inference
+
+Two windows. *Model events* lie in each population's own window of T ticks. *Chip events* are all steps run: T an inference when they are
+streamed, T + depth − 1 for one alone, filling and draining included, in which every neuron is stepped. Spikes outside the window, which a
+constant bias can cause, are in no recording: their steps count as inactive updates and their synaptic events are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+from neurograph.network import Network, Population, Projection
+from neurograph.sim.recording import Recording
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
+
+__all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "fan_in", "static_macs"]
+
+Array = NDArray[Any]
+Storage = Literal["dense", "sparse"]
+Role = Literal["neurons", "source", "static source"]
+
+
+@dataclass(frozen=True)
+class ProjectionCounts:
+    """One projection. ``synaptic_events`` is one integer a sample; ``storage`` is how a chip would keep the weights."""
+
+    name: str
+    source: str
+    target: str
+    storage: Storage
+    synapses: int
+    synaptic_events: Array
+
+
+@dataclass(frozen=True)
+class PopulationCounts:
+    """One population: arrays hold one integer a sample, for the model's window of T ticks."""
+
+    name: str
+    role: Role
+    shape: tuple[int, ...]
+    depth: int | None
+    spikes: Array
+    updates_active: Array
+    updates_inactive: Array
+    synaptic_events_in: Array
+    messages: Array
+    bias_writes: int
+    state_resets: int
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def updates(self) -> Array:
+        return self.updates_active + self.updates_inactive
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Everything that was counted. Arrays are of shape (samples,), integer.
+
+    Args:
+        ticks: T.
+        depth: stages of the pipeline, None where ``align_delays`` has not run.
+        messages_at_least: spikes that reach anybody, which is the number of messages if everything shared one core.
+        host_macs: multiply-adds off chip, by name, per inference.
+    """
+
+    samples: int
+    ticks: int
+    depth: int | None
+    populations: tuple[PopulationCounts, ...]
+    projections: tuple[ProjectionCounts, ...]
+    messages_at_least: Array
+    host_macs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def steps_alone(self) -> int:
+        """Machine steps of one inference alone, T + depth − 1; T where the depth is not known."""
+        return self.ticks + (self.depth or 1) - 1
+
+    @property
+    def neurons(self) -> int:
+        return sum(p.size for p in self.populations if p.role == "neurons")
+
+    @property
+    def synapses(self) -> int:
+        """Nonzero weights that carry spikes."""
+        return sum(p.synapses for p in self.projections)
+
+    @property
+    def synaptic_events(self) -> Array:
+        return self._sum(p.synaptic_events for p in self.projections)
+
+    def synaptic_events_stored(self, storage: Storage) -> Array:
+        """Synaptic events of the projections kept in one form."""
+        return self._sum(p.synaptic_events for p in self.projections if p.storage == storage)
+
+    @property
+    def spikes(self) -> Array:
+        """All spikes, sources included."""
+        return self._sum(p.spikes for p in self.populations)
+
+    @property
+    def neuron_spikes(self) -> Array:
+        return self._sum(p.spikes for p in self.populations if p.role == "neurons")
+
+    @property
+    def input_spikes(self) -> Array:
+        return self._sum(p.spikes for p in self.populations if p.role == "source")
+
+    @property
+    def updates_active(self) -> Array:
+        return self._sum(p.updates_active for p in self.populations)
+
+    @property
+    def updates_inactive(self) -> Array:
+        return self._sum(p.updates_inactive for p in self.populations)
+
+    @property
+    def neuron_updates(self) -> Array:
+        """Updates in the model's window: neurons × T."""
+        return self.updates_active + self.updates_inactive
+
+    @property
+    def fill_and_drain_updates(self) -> int:
+        """Updates of one inference alone that lie outside the window: neurons × (depth − 1)."""
+        return self.neurons * (self.steps_alone - self.ticks)
+
+    @property
+    def messages(self) -> Array:
+        return self._sum(p.messages for p in self.populations)
+
+    @property
+    def bias_writes(self) -> int:
+        return sum(p.bias_writes for p in self.populations)
+
+    @property
+    def state_resets(self) -> int:
+        return sum(p.state_resets for p in self.populations)
+
+    def _sum(self, arrays: Any) -> Array:
+        return cast(Array, sum(arrays, np.zeros(self.samples, dtype=np.int64)))
+
+
+def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int] | None = None) -> Counts:
+    """Count a recording of a network.
+
+    Args:
+        network: whose weights the spikes met.
+        recording: spikes of every population but static sources.
+        host_macs: multiply-adds per inference of what runs off chip, by name. None: those that turn static inputs into currents, see
+            :func:`static_macs`; a mapping is taken as the whole of it.
+
+    Raises:
+        InputError: the recording misses a population, has another shape, or another number of ticks.
+    """
+    spikes = {p.name: _spikes_of(p, network, recording) for p in network.populations.values() if not p.is_static}
+    samples = recording.samples
+    projections = tuple(_count_projection(p, spikes[p.source]) for p in network.spiking_projections)
+    events_in = {name: np.zeros(samples, dtype=np.int64) for name in network.populations}
+    for counted in projections:
+        events_in[counted.target] = events_in[counted.target] + counted.synaptic_events
+    populations = []
+    reached_anybody = np.zeros(samples, dtype=np.int64)
+    for population in network.populations.values():
+        fired = spikes.get(population.name)
+        active = _active(population, network, spikes)
+        messages, at_least = _messages(population, network, fired, samples)
+        reached_anybody = reached_anybody + at_least
+        populations.append(
+            PopulationCounts(
+                name=population.name,
+                role="static source" if population.is_static else "source" if population.is_source else "neurons",
+                shape=population.shape,
+                depth=population.depth,
+                spikes=np.zeros(samples, dtype=np.int64) if fired is None else np.count_nonzero(fired, axis=(1, 2)).astype(np.int64),
+                updates_active=active,
+                updates_inactive=(0 if population.is_source else population.size * network.ticks) - active,
+                synaptic_events_in=events_in[population.name],
+                messages=messages,
+                bias_writes=_bias_writes(population, network),
+                state_resets=0 if population.is_source or population.neuron.state == "kept" else population.size,  # type: ignore[union-attr]
+            )
+        )
+    depths = [p.depth for p in network.populations.values() if not p.is_static]
+    known = [depth for depth in depths if depth is not None]
+    return Counts(
+        samples=samples,
+        ticks=network.ticks,
+        depth=max(known) if known and len(known) == len(depths) else None,
+        populations=tuple(populations),
+        projections=projections,
+        messages_at_least=reached_anybody,
+        host_macs=dict(static_macs(network) if host_macs is None else host_macs),
+    )
+
+
+def static_macs(network: Network) -> dict[str, int]:
+    """Multiply-adds that the host needs to turn static inputs into currents, by projection.
+
+    One a weight and node that it is used at, zeros included (a dense product); nonzeros only for a CSR factor.
+    """
+    found: dict[str, int] = {}
+    for projection in network.projections:
+        if network.populations[projection.source].is_static:
+            found[projection.name] = found.get(projection.name, 0) + _macs(projection.weights)
+    return found
+
+
+def fan_in(weights: Weights) -> Array:
+    """Nonzero weights into each target neuron, shape (out,). The other side of ``weights.fan_out()``; expands nothing."""
+    if isinstance(weights, Dense):
+        return np.count_nonzero(weights.matrix, axis=1).astype(np.int64)
+    if isinstance(weights, Sparse):
+        return _row_nonzeros(weights.matrix)
+    left, right = weights.left, weights.right
+    if isinstance(left, (Identity, OnesColumn)):
+        rows = np.ones(left.shape[0], dtype=np.int64)
+    elif isinstance(left, OnesRow):
+        rows = np.array([left.size], dtype=np.int64)
+    else:
+        rows = _row_nonzeros(left)
+    if isinstance(right, Identity):
+        columns = np.ones(right.size, dtype=np.int64)
+    elif right.ndim == 1:
+        columns = (right != 0).astype(np.int64)
+    else:
+        columns = np.count_nonzero(right, axis=1).astype(np.int64)
+    return np.multiply.outer(rows, columns).ravel()
+
+
+def _row_nonzeros(matrix: sp.csr_matrix) -> Array:
+    return np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64)
+
+
+def _macs(weights: Weights) -> int:
+    if isinstance(weights, Dense):
+        return int(weights.matrix.size)
+    if isinstance(weights, Sparse):
+        return int(np.count_nonzero(weights.matrix.data))
+    (m, n), (e, d) = weights.left.shape, weights.right_shape
+    right = 0 if isinstance(weights.right, Identity) else int(weights.right.size)
+    if sp.issparse(weights.left):
+        nonzeros = int(np.count_nonzero(weights.left.data))
+        # the features first, node by node, then the sum over neighbours
+        return n * right + nonzeros * e
+    if isinstance(weights.left, Identity):
+        return n * right
+    return right + (n * d if isinstance(weights.left, OnesRow) else 0)
+
+
+def _pattern(weights: Weights) -> Weights:
+    """The same form with a one at every nonzero weight, in float32: its product with spikes is positive where a spike arrives."""
+
+    def ones(values: Array) -> Array:
+        return (np.asarray(values) != 0).astype(np.float32)
+
+    def sparse(matrix: sp.csr_matrix) -> sp.csr_matrix:
+        return sp.csr_matrix((ones(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    if isinstance(weights, Dense):
+        return Dense(ones(weights.matrix))
+    if isinstance(weights, Sparse):
+        return Sparse(sparse(weights.matrix))
+    left = sparse(weights.left) if sp.issparse(weights.left) else weights.left
+    return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))
+
+
+def _spikes_of(population: Population, network: Network, recording: Recording) -> Array:
+    """Bool spikes of shape (samples, T, size)."""
+    if population.name not in recording.spikes:
+        held = ", ".join(recording.spikes) or "none"
+        raise InputError(f"recording: no spikes of population {population.name!r}, it holds {held}; record every population of the network")
+    spikes = np.asarray(recording.spikes[population.name])
+    expected = (recording.samples, network.ticks, *population.shape)
+    if spikes.shape != expected:
+        raise InputError(
+            f"recording: population {population.name!r} has shape {spikes.shape}, the network needs {expected} (samples, ticks, *shape); "
+            "count with the network that made the recording"
+        )
+    return spikes.reshape(recording.samples, network.ticks, population.size) != 0
+
+
+def _count_projection(projection: Projection, spikes: Array) -> ProjectionCounts:
+    per_neuron = np.asarray(projection.weights.fan_out(), dtype=np.int64)
+    return ProjectionCounts(
+        name=projection.name,
+        source=projection.source,
+        target=projection.target,
+        storage="dense" if isinstance(projection.weights, Dense) else "sparse",
+        synapses=int(per_neuron.sum()),
+        synaptic_events=spikes.sum(axis=1, dtype=np.int64) @ per_neuron,
+    )
+
+
+def _active(population: Population, network: Network, spikes: Mapping[str, Array]) -> Array:
+    """Neurons × ticks that spiked or got a spike, one number a sample."""
+    if population.is_source:
+        return np.zeros(len(next(iter(spikes.values()))) if spikes else 0, dtype=np.int64)
+    incoming = [
+        (p, _pattern(p.weights)) for p in network.into(population.name) if not network.populations[p.source].is_static and p.lag < network.ticks
+    ]
+    found = []
+    for sample, fired in enumerate(spikes[population.name]):
+        active = fired.copy()
+        for projection, pattern in incoming:
+            sent = spikes[projection.source][sample, : network.ticks - projection.lag].astype(np.float32)
+            active[projection.lag :] |= pattern.apply(sent) > 0
+        found.append(np.count_nonzero(active))
+    return np.array(found, dtype=np.int64)
+
+
+def _messages(population: Population, network: Network, fired: Array | None, samples: int) -> tuple[Array, Array]:
+    """(spikes × populations reached, spikes that reach any), one number a sample."""
+    none = np.zeros(samples, dtype=np.int64)
+    if fired is None:
+        return none, none
+    reaches: dict[str, Array] = {}
+    for projection in network.out_of(population.name):
+        reach = np.asarray(projection.weights.fan_out()) > 0
+        reaches[projection.target] = reaches.get(projection.target, np.zeros(population.size, dtype=bool)) | reach
+    if not reaches:
+        return none, none
+    per_neuron = np.sum(list(reaches.values()), axis=0, dtype=np.int64)
+    spikes = fired.sum(axis=1, dtype=np.int64)
+    return spikes @ per_neuron, spikes @ (per_neuron > 0).astype(np.int64)
+
+
+def _bias_writes(population: Population, network: Network) -> int:
+    driven = np.zeros(population.size, dtype=bool)
+    for projection in network.into(population.name):
+        if network.populations[projection.source].is_static:
+            driven |= fan_in(projection.weights) > 0
+    return int(np.count_nonzero(driven))

@@ -1,0 +1,267 @@
+"""Hardware profiles: one TOML file a chip, each constant a table with its unit, its range and its source.
+
+A file has ``name``, ``title``, ``level``, ``node_nm``, ``scope`` and the sections ``energy``, ``time``, ``power`` and ``limits``::
+
+    [energy.synaptic_event]
+    value = 23.6
+    unit = "pJ"
+    low = 23.6          # optional, with high: the range; without it low = high = value
+    status = "simulated"
+    source = "Davies 2018, IEEE Micro 38(1), table 2"
+    url = "https://doi.org/10.1109/MM.2018.112130359"
+    checked = "secondary"
+    note = "..."
+
+``status`` says how the figure came to be, ``checked`` whether neurograph's authors saw it at its source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neurograph.errors import ProfileError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Constant", "Profile", "load", "names", "vocabulary"]
+
+Level = Literal["operations", "chip events"]
+Status = Literal["measured", "simulated", "fitted", "derived", "assumed", "specified"]
+Checked = Literal["primary", "secondary", "unchecked"]
+
+_OPERATIONS = {
+    "mac_fp32": "one 32-bit floating-point multiply-add",
+    "add_fp32": "one 32-bit floating-point addition",
+    "mac_fp16": "one 16-bit floating-point multiply-add",
+    "add_fp16": "one 16-bit floating-point addition",
+    "mac_int8": "one 8-bit integer multiply-add",
+    "add_int8": "one 8-bit integer addition",
+    "add_int32": "one 32-bit integer addition",
+    "mult_int32": "one 32-bit integer multiplication",
+    "sram_8kib_64b": "64 bits from an 8 KiB SRAM",
+    "sram_32kib_64b": "64 bits from a 32 KiB SRAM",
+    "sram_1mib_64b": "64 bits from a 1 MiB SRAM",
+    "dram_64b": "64 bits from DRAM",
+}
+_EVENTS = {
+    "synaptic_event": "one spike at one nonzero weight, of any storage form",
+    "synaptic_event_dense": "the same, weights stored dense",
+    "synaptic_event_sparse": "the same, weights stored sparse",
+    "synaptic_event_conv": "the same, shared convolution weights",
+    "neuron_update_active": "one neuron for one step, spiking or with input",
+    "neuron_update_inactive": "one neuron for one step, silent and without input",
+    "neuron_access": "one neuron for one step, active or not",
+    "neuron_activation": "what an active neuron costs on top of its access",
+    "spike": "one spike of a neuron, before it is sent",
+    "message": "one spike sent to one destination core, without hops",
+    "hop_east_west": "one message over one link in x",
+    "hop_north_south": "one message over one link in y",
+}
+_VOCABULARY: Mapping[str, Mapping[str, str]] = {
+    "energy": {**_OPERATIONS, **_EVENTS, "host_mac": "one multiply-add on the host, everything included"},
+    "time": {**_EVENTS, "barrier": "the synchronisation that ends a step"},
+    "power": {"static_chip": "one chip's power with nothing to do"},
+    "limits": {
+        "cores_per_chip": "neuron cores",
+        "neurons_per_core": "neurons on one core",
+        "synaptic_memory_per_core": "memory for synapses on one core",
+        "synapses_per_chip": "synapses on one chip",
+        "input_axons_per_core": "axons into one core",
+        "output_axons_per_core": "axons out of one core",
+        "tiles_per_chip": "routers of the mesh",
+        "delay_max": "longest synaptic delay",
+        "weight_bits": "bits of one weight",
+        "graded_spike_bits": "bits that a spike can carry",
+    },
+}
+_UNITS: Mapping[str, Mapping[str, float]] = {
+    "energy": {"fJ": 1e-15, "pJ": 1e-12, "nJ": 1e-9, "uJ": 1e-6, "mJ": 1e-3, "J": 1.0},
+    "time": {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0},
+    "power": {"uW": 1e-6, "mW": 1e-3, "W": 1.0},
+    "limits": dict.fromkeys(("cores", "neurons", "KiB", "synapses", "axons", "tiles", "steps", "bits"), 1.0),
+}
+_WAYS_OUT = {
+    "missing": "add it",
+    "extra_forbidden": "remove it or mend its name",
+    "literal_error": "take one of those",
+    "string_too_short": "say where the figure comes from",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ignored_types=(cached_property,))
+
+
+class Constant(_Strict):
+    """One figure of a profile, in its own unit, with where it comes from."""
+
+    value: float = Field(ge=0)
+    unit: str
+    low: float | None = Field(default=None, ge=0)
+    high: float | None = Field(default=None, ge=0)
+    status: Status
+    source: str = Field(min_length=1)
+    url: str = ""
+    checked: Checked = "unchecked"
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Constant:
+        low, high = self.bounds
+        if not low <= self.value <= high:
+            raise ValueError(f"value {self.value:g} is outside its own range {low:g} to {high:g}; mend low, value or high")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high in the constant's own unit; the value itself where no range was given."""
+        return (self.value if self.low is None else self.low, self.value if self.high is None else self.high)
+
+    @property
+    def has_range(self) -> bool:
+        return self.low is not None or self.high is not None
+
+    @property
+    def si(self) -> tuple[float, float, float]:
+        """(value, low, high) in joules, seconds or watts; limits stay in their own unit."""
+        factor = next((units[self.unit] for units in _UNITS.values() if self.unit in units), 1.0)
+        low, high = self.bounds
+        return self.value * factor, low * factor, high * factor
+
+
+class Profile(_Strict):
+    """What is known of one chip.
+
+    Args:
+        name: how the command line calls it.
+        title: for people.
+        level: "operations" (arithmetic only) or "chip events".
+        node_nm: the process's name in nanometres.
+        scope: what the profile leaves out.
+        energy, time, power, limits: constants by name; :func:`vocabulary` lists the names.
+        sha256: of the file's bytes.
+        path: the file as it was given; the name alone for a profile that comes with neurograph.
+    """
+
+    name: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    level: Level
+    node_nm: float | None = Field(default=None, gt=0)
+    scope: str = Field(min_length=1)
+    energy: Mapping[str, Constant] = Field(min_length=1)
+    time: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
+    power: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
+    limits: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
+    sha256: str = ""
+    path: str = ""
+
+    def limit(self, key: str) -> int | None:
+        """A limit's value, or None where the profile does not have it. Memory is in KiB."""
+        return int(self.limits[key].value) if key in self.limits else None
+
+
+def vocabulary() -> Mapping[str, Mapping[str, str]]:
+    """Section → constant → meaning: every name that a profile may use."""
+    return MappingProxyType(dict(_VOCABULARY))
+
+
+def names() -> tuple[str, ...]:
+    """The profiles that come with neurograph, sorted."""
+    files = resources.files("neurograph.hw_profiles").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def load(name_or_path: str | Path) -> Profile:
+    """Read and check a profile.
+
+    Args:
+        name_or_path: one of :func:`names`, or a path to a TOML file of the user's.
+
+    Raises:
+        ProfileError: no such profile, not TOML, or it does not follow the schema; one line that names file, key and value.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        label = text
+        try:
+            data = Path(text).read_bytes()
+        except OSError as error:
+            raise ProfileError(f"profile {text}: cannot be read ({error.strerror or error}); give a file, or one of {', '.join(names())}") from None
+    elif text in names():
+        label = text
+        data = resources.files("neurograph.hw_profiles").joinpath(f"{text}.toml").read_bytes()
+    else:
+        raise ProfileError(f"profile {text!r}: there is none of that name; take one of {', '.join(names())}, or give the path of a .toml file")
+    return _parse(data, label)
+
+
+def _parse(data: bytes, label: str) -> Profile:
+    try:
+        content = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileError(f"profile {label}: is not TOML ({error}); see neurograph/hw_profiles/loihi1.toml for the form") from None
+    for key in ("sha256", "path"):
+        if key in content:
+            raise ProfileError(f"profile {label}: {key} is computed, not written; remove it")
+    try:
+        profile = Profile(**content, sha256=hashlib.sha256(data).hexdigest(), path=label)
+    except ValidationError as error:
+        raise ProfileError(f"profile {label}: {_explain(error)}") from None
+    for problem in _problems(profile):
+        raise ProfileError(f"profile {label}: {problem}")
+    return profile
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, and how many more there are, on one line."""
+    problems = error.errors(include_url=False)
+    first: Any = problems[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] == "missing":
+        said = f"{key} is missing"
+    elif first["type"] == "extra_forbidden":
+        said = f"{key} = {first['input']!r} is not a key that a profile has"
+    elif first["type"] == "value_error":
+        said = f"{key}: {first['ctx']['error']}"
+    else:
+        said = f"{key} = {first['input']!r}: {first['msg']}"
+    way_out = _WAYS_OUT.get(first["type"])
+    more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
+    return " ".join((said + (f"; {way_out}" if way_out else "") + more).split())
+
+
+def _problems(profile: Profile) -> list[str]:
+    """What the types cannot say: names from the vocabulary, units that fit their section, enough constants to be of use."""
+    found = []
+    for section, meanings in _VOCABULARY.items():
+        constants: Mapping[str, Constant] = getattr(profile, section)
+        for key, constant in constants.items():
+            if key not in meanings:
+                found.append(f"{section}.{key} is not a constant that neurograph knows; {section} may hold {', '.join(meanings)}")
+            elif constant.unit not in _UNITS[section]:
+                found.append(f"{section}.{key}.unit = {constant.unit!r} is no unit of {section}; take one of {', '.join(_UNITS[section])}")
+            elif not constant.source.strip():
+                found.append(f"{section}.{key}.source = {constant.source!r} is empty; say where the figure comes from")
+            elif not math.isfinite(constant.si[2]):
+                found.append(f"{section}.{key}.value = {constant.value!r} is not finite; give a number")
+    needed = ("mac_fp32", "add_fp32") if profile.level == "operations" else ()
+    found += [f"energy.{key} is missing; a profile of level 'operations' needs it" for key in needed if key not in profile.energy]
+    if profile.level == "chip events":
+        if not any(key.startswith("synaptic_event") for key in profile.energy):
+            found.append("energy.synaptic_event is missing; a profile of level 'chip events' needs it, or one for each storage form")
+        if "neuron_update_active" in profile.energy and "neuron_access" in profile.energy:
+            found.append("energy.neuron_update_active and energy.neuron_access are two ways to say the same cost; keep one of them")
+    return found

@@ -1,0 +1,121 @@
+"""GraphData: one graph whose nodes are to be classified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neurograph.errors import DataError
+
+__all__ = ["GraphData", "canonical_edges"]
+
+Matrix = Union[sp.csr_matrix, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class GraphData:
+    """A graph, its features, labels and split. Checked when it is built; :func:`canonical_edges` brings edges into form.
+
+    Args:
+        name: of the dataset.
+        x: features (N, F), CSR or array, float32.
+        edge_index: (2, E) int64, both directions of every edge, no self-loops, no duplicates. Isolated nodes are fine.
+        y: class of each node, (N,) int64, 0 to classes − 1.
+        train_mask, val_mask, test_mask: (N,) bool, disjoint.
+        classes: C.
+
+    Raises:
+        DataError: on the first rule that is broken.
+    """
+
+    name: str
+    x: Matrix
+    edge_index: NDArray[np.int64]
+    y: NDArray[np.int64]
+    train_mask: NDArray[np.bool_]
+    val_mask: NDArray[np.bool_]
+    test_mask: NDArray[np.bool_]
+    classes: int
+
+    def __post_init__(self) -> None:
+        _check_features(self)
+        _check_edges(self)
+        _check_labels(self)
+        _check_masks(self)
+
+    @property
+    def nodes(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def features(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def edges(self) -> int:
+        """Undirected edges."""
+        return int(self.edge_index.shape[1]) // 2
+
+
+def canonical_edges(edges: NDArray[Any]) -> NDArray[np.int64]:
+    """Both directions of every edge, sorted, without self-loops and duplicates; (2, any) → (2, E) int64."""
+    pairs = np.asarray(edges, dtype=np.int64)
+    pairs = np.concatenate([pairs, pairs[::-1]], axis=1)
+    return np.ascontiguousarray(np.unique(pairs[:, pairs[0] != pairs[1]], axis=1))
+
+
+def _check_features(graph: GraphData) -> None:
+    x = graph.x
+    if not (isinstance(x, np.ndarray) or (sp.issparse(x) and x.format == "csr")) or x.ndim != 2 or 0 in x.shape:
+        raise DataError(f"graph {graph.name!r}: features of type {type(x).__name__}, must be a CSR matrix or an array of shape (N, F), not empty")
+    if x.dtype != np.float32:
+        raise DataError(f"graph {graph.name!r}: features are {x.dtype}, must be float32; convert them with .astype(np.float32)")
+    values = x if isinstance(x, np.ndarray) else x.data
+    if not np.isfinite(values).all():
+        raise DataError(f"graph {graph.name!r}: {int((~np.isfinite(values)).sum())} features are NaN or infinite, must be finite; replace them")
+
+
+def _check_edges(graph: GraphData) -> None:
+    edges = graph.edge_index
+    where = f"graph {graph.name!r}: edge_index"
+    if edges.dtype != np.int64 or edges.ndim != 2 or edges.shape[0] != 2:
+        raise DataError(f"{where} is {edges.dtype} of shape {edges.shape}, must be int64 of shape (2, E); use canonical_edges")
+    if not edges.size:
+        return
+    if edges.min() < 0 or edges.max() >= graph.nodes:
+        raise DataError(f"{where} holds nodes {edges.min()} to {edges.max()}, must lie in 0 to {graph.nodes - 1}; renumber the nodes")
+    loops = int((edges[0] == edges[1]).sum())
+    if loops:
+        raise DataError(f"{where} holds {loops} self-loops, must hold none, for they are added where needed; use canonical_edges")
+    keys, mirrored = edges[0] * graph.nodes + edges[1], edges[1] * graph.nodes + edges[0]
+    duplicates = keys.size - np.unique(keys).size
+    if duplicates:
+        raise DataError(f"{where} holds {duplicates} duplicate edges, must hold each once; use canonical_edges")
+    single = int((~np.isin(keys, mirrored)).sum())
+    if single:
+        raise DataError(f"{where} holds {single} edges in one direction only, must hold both; use canonical_edges")
+
+
+def _check_labels(graph: GraphData) -> None:
+    y = graph.y
+    if y.dtype != np.int64 or y.shape != (graph.nodes,):
+        raise DataError(f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.nodes},); one a node")
+    if y.min() < 0 or y.max() >= graph.classes:
+        raise DataError(f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them or classes")
+
+
+def _check_masks(graph: GraphData) -> None:
+    total = np.zeros(graph.nodes, dtype=np.int64)
+    for name in ("train_mask", "val_mask", "test_mask"):
+        mask = getattr(graph, name)
+        if mask.dtype != np.bool_ or mask.shape != (graph.nodes,):
+            raise DataError(f"graph {graph.name!r}: {name} is {mask.dtype} of shape {mask.shape}, must be bool of shape ({graph.nodes},)")
+        if not mask.any():
+            raise DataError(f"graph {graph.name!r}: {name} marks 0 nodes, must mark at least 1; choose another split")
+        total += mask
+    if total.max() > 1:
+        raise DataError(f"graph {graph.name!r}: {int((total > 1).sum())} nodes are in more than one of the splits, must be in one; mend the masks")

@@ -1,0 +1,172 @@
+"""Spiking graph attention (SGA) out of parts that each have a counterpart on chip."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurograph.nn.linear import PerNode
+from neurograph.nn.neurons import LIF, Reset
+
+__all__ = ["And", "BroadcastNodes", "ReduceNodes", "SpikingGraphAttention"]
+
+Array = NDArray[Any]
+
+
+class And(nn.Module):
+    """Coincidence of two binary spike trains, their product. On chip: a memoryless neuron with threshold 1.5.
+
+    Shapes:
+        a (T, N, D), b (T, N, D) → (T, N, D)
+    """
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+
+class ReduceNodes(nn.Module):
+    r"""A weighted sum over all nodes, scaled so that it lands near the threshold of the neurons behind it.
+
+    .. math::
+        y_{td} = \sum_n w_d x_{tnd}, \qquad w_d = \frac{a_d \, \theta}{N \, \overline{x}_d}
+
+    The literal sum saturates. :math:`\overline x_d` is the moving average of the mean over nodes and ticks, updated in training only
+    and a constant at inference, so w is one plain vector of synaptic weights (:meth:`weight`). :math:`a_d > 0` is learned and starts
+    spread over ``spread``: at a constant input the mask neuron fires if and only if a_d > 1.
+
+    Args:
+        width: D.
+        nodes: N.
+        threshold: θ of the LIF behind it, volts.
+        spread: lowest and highest a_d at the start.
+        momentum: weight of the newest value in the moving average.
+
+    Shapes:
+        x (T, N, D) → (T, 1, D)
+    """
+
+    average: Tensor
+    updates: Tensor
+
+    def __init__(
+        self, width: int, nodes: int, threshold: float, spread: tuple[float, float] = (1.05, 2.5), momentum: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.nodes = nodes
+        self.threshold = threshold
+        self.momentum = momentum
+        self.log_level = nn.Parameter(torch.linspace(*spread, width).log())
+        self.register_buffer("average", torch.ones(width))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self._update(x.detach().mean(dim=(0, 1)))
+        return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, self.average)
+
+    def weight(self) -> Array:
+        """w, shape (D,), float64."""
+        weight = self._weight(self.log_level.detach().double(), self.average.double())
+        return cast(Array, weight.cpu().numpy())
+
+    def _weight(self, log_level: Tensor, average: Tensor) -> Tensor:
+        # A feature that never fires would get an infinite weight; one spike a tick among all nodes is the floor.
+        return log_level.exp() * (self.threshold / self.nodes) / average.clamp(min=1.0 / self.nodes)
+
+    @torch.no_grad()
+    def _update(self, mean: Tensor) -> None:
+        self.average.lerp_(mean, 1.0 if int(self.updates) == 0 else self.momentum)
+        self.updates += 1
+
+    def extra_repr(self) -> str:
+        return f"width={self.width}, nodes={self.nodes}, threshold={self.threshold:g}"
+
+
+class BroadcastNodes(nn.Module):
+    """The same value to every node.
+
+    Shapes:
+        x (T, 1, D) → (T, nodes, D)
+    """
+
+    def __init__(self, nodes: int) -> None:
+        super().__init__()
+        self.nodes = nodes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.expand(-1, self.nodes, -1)
+
+    def extra_repr(self) -> str:
+        return f"nodes={self.nodes}"
+
+
+class SpikingGraphAttention(nn.Module):
+    r"""Spiking graph attention, in O(N·D).
+
+    .. math::
+        Q, K, V = SN(BN(S W_{Q,K,V})), \qquad m_d = SN\Big(\sum_n w_d \, K_{nd} V_{nd}\Big), \qquad
+        \mathrm{SGA}(S)_n = BN(W_O (Q_n \odot m))
+
+    Reconstruction after SpikeGraphormer (arXiv 2403.15480, figure): the sum runs over nodes; its weights (:class:`ReduceNodes`) are
+    ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern.
+
+    Args:
+        width: D.
+        nodes: N.
+        beta, reset: of all neurons inside.
+        threshold: of Q, K and V, volts.
+        mask_threshold: of the mask neurons, volts.
+        mask: "learned", or "ones" to compare with: the mask is 1, so the sum, K and V are left out.
+
+    Shapes:
+        spikes S (T, N, D) → current (T, N, D)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        nodes: int,
+        beta: float = 0.5,
+        threshold: float = 0.5,
+        mask_threshold: float = 0.5,
+        reset: Reset = "value",
+        mask: Literal["learned", "ones"] = "learned",
+        learn_beta: bool = False,
+    ) -> None:
+        super().__init__()
+        if mask not in ("learned", "ones"):
+            raise ValueError(f"SpikingGraphAttention: mask is {mask!r}, must be 'learned' or 'ones'")
+        self.mask = mask
+        self.q = PerNode(width, width, norm=True)
+        self.q_neuron = LIF(beta, threshold, reset, learn_beta)
+        if mask == "learned":
+            self.k = PerNode(width, width, norm=True)
+            self.k_neuron = LIF(beta, threshold, reset, learn_beta)
+            self.v = PerNode(width, width, norm=True)
+            self.v_neuron = LIF(beta, threshold, reset, learn_beta)
+            self.kv = And()
+            self.reduce = ReduceNodes(width, nodes, mask_threshold)
+            self.mask_neuron = LIF(beta, mask_threshold, reset, learn_beta)
+            self.broadcast = BroadcastNodes(nodes)
+            self.gate = And()
+        self.out = PerNode(width, width, norm=True)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        gated = self.q_neuron(self.q(spikes))
+        if self.mask == "learned":
+            keys = self.k_neuron(self.k(spikes))
+            values = self.v_neuron(self.v(spikes))
+            mask = self.mask_neuron(self.reduce(self.kv(keys, values)))
+            gated = self.gate(gated, self.broadcast(mask))
+        return cast(Tensor, self.out(gated))
+
+
+def alive(mask_spikes: Tensor) -> NDArray[np.bool_]:
+    """Which mask neurons neither always nor never fire over the ticks; mask_spikes (T, 1, D) → (D,)."""
+    rate = mask_spikes.mean(dim=0).flatten().cpu().numpy()
+    return cast("NDArray[np.bool_]", (rate > 0) & (rate < 1))

@@ -1,0 +1,78 @@
+"""Linear maps over features, the same at every node: what becomes a PerNode projection."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["PerNode", "Select"]
+
+Array = NDArray[Any]
+
+
+class PerNode(nn.Module):
+    r"""The same linear map at every node, with an optional batch norm behind it, as one leaf module.
+
+    .. math::
+        y_{tn} = \mathrm{BN}(W x_{tn} + b)
+
+    The statistics of the batch norm are over all T·N rows. At inference they are constants and fold into W and b (:meth:`folded`).
+
+    Shapes:
+        x (T, N, D_in) → (T, N, D_out)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, norm: bool = False) -> None:
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.linear = nn.Linear(in_features, out_features, bias=bias)
+        self.norm = nn.BatchNorm1d(out_features) if norm else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        if self.norm is None:
+            return cast(Tensor, y)
+        return cast(Tensor, self.norm(y.flatten(0, 1))).view(y.shape)
+
+    def folded(self) -> tuple[Array, Array]:
+        """Weight (out, in) and bias (out,) in float64, with the running statistics of the norm folded in."""
+        weight = _float64(self.linear.weight)
+        bias = np.zeros(self.out_features) if self.linear.bias is None else _float64(self.linear.bias)
+        if self.norm is None:
+            return weight, bias
+        norm = self.norm
+        mean, variance = _float64(norm.running_mean), _float64(norm.running_var)
+        scale = _float64(norm.weight) / np.sqrt(variance + norm.eps)
+        return weight * scale[:, None], (bias - mean) * scale + _float64(norm.bias)
+
+
+class Select(nn.Module):
+    """Picks the features ``start`` to ``stop`` of ``width``: how a branch takes its part of the shared input.
+
+    Shapes:
+        x (T, N, width) → (T, N, stop − start)
+    """
+
+    def __init__(self, start: int, stop: int, width: int) -> None:
+        super().__init__()
+        if not 0 <= start < stop <= width:
+            raise ValueError(f"Select: features {start} to {stop} of {width}, must be 0 <= start < stop <= width")
+        self.start = start
+        self.stop = stop
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., self.start : self.stop]
+
+    def extra_repr(self) -> str:
+        return f"start={self.start}, stop={self.stop}, width={self.width}"
+
+
+def _float64(tensor: Tensor | None) -> Array:
+    assert tensor is not None
+    return cast(Array, tensor.detach().to("cpu", torch.float64).numpy().copy())

@@ -1,0 +1,85 @@
+"""The float engine: tick-synchronous, float64, the canonical order of operations.
+
+i = Σ weights · spikes + bias;  u ← (1−α)u + i;  v ← (1−β)v + β(v_leak + u);  z = [v > θ];  reset
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import NetworkError
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold
+from neurograph.sim.inputs import prepare
+from neurograph.sim.recording import Recording
+from neurograph.sim.ticks import run_ticks
+
+__all__ = ["run"]
+
+Array = NDArray[Any]
+
+
+class _FloatNeurons:
+    """u and v of one population in float64; :class:`Threshold` is the case α = β = 1 that forgets at once."""
+
+    def __init__(self, population: Population, bias: Array) -> None:
+        neuron = population.neuron
+        if not isinstance(neuron, (LIF, CubaLIF, Threshold)):
+            raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} is not a float neuron; use the fixed engine")
+
+        def flat(value: Any) -> Array:
+            return np.broadcast_to(np.asarray(value, dtype=np.float64), population.shape).ravel()
+
+        self.bias, self.threshold = bias, flat(neuron.threshold)
+        self.memoryless = isinstance(neuron, Threshold)
+        self.synaptic = isinstance(neuron, CubaLIF)
+        self.u, self.v = np.zeros(bias.shape), np.zeros(bias.shape)
+        if isinstance(neuron, Threshold):
+            return
+        self.beta, self.v_leak, self.v_reset = flat(neuron.beta), flat(neuron.v_leak), flat(neuron.v_reset)
+        self.subtract = neuron.reset == "subtract"
+        self.alpha = flat(neuron.alpha) if isinstance(neuron, CubaLIF) else flat(1.0)
+
+    def step(self, current: Array) -> Array:
+        current = current + self.bias
+        self.u = (1 - self.alpha) * self.u + current if self.synaptic else current
+        if self.memoryless:
+            self.v = self.u
+            return self.v > self.threshold
+        v = self.v + self.beta * (self.u + self.v_leak - self.v)
+        z = v > self.threshold
+        self.v = np.where(z, v - self.threshold if self.subtract else self.v_reset, v)
+        return z
+
+
+class _FloatDynamics:
+    def contribution(self, projection: Projection, spikes: Array) -> Array:
+        return projection.weights.apply(spikes.astype(np.float64))
+
+    def neurons(self, population: Population, bias: Array) -> _FloatNeurons:
+        return _FloatNeurons(population, bias)
+
+
+def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
+    """Run a float network.
+
+    Args:
+        network: float parameters.
+        inputs: source → values, see :mod:`neurograph.sim.inputs`.
+
+    Returns:
+        Recording with spikes, u (total current, bias included) and v (after the reset).
+
+    Raises:
+        InputError: inputs that do not fit. NetworkError: an integer network.
+    """
+    if any(isinstance(p.neuron, FixedLIF) for p in network.neurons):
+        raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
+    start = time.perf_counter()
+    prepared = prepare(network, inputs)
+    traces = run_ticks(network, prepared, _FloatDynamics())
+    return Recording("float", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=time.perf_counter() - start)

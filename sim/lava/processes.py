@@ -1,0 +1,160 @@
+"""The Lava processes that neurograph adds: logged neurons, delay lines and spike sources. NumPy and Lava only; ``worker.py`` uses them.
+
+The arithmetic stays Lava's: our models call Lava's and write down what came out. They exist because Lava's monitors and sinks move values
+one at a time, which takes minutes for a population of a hundred thousand neurons. The models are bound to processes by name in ``MODELS``
+(Lava's ``@implements`` refuses a second process for an inherited model).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.dense.models import PyDenseModelBitAcc, PyDenseModelFloat
+from lava.proc.dense.process import Dense
+from lava.proc.lif.models import PyLifResetModelBitAcc, PyLifResetModelFloat
+from lava.proc.lif.process import LIFReset
+from lava.proc.sparse.models import PySparseModelBitAcc, PySparseModelFloat
+from lava.proc.sparse.process import Sparse
+
+__all__ = ["MODELS", "DelayLine", "Neurons", "SpikeSource"]
+
+
+class Neurons(LIFReset):  # type: ignore[misc]
+    """Lava's LIFReset with ``options``: window, logs, biases by sample, and the resets that Lava has no process for."""
+
+    def __init__(self, options: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.proc_params["options"] = options
+
+
+class _Neurons:
+    """What both models of :class:`Neurons` add to Lava's: everything that is not asked for is left to ``super()``."""
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.options = proc_params["options"]
+        self.current: Any = None
+        self.files: dict[str, Any] = {}
+
+    def run_spk(self) -> None:
+        options = self.options
+        sample, tick = divmod(self.time_step - options["depth"], options["period"])
+        inside = 0 <= sample < options["samples"] and tick < options["ticks"]
+        if options["silent"] and not inside:
+            # With recurrence, what fired before tick 0 would arrive after it, so the neuron holds still outside its windows.
+            self.a_in.recv()
+            self.u[:], self.v[:] = 0, 0
+            self.s_out.send(np.zeros(self.v.shape, dtype=bool))
+            return
+        if inside and tick == 0:
+            self._load_bias(sample)
+        super().run_spk()
+        if inside:
+            for kind, values in (("spikes", self.spikes), ("voltages", self.v), ("currents", self.u)):
+                if kind in options["files"]:
+                    self._file(kind)[sample, tick] = values
+
+    def _load_bias(self, sample: int) -> None:
+        bias, current = self.options["bias"], self.options["current"]
+        if len(bias) > 1:
+            self.bias_mant[:] = bias[sample]
+        if current is not None:
+            self.current = current[sample % len(current)]
+
+    def _file(self, kind: str) -> Any:
+        if kind not in self.files:
+            self.files[kind] = np.lib.format.open_memmap(self.options["files"][kind], mode="r+")
+        return self.files[kind]
+
+    def subthr_dynamics(self, activation_in: Any) -> None:
+        super().subthr_dynamics(activation_in if self.current is None else activation_in + self.current)
+
+    def spiking_activation(self) -> Any:
+        self.spikes = super().spiking_activation()
+        return self.spikes
+
+    def reset_voltage(self, spike_vector: Any) -> None:
+        reset, by = self.options["reset"], self.options["reset_by"]
+        if reset == "zero":
+            super().reset_voltage(spike_vector)
+        elif reset == "value":
+            self.v[spike_vector] = np.broadcast_to(by, self.v.shape)[spike_vector]
+        elif reset == "subtract":
+            self.v[spike_vector] -= np.broadcast_to(by, self.v.shape)[spike_vector]
+
+
+class NeuronsFloat(_Neurons, PyLifResetModelFloat):  # type: ignore[misc]
+    """Lava's floating point LIFReset, logged."""
+
+    implements_process = Neurons
+
+
+class NeuronsFixed(_Neurons, PyLifResetModelBitAcc):  # type: ignore[misc]
+    """Lava's bit-accurate LIFReset, logged."""
+
+    implements_process = Neurons
+
+
+class DelayLine(AbstractProcess):  # type: ignore[misc]
+    """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay."""
+
+    def __init__(self, size: int, delay: int) -> None:
+        super().__init__(size=size, delay=delay)
+        self.s_in = InPort(shape=(size,))
+        self.s_out = OutPort(shape=(size,))
+
+
+@implements(proc=DelayLine, protocol=LoihiProtocol)
+@requires(CPU)
+class DelayLineModel(PyLoihiProcessModel):  # type: ignore[misc]
+    """Sends before it receives, so that no loop of processes waits for itself."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int8)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int8)
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.ring = np.zeros((proc_params["delay"], proc_params["size"]), dtype=np.int8)
+
+    def run_spk(self) -> None:
+        slot = self.time_step % len(self.ring)
+        self.s_out.send(self.ring[slot])
+        self.ring[slot] = self.s_in.recv()
+
+
+class SpikeSource(AbstractProcess):  # type: ignore[misc]
+    """Emits given spikes, (samples, T, n), tick 0 at machine step ``depth``."""
+
+    def __init__(self, spikes: Any, depth: int, period: int) -> None:
+        super().__init__(spikes=spikes, depth=depth, period=period)
+        self.s_out = OutPort(shape=(spikes.shape[2],))
+
+
+@implements(proc=SpikeSource, protocol=LoihiProtocol)
+@requires(CPU)
+class SpikeSourceModel(PyLoihiProcessModel):  # type: ignore[misc]
+    """Reads the spikes that the child process inherited."""
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int8)
+
+    def run_spk(self) -> None:
+        spikes = self.proc_params["spikes"]
+        sample, tick = divmod(self.time_step - self.proc_params["depth"], self.proc_params["period"])
+        inside = 0 <= sample < spikes.shape[0] and tick < spikes.shape[1]
+        self.s_out.send(spikes[sample, tick] if inside else np.zeros(spikes.shape[2], dtype=np.int8))
+
+
+_COMMON = {DelayLine: DelayLineModel, SpikeSource: SpikeSourceModel}
+MODELS = {
+    "float": {Neurons: NeuronsFloat, Sparse: PySparseModelFloat, Dense: PyDenseModelFloat, **_COMMON},
+    "fixed": {Neurons: NeuronsFixed, Sparse: PySparseModelBitAcc, Dense: PyDenseModelBitAcc, **_COMMON},
+}

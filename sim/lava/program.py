@@ -1,0 +1,253 @@
+"""Network + inputs → ``program.npz``, which ``worker.py`` runs in Lava with nothing of neurograph installed.
+
+The file holds one JSON description and plain arrays, no pickle; the same network and inputs give the same bytes. Weights stay in Kron form.
+Float networks are rewritten for Lava's LIF, which has no factor β on its input: u and the biases are stored times β.
+
+    Lava:   u ← (1−du)u + a;  v ← (1−dv)v + u + bias        du = α (1 for a LIF), dv = β, a = β·Σ weights · spikes
+    LIF     bias = β(bias + v_leak)
+    CubaLIF the bias enters u, so it is added to a; β·v_leak enters v
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neurograph import fixedpoint as fx
+from neurograph.errors import NetworkError, QuantizationError, UnsupportedError
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold
+from neurograph.sim.inputs import Prepared
+from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
+
+__all__ = ["period", "steps", "write"]
+
+Array = NDArray[Any]
+
+
+def period(network: Network) -> int:
+    """Machine steps from one inference to the next: T, and with lags as many more as the longest, so that no spike crosses over."""
+    return network.ticks + max((p.lag for p in network.spiking_projections), default=0)
+
+
+def steps(network: Network, samples: int) -> int:
+    """Machine steps of a run of ``samples`` inferences: the pipeline fills once."""
+    return (samples - 1) * period(network) + network.ticks + max(_depth(p) for p in network.populations.values() if not p.is_static) - 1
+
+
+def write(network: Network, prepared: Prepared, path: Path, expected: Mapping[str, Array] | None = None) -> None:
+    """Write the program.
+
+    Args:
+        network: aligned (every population has a depth and every projection a delay), float or integer.
+        prepared: what :func:`neurograph.sim.inputs.prepare` made of the inputs.
+        path: a file name ending in ``.npz``.
+        expected: population → spikes (samples, T, *shape) that the worker compares with and exits 1 on a difference.
+
+    Raises:
+        NetworkError: a depth or a delay is missing or they disagree.
+        UnsupportedError: state that is kept between inferences.
+        QuantizationError: an integer that Lava would change.
+    """
+    writer = _Writer(network, prepared, expected or {})
+    # Static sources are biases by now; a population's number in the list is the number of its log files.
+    populations = [writer.population(p) for p in network.populations.values() if not p.is_static]
+    about = {
+        "format": "neurograph.program",
+        "version": 1,
+        "engine": "fixed" if network.is_integer else "float",
+        "ticks": network.ticks,
+        "samples": prepared.samples,
+        "period": period(network),
+        "steps": steps(network, prepared.samples),
+        "populations": populations,
+        "projections": [writer.projection(p) for p in network.spiking_projections],
+    }
+    text = np.array(json.dumps(about, ensure_ascii=False, sort_keys=True))
+    np.savez_compressed(path, program=text, **writer.arrays)
+
+
+def _depth(population: Population) -> int:
+    if population.depth is None:
+        raise NetworkError(f"population {population.name!r}: no depth; run the pass align_delays first")
+    if population.depth < 1:
+        raise NetworkError(f"population {population.name!r}: depth {population.depth}, must be at least 1; run the pass align_delays")
+    return population.depth
+
+
+class _Writer:
+    """Turns parts of a network into JSON, and keeps the arrays that the JSON refers to."""
+
+    def __init__(self, network: Network, prepared: Prepared, expected: Mapping[str, Array]) -> None:
+        self.network, self.prepared, self.expected = network, prepared, expected
+        self.arrays: dict[str, Array] = {}
+        self.recurrent = any(p.lag > 0 for p in network.spiking_projections)
+        kept = [f"population {p.name!r}: state kept" for p in network.neurons if getattr(p.neuron, "state", "cleared") == "kept"]
+        if kept:
+            raise UnsupportedError("Lava", kept, "use state='cleared', or the float or fixed engine")
+
+    def store(self, value: Any) -> Any:
+        """A number stays in the JSON if all its entries are equal; an array goes into the file."""
+        if value is None:
+            return None
+        array = np.asarray(value)
+        if array.size and (array == array.flat[0]).all():
+            return array.flat[0].item()
+        return self.store_array(array)
+
+    def store_array(self, array: Array) -> dict[str, str]:
+        name = f"a{len(self.arrays)}"
+        self.arrays[name] = np.ascontiguousarray(array)
+        return {"array": name}
+
+    def store_spikes(self, spikes: Array) -> dict[str, str]:
+        return self.store_array(np.packbits(np.asarray(spikes, dtype=np.uint8)))
+
+    def population(self, population: Population) -> dict[str, Any]:
+        about: dict[str, Any] = {"name": population.name, "shape": list(population.shape), "size": population.size, "depth": _depth(population)}
+        if population.is_source:
+            return {**about, "kind": "source", "spikes": self.store_spikes(self.prepared.spikes[population.name])}
+        bias = self.prepared.bias[population.name].reshape(self.prepared.samples, -1)
+        make = self._fixed if isinstance(population.neuron, FixedLIF) else self._float
+        spikes = self.expected.get(population.name)
+        return {
+            **about,
+            "kind": "neurons",
+            "silent": self.recurrent,
+            "expected": None if spikes is None else self.store_spikes(spikes),
+            **make(population, bias),
+        }
+
+    def store_bias(self, bias: Array) -> Any:
+        """(samples, n), of which one row is enough if all are equal."""
+        return self.store(bias[:1] if (bias == bias[:1]).all() else bias)
+
+    def _fixed(self, population: Population, mantissa: Array) -> dict[str, Any]:
+        neuron = population.neuron
+        if not isinstance(neuron, FixedLIF):
+            raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} in an integer network; quantise all of it")
+        what = f"population {population.name!r}"
+        flat = {key: _flat(population, getattr(neuron, key)) for key in ("du", "dv", "vth")}
+        _check_integers(what, "du", flat["du"], 0, fx.DECAY_UNITY - 1)
+        _check_integers(what, "dv", flat["dv"], 0, fx.DECAY_UNITY - 1)
+        _check_integers(what, "vth", flat["vth"], 0, fx.VTH_MAX)
+        _check_integers(what, "bias mantissa", mantissa, fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)
+        _check_integers(what, "bias exponent", np.asarray(neuron.bias_exp), 0, fx.BIAS_EXP_MAX)
+        subtract = neuron.reset == "subtract"
+        return {
+            **{key: self.store(value.astype(np.int64)) for key, value in flat.items()},
+            "bias": self.store_bias(mantissa.astype(np.int64)),
+            "bias_exp": int(neuron.bias_exp),
+            "current": None,
+            "reset": "subtract" if subtract else "zero",
+            "reset_by": self.store(flat["vth"].astype(np.int64) << fx.V_SHIFT) if subtract else None,
+        }
+
+    def _float(self, population: Population, bias: Array) -> dict[str, Any]:
+        neuron = population.neuron
+        if not isinstance(neuron, (LIF, CubaLIF, Threshold)):
+            raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} in a float network; mend the network")
+        beta, vth = _beta(population), _flat(population, neuron.threshold)
+        about = {"dv": self.store(beta), "vth": self.store(vth), "bias_exp": 0, "current": None, "reset_by": None}
+        if isinstance(neuron, Threshold):
+            # The reset has no effect where v forgets at once; leaving it out keeps v readable as the input current.
+            return {**about, "du": 1.0, "reset": "none", "bias": self.store_bias(bias)}
+        leak = beta * _flat(population, neuron.v_leak)
+        if isinstance(neuron, LIF):
+            about.update(du=1.0, bias=self.store_bias(beta * bias + leak))
+        else:
+            current = self.store_bias(beta * bias) if bias.any() else None
+            about.update(du=self.store(_flat(population, neuron.alpha)), bias=self.store_bias(leak[None]), current=current)
+        reset_to = _flat(population, neuron.v_reset)
+        if neuron.reset == "subtract":
+            return {**about, "reset": "subtract", "reset_by": self.store(vth)}
+        if reset_to.any():
+            return {**about, "reset": "value", "reset_by": self.store(reset_to)}
+        return {**about, "reset": "zero"}
+
+    def projection(self, projection: Projection) -> dict[str, Any]:
+        source, target = self.network.populations[projection.source], self.network.populations[projection.target]
+        if projection.delay is None:
+            raise NetworkError(f"projection {projection.name}: no delay; run the pass align_delays first")
+        need = _depth(target) - _depth(source) + projection.lag
+        if projection.delay != need:
+            raise NetworkError(
+                f"projection {projection.name}: delay {projection.delay}, must be {need} (depth {target.depth} − depth {source.depth} + lag "
+                f"{projection.lag}); run the pass align_delays"
+            )
+        if self.network.is_integer:
+            _check_synapses(projection)
+        return {
+            "source": projection.source,
+            "target": projection.target,
+            "delay": projection.delay,
+            "exponent": projection.exponent,
+            "sign_mode": projection.sign_mode,
+            "row_scale": None if self.network.is_integer else self.store(_beta(target)),
+            "weights": self.weights(projection.weights),
+        }
+
+    def weights(self, weights: Weights) -> dict[str, Any]:
+        if isinstance(weights, Dense):
+            return {"form": "dense", "matrix": self.store_array(_small(weights.matrix))}
+        if isinstance(weights, Sparse):
+            return {"form": "csr", **self.csr(weights.matrix)}
+        left, right = weights.left, weights.right
+        if isinstance(left, (Identity, OnesRow, OnesColumn)):
+            kind = {Identity: "identity", OnesRow: "row", OnesColumn: "column"}[type(left)]
+            left_part: dict[str, Any] = {"kind": kind, "size": left.size}
+        else:
+            left_part = {"kind": "csr", **self.csr(left)}
+        if isinstance(right, Identity):
+            right_part: dict[str, Any] = {"kind": "identity", "size": right.size}
+        else:
+            right_part = {"kind": "values", "values": self.store_array(_small(right))}
+        return {"form": "kron", "left": left_part, "right": right_part}
+
+    def csr(self, matrix: sp.csr_matrix) -> dict[str, Any]:
+        return {
+            "shape": list(matrix.shape),
+            "data": self.store_array(_small(matrix.data)),
+            "indices": self.store_array(matrix.indices),
+            "indptr": self.store_array(matrix.indptr),
+        }
+
+
+def _flat(population: Population, value: Any) -> Array:
+    return np.broadcast_to(np.asarray(value), population.shape).ravel()
+
+
+def _beta(population: Population) -> Array:
+    beta = population.neuron.beta if isinstance(population.neuron, (LIF, CubaLIF)) else 1.0
+    return _flat(population, np.asarray(beta, dtype=np.float64))
+
+
+def _small(values: Array) -> Array:
+    """Integers in the 16 bits that hold every weight; floats as float64."""
+    return values.astype(np.int16 if np.issubdtype(values.dtype, np.integer) else np.float64)
+
+
+def _check_integers(what: str, key: str, values: Array, low: int, high: int) -> None:
+    values = np.asarray(values)
+    bad = values[(values != np.rint(values)) | (values < low) | (values > high)]
+    if bad.size:
+        raise QuantizationError(f"{what}: {key} {bad.flat[0]:g}, must be an integer from {low} to {high}; quantise the network again")
+
+
+def _check_synapses(projection: Projection) -> None:
+    """What is handed to Lava is what Lava would use: it clips and truncates without a word."""
+    what = f"projection {projection.name}"
+    if projection.sign_mode is None:
+        raise QuantizationError(f"{what}: no sign_mode, must be mixed, excitatory or inhibitory; quantise the network again")
+    low, high, step = fx.weight_limits(projection.sign_mode)
+    values = projection.weights.values
+    _check_integers(what, f"{projection.sign_mode} weight", values, low, high)
+    odd = values[np.asarray(values) % step != 0]
+    if odd.size:
+        raise QuantizationError(f"{what}: {projection.sign_mode} weight {odd.flat[0]:g}, must be a multiple of {step}; quantise the network again")
+    _check_integers(what, "exponent", np.asarray(projection.exponent), fx.EXPONENT_MIN, fx.EXPONENT_MAX)

@@ -1,0 +1,298 @@
+"""Run a program of neurograph in Lava: ``python worker.py [PROGRAM.npz [OUT_DIR]] [--engine fixed|float] [--record spikes,voltages,currents]``.
+
+A plain script over NumPy, SciPy and Lava, with ``processes.py`` beside it. The same file is ``lava/run.py`` of an exported bundle, where it
+runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a mismatch.
+
+Timing: tick t of sample s of a population happens at machine step ``s·period + t + depth`` (Lava counts steps from 1), so all samples follow
+each other in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from multiprocessing import shared_memory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.dense.process import Dense
+from lava.proc.sparse.process import Sparse
+from lava.utils.weightutils import SignMode
+from processes import MODELS, DelayLine, Neurons, SpikeSource  # type: ignore[import-not-found]
+from scipy.sparse.csgraph import connected_components
+
+TAGS = {"float": "floating_pt", "fixed": "fixed_pt"}
+CHANNEL_SLOTS = 4  # Lava's default of 64 messages a channel would take gigabytes of shared memory
+DENSE_ENTRIES, DENSE_SHARE = 1 << 20, 0.25  # a matrix no larger and fuller than this goes to Lava's Dense
+
+
+class Program:
+    """A program file: its description and the arrays that the description refers to as ``{"array": name}``."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            self.arrays = {name: file[name] for name in file.files}
+        self.about = json.loads(str(self.arrays.pop("program")))
+        if self.about.get("format") != "neurograph.program" or self.about.get("version") != 1:
+            raise SystemExit(f"{path}: not a program of this version; write it again with 'neurograph export'")
+
+    def value(self, item: Any) -> Any:
+        return self.arrays[item["array"]] if isinstance(item, dict) else item
+
+    def spikes(self, item: Any, shape: tuple[int, ...]) -> Any:
+        """Spikes stored as bits."""
+        return np.unpackbits(self.value(item), count=int(np.prod(shape))).reshape(shape)
+
+    def csr(self, part: Any) -> sp.csr_matrix:
+        return sp.csr_matrix((self.value(part["data"]), self.value(part["indices"]), self.value(part["indptr"])), shape=part["shape"])
+
+    def matrix(self, projection: dict[str, Any], dtype: Any) -> sp.csr_matrix:
+        """The weights of a projection, expanded to the one matrix that Lava takes."""
+        weights = projection["weights"]
+        if weights["form"] == "dense":
+            matrix = sp.csr_matrix(self.value(weights["matrix"]).astype(dtype))
+        elif weights["form"] == "csr":
+            matrix = self.csr(weights).astype(dtype)
+        else:
+            matrix = sp.csr_matrix(sp.kron(self._left(weights["left"]), self._right(weights["right"]), format="csr"), dtype=dtype)
+        matrix.eliminate_zeros()
+        scale = self.value(projection["row_scale"])
+        if scale is not None:
+            matrix = sp.csr_matrix(sp.diags(np.broadcast_to(scale, matrix.shape[:1])) @ matrix)
+        matrix.sort_indices()
+        return matrix
+
+    def _left(self, left: dict[str, Any]) -> sp.csr_matrix:
+        if left["kind"] == "csr":
+            return self.csr(left)
+        size = left["size"]
+        if left["kind"] == "identity":
+            return sp.identity(size, dtype=np.int8, format="csr")
+        return sp.csr_matrix(np.ones((1, size) if left["kind"] == "row" else (size, 1), dtype=np.int8))
+
+    def _right(self, right: dict[str, Any]) -> sp.csr_matrix:
+        if right["kind"] == "identity":
+            return sp.identity(right["size"], dtype=np.int8, format="csr")
+        values = self.value(right["values"])
+        return sp.diags(values, format="csr") if values.ndim == 1 else sp.csr_matrix(values)
+
+
+class Machine:
+    """The Lava processes of a program. ``record`` names what is logged; the logs are OUT/<kind>_<population number>.npy."""
+
+    def __init__(self, program: Program, out: Path, record: list[str]) -> None:
+        self.program, self.about, self.out, self.record = program, program.about, out, record
+        self.float = self.about["engine"] == "float"
+        self.processes: dict[str, Any] = {}
+        self.links: list[tuple[int, int]] = []
+        self.all: list[Any] = []
+        for number, population in enumerate(self.about["populations"]):
+            self.processes[population["name"]] = self._source(population) if population["kind"] == "source" else self._neurons(number, population)
+        delayed: dict[tuple[str, int], Any] = {}
+        for projection in self.about["projections"]:
+            self._connect(projection, delayed)
+
+    def _add(self, process: Any) -> Any:
+        self.all.append(process)
+        return process
+
+    def _link(self, source: Any, target: Any) -> None:
+        source.s_out.connect(target.s_in)
+        self.links.append((self.all.index(source), self.all.index(target)))
+
+    def _source(self, population: dict[str, Any]) -> Any:
+        spikes = self.program.spikes(population["spikes"], (self.about["samples"], self.about["ticks"], population["size"]))
+        return self._add(SpikeSource(spikes.astype(np.int8), population["depth"], self.about["period"]))
+
+    def _neurons(self, number: int, population: dict[str, Any]) -> Any:
+        value, about, size = self.program.value, self.about, population["size"]
+        state = np.float64 if self.float else np.int32
+        files = {kind: str(self.out / f"{kind}_{number}.npy") for kind in self.record}
+        for kind, path in files.items():
+            dtype = np.uint8 if kind == "spikes" else state
+            np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(about["samples"], about["ticks"], size))
+        bias, current = np.atleast_2d(value(population["bias"])), value(population["current"])
+        options = {
+            "depth": population["depth"],
+            "period": about["period"],
+            "samples": about["samples"],
+            "ticks": about["ticks"],
+            "silent": population["silent"],
+            "reset": population["reset"],
+            "reset_by": value(population["reset_by"]),
+            "bias": bias,
+            "current": None if current is None else np.atleast_2d(current),
+            "files": files,
+        }
+        parameters = {name: value(population[name]) for name in ("du", "dv", "vth")}
+        return self._add(
+            Neurons(
+                options=options,
+                shape=(size,),
+                bias_mant=np.broadcast_to(bias[0], (size,)),
+                bias_exp=population["bias_exp"],
+                reset_interval=about["period"],
+                reset_offset=population["depth"],
+                **parameters,
+            )
+        )
+
+    def _connect(self, projection: dict[str, Any], delayed: dict[tuple[str, int], Any]) -> None:
+        source, target = self.processes[projection["source"]], self.processes[projection["target"]]
+        key = (projection["source"], projection["delay"])
+        if projection["delay"] > 1:
+            if key not in delayed:
+                delayed[key] = self._add(DelayLine(source.s_out.shape[0], projection["delay"] - 1))
+                self._link(source, delayed[key])
+            source = delayed[key]
+        matrix = self.program.matrix(projection, np.float64 if self.float else np.int32)
+        entries = matrix.shape[0] * matrix.shape[1]
+        fixed = {} if self.float else {
+            "weight_exp": projection["exponent"], "num_weight_bits": 8, "sign_mode": SignMode[projection["sign_mode"].upper()]
+        }  # fmt: skip
+        if entries <= DENSE_ENTRIES and matrix.nnz > DENSE_SHARE * entries:
+            synapses = self._add(Dense(weights=matrix.toarray(), **fixed))
+        else:
+            # With num_message_bits > 0 Lava multiplies by the spikes instead of first cutting out the columns of those that fired: the same
+            # sum, since spikes are 0 and 1, and ten times as fast.
+            synapses = self._add(Sparse(weights=matrix, num_message_bits=1, **fixed))
+        self._link(source, synapses)
+        synapses.a_out.connect(target.a_in)
+        self.links.append((self.all.index(synapses), self.all.index(target)))
+
+    def parts(self) -> list[list[Any]]:
+        """The connected parts: Lava runs only what is connected to the process on which run() is called."""
+        pairs = np.array(self.links, dtype=np.int64).reshape(-1, 2)
+        graph = sp.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(self.all), len(self.all)))
+        count, label = connected_components(graph, directed=False)
+        return [[p for p, part in zip(self.all, label) if part == number] for number in range(count)]  # noqa: B905
+
+    def run(self, watched: bool) -> dict[str, float]:
+        """Run every part for all steps; returns the seconds of start-up and of the run."""
+        seconds = {"startup_s": 0.0, "run_s": 0.0}
+        models = MODELS[self.about["engine"]]
+        for part in self.parts():
+            start = time.perf_counter()
+            # Naming the model of every process keeps Lava from importing each file of each process's folder in search of one.
+            config = Loihi2SimCfg(
+                select_tag=TAGS[self.about["engine"]], exception_proc_model_map={process: models[type(process)] for process in part}
+            )
+            part[0].create_runtime(run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
+            started = time.perf_counter()
+            say(f"compiled {len(part)} processes in {started - start:.1f} s")
+            watch = Watch(part[0].runtime._messaging_infrastructure.actors, watched)
+            part[0].run(condition=RunSteps(num_steps=self.about["steps"]))
+            watch.done = True
+            ended = time.perf_counter()
+            say(f"ran {self.about['steps']} steps in {ended - started:.1f} s")
+            part[0].stop()
+            seconds["startup_s"] += started - start
+            seconds["run_s"] += ended - started
+        return seconds
+
+
+class Watch(threading.Thread):
+    """Ends the run when a Lava process died, which Lava itself would wait for forever, or when whoever started this script is gone."""
+
+    def __init__(self, actors: Any, watched: bool) -> None:
+        super().__init__(daemon=True)
+        self.actors, self.done, self.parent = list(actors), False, os.getppid() if watched else None
+        self.start()
+
+    def run(self) -> None:
+        while not self.done:
+            time.sleep(0.2)
+            if self.parent is not None and os.getppid() != self.parent:
+                quit_all(1)
+            for actor in self.actors:
+                if not self.done and (actor.exception or not actor.is_alive()):
+                    self._report(actor)
+
+    def _report(self, actor: Any) -> None:
+        time.sleep(0.2)
+        error = actor.exception
+        if self.done:
+            return
+        say(error[1] if error else f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
+        quit_all(1)
+
+
+def say(text: str) -> None:
+    """One line of progress on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def quit_all(status: int) -> None:
+    """End this script and all that it started, now."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.kill()
+    for child in children:
+        child.join(2)
+    os._exit(status)
+
+
+def name_memory(tag_: str) -> None:
+    """Let the names of all shared-memory segments of this run start with ``tag_``, so that they can be found when it has been killed."""
+    prefix = f"/{tag_}_"
+    shared_memory._SHM_NAME_PREFIX = prefix  # type: ignore[attr-defined]
+    shared_memory._SHM_SAFE_NAME_LENGTH = len(prefix) + 8  # type: ignore[attr-defined]
+
+
+def compare(program: Program, out: Path) -> int:
+    """Print spike counts, and mismatches where the program holds expected spikes; returns the number of mismatches."""
+    total = 0
+    for number, population in enumerate(program.about["populations"]):
+        if population["kind"] == "source":
+            continue
+        spikes = np.load(out / f"spikes_{number}.npy", mmap_mode="r")
+        line = f"{population['name']}: {int(spikes.sum())} spikes"
+        if population["expected"] is not None:
+            wrong = int(np.count_nonzero(spikes != program.spikes(population["expected"], spikes.shape)))
+            total += wrong
+            line += f", {wrong} of {spikes.size} differ from what is expected"
+        print(line, flush=True)
+    return total
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Run a neurograph program in Lava and compare its spikes with those stored in it.")
+    parser.add_argument("program", nargs="?", type=Path, default=Path(__file__).with_name("program.npz"))
+    parser.add_argument("out", nargs="?", type=Path, help="folder for the recorded arrays (default: a temporary one)")
+    parser.add_argument("--engine", choices=sorted(TAGS), help="must be what the program was written for")
+    parser.add_argument("--record", default="spikes", help="comma-separated: spikes, voltages, currents")
+    parser.add_argument("--tag", help="prefix of this run's shared-memory segments; also end when the parent process does")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: quit_all(143))
+    if options.tag:
+        name_memory(options.tag)
+    program = Program(options.program)
+    if options.engine not in (None, program.about["engine"]):
+        parser.error(f"{options.program} was written for --engine {program.about['engine']}, not {options.engine}")
+    with tempfile.TemporaryDirectory() as folder:
+        out = options.out or Path(folder)
+        start = time.perf_counter()
+        machine = Machine(program, out, sorted({"spikes", *options.record.split(",")}))
+        built = time.perf_counter() - start
+        say(f"built {len(machine.all)} processes in {built:.1f} s")
+        result = machine.run(bool(options.tag))
+        result["startup_s"] += built
+        result["processes"] = len(machine.all)
+        (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        return 1 if compare(program, out) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

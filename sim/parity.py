@@ -1,0 +1,135 @@
+"""Parity: two recordings of the same network, compared population by population and tick by tick.
+
+A float mismatch at a tie, where the neuron that stayed silent has |v − θ| below 1e-9, is no mismatch: rounding decided. It is counted as a tie, and what
+lies downstream of it in that sample, from that tick on, is not compared but counted as skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.network import LIF, CubaLIF, Network, Threshold
+from neurograph.sim.recording import Recording
+
+__all__ = ["TIE", "Comparison", "Mismatch", "compare"]
+
+Array = NDArray[Any]
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Where two recordings first differ: earliest tick, then most upstream population."""
+
+    population: str
+    sample: int
+    tick: int
+    neuron: tuple[int, ...]
+    quantity: str
+    a: float
+    b: float
+
+    def __str__(self) -> str:
+        return f"{self.population}{list(self.neuron)} at tick {self.tick} of sample {self.sample}: {self.quantity} {self.a:g} against {self.b:g}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result for one pair. ``compared`` and ``skipped`` count spike slots; ``compared_voltages`` the u and v compared."""
+
+    a: str
+    b: str
+    populations: int
+    compared: int
+    mismatched_spikes: int
+    compared_voltages: int
+    mismatched_voltages: int
+    ties: int
+    skipped: int
+    first_mismatch: Mismatch | None
+
+    @property
+    def ok(self) -> bool:
+        """No mismatch, and something was compared."""
+        return self.mismatched_spikes == 0 and self.mismatched_voltages == 0 and self.compared > 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ok": self.ok}
+
+
+def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = False) -> Comparison:
+    """Compare spikes, and with ``voltages`` also u and v, of every computing population that both recorded.
+
+    Args:
+        network: the network that both ran, for the thresholds (ties) and for what lies downstream.
+        a, b: recordings of shape (samples, T, *shape) a population.
+        voltages: demand equal u and v (integer engines).
+    """
+    names = [name for name in network.order() if name in a.spikes and name in b.spikes and not network.populations[name].is_source]
+    valid = {name: np.ones(a.spikes[name].shape[:2], dtype=bool) for name in names}
+    ties = 0 if network.is_integer else _mark_ties(network, a, b, names, valid)
+    found: list[Mismatch] = []
+    totals = dict.fromkeys(("compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "skipped"), 0)
+    for name in names:
+        compared = _compare_one(name, "spike", a.spikes[name], b.spikes[name], valid[name], found)
+        totals["compared"] += compared[0]
+        totals["mismatched_spikes"] += compared[1]
+        totals["skipped"] += a.spikes[name].size - compared[0]
+        for kind in ("currents", "voltages") if voltages else ():
+            mine, other = getattr(a, kind).get(name), getattr(b, kind).get(name)
+            if mine is not None and other is not None:
+                compared = _compare_one(name, kind[:-1], mine, other, valid[name], found)
+                totals["compared_voltages"] += compared[0]
+                totals["mismatched_voltages"] += compared[1]
+    rank = {name: i for i, name in enumerate(names)}
+    first = min(found, key=lambda m: (m.sample, m.tick, rank[m.population]), default=None)
+    return Comparison(a.engine, b.engine, len(names), ties=ties, first_mismatch=first, **totals)
+
+
+def _compare_one(name: str, quantity: str, a: Array, b: Array, valid: Array, found: list[Mismatch]) -> tuple[int, int]:
+    """Slots compared and slots that differ; the first one that differs goes to ``found``."""
+    differ = (a != b) & valid.reshape(*valid.shape, *(1,) * (a.ndim - 2))
+    count = int(np.count_nonzero(differ))
+    if count:
+        where = tuple(int(i) for i in np.unravel_index(int(np.argmax(differ)), differ.shape))
+        found.append(Mismatch(name, where[0], where[1], where[2:], quantity, float(a[where]), float(b[where])))
+    return int(np.count_nonzero(valid)) * int(np.prod(a.shape[2:])), count
+
+
+def _mark_ties(network: Network, a: Recording, b: Recording, names: Iterable[str], valid: dict[str, Array]) -> int:
+    """Count ties, upstream first, and clear ``valid`` where a tie's consequences would be compared."""
+    graph = nx.DiGraph((p.source, p.target) for p in network.projections)
+    ties = 0
+    for name in names:
+        neuron = network.populations[name].neuron
+        if not isinstance(neuron, (LIF, CubaLIF, Threshold)):
+            continue
+        threshold = np.asarray(neuron.threshold, dtype=np.float64)
+        slots = valid[name].reshape(*valid[name].shape, *(1,) * (a.spikes[name].ndim - 2))
+        differ = (a.spikes[name] != b.spikes[name]) & slots
+        for sample, tick in sorted({(int(i), int(t)) for i, t in zip(*np.nonzero(differ)[:2], strict=True)}):
+            if not valid[name][sample, tick]:
+                continue
+            here = differ[sample, tick]
+            silent = [
+                np.where(r.spikes[name][sample, tick] == 0, r.voltages[name][sample, tick], np.nan)[here]
+                for r in (a, b)
+                if name in r.voltages
+            ]
+            margin = np.full(int(here.sum()), np.inf)
+            for v in silent:
+                margin = np.fmin(margin, np.abs(v - np.broadcast_to(threshold, here.shape)[here]))
+            if not (margin < TIE).all():
+                continue  # a real mismatch: leave it to be counted
+            ties += int(here.sum())
+            valid[name][sample, tick:] = False
+            for below in nx.descendants(graph, name) if name in graph else ():
+                if below in valid:
+                    valid[below][sample, tick:] = False
+    return ties

@@ -1,0 +1,138 @@
+"""The tick loop that the float and the fixed engine share: who is evaluated when, on which spikes.
+
+Populations that hear each other within a loop are stepped together, tick by tick. All others see the whole of their input at once: one product
+per projection over all samples and ticks, then a scan over time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.network import Network, Population, Projection
+from neurograph.sim.inputs import Prepared
+
+__all__ = ["Dynamics", "Neurons", "Traces", "run_ticks"]
+
+Array = NDArray[Any]
+
+
+class Neurons(Protocol):
+    """The state of one population, for all samples at once; u and v of shape (samples, size)."""
+
+    u: Array
+    v: Array
+
+    def step(self, current: Array) -> Array:
+        """Take the input of one tick, (samples, size), and return the spikes."""
+        ...
+
+
+class Dynamics(Protocol):
+    """An arithmetic: how weights act on spikes, and how neurons act on currents."""
+
+    def contribution(self, projection: Projection, spikes: Array) -> Array:
+        """What ``spikes`` (batch, source size) bring to the target (batch, target size)."""
+        ...
+
+    def neurons(self, population: Population, bias: Array) -> Neurons:
+        """Fresh neurons; bias of shape (samples, size)."""
+        ...
+
+
+class Traces:
+    """Spikes, u and v of every population: (samples, T, size)."""
+
+    def __init__(self) -> None:
+        self.spikes: dict[str, Array] = {}
+        self.u: dict[str, Array] = {}
+        self.v: dict[str, Array] = {}
+
+    def shaped(self, network: Network) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Spikes, v and u as (samples, T, *shape), the order in which a Recording takes them."""
+
+        def shape(values: Mapping[str, Array]) -> dict[str, Array]:
+            return {name: value.reshape(*value.shape[:2], *network.populations[name].shape) for name, value in values.items()}
+
+        return shape(self.spikes), shape(self.v), shape(self.u)
+
+
+def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:
+    """Run ``prepared.samples`` inferences of T ticks. State that is "kept" passes from one sample to the next."""
+    if prepared.samples > 1 and any(getattr(p.neuron, "state", "") == "kept" for p in network.neurons):
+        return _one_by_one(network, prepared, dynamics)
+    return _run(network, prepared, dynamics, {})
+
+
+def _one_by_one(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:
+    kept: dict[str, Neurons] = {}
+    runs = [_run(network, prepared.sample(i), dynamics, kept) for i in range(prepared.samples)]
+    joined = Traces()
+    for kind in ("spikes", "u", "v"):
+        parts = [getattr(run, kind) for run in runs]
+        getattr(joined, kind).update({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return joined
+
+
+def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[str, Neurons]) -> Traces:
+    samples, ticks = prepared.samples, network.ticks
+    traces = Traces()
+    for name, values in prepared.spikes.items():
+        traces.spikes[name] = values.reshape(samples, ticks, -1)
+    neurons: dict[str, Neurons] = {}
+    for population in network.neurons:
+        state = kept.get(population.name) or dynamics.neurons(population, prepared.bias[population.name].reshape(samples, -1))
+        if getattr(population.neuron, "state", "cleared") == "kept":
+            kept[population.name] = state
+        neurons[population.name] = state
+        shape = (samples, ticks, population.size)
+        traces.spikes[population.name] = np.zeros(shape, dtype=np.uint8)
+        traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
+    for group in _groups(network):
+        _run_group(network, group, neurons, dynamics, traces)
+    return traces
+
+
+def _groups(network: Network) -> list[list[str]]:
+    """Strongly connected groups of populations, upstream first; within a group in tick order."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(p.name for p in network.neurons)
+    graph.add_edges_from((p.source, p.target) for p in network.projections if not network.populations[p.source].is_source)
+    rank = {name: i for i, name in enumerate(network.order())}
+    condensed = nx.condensation(graph)
+    return [sorted(condensed.nodes[i]["members"], key=rank.__getitem__) for i in nx.topological_sort(condensed)]
+
+
+def _run_group(network: Network, group: list[str], neurons: Mapping[str, Neurons], dynamics: Dynamics, traces: Traces) -> None:
+    inside = set(group)
+    ticks = network.ticks
+    outer = {name: _outer_current(network, name, inside, dynamics, traces) for name in group}
+    inner = {name: [p for p in network.into(name) if p.source in inside] for name in group}
+    for t in range(ticks):
+        for name in group:
+            current = outer[name][:, t]
+            for projection in inner[name]:
+                if t >= projection.lag:
+                    current = current + dynamics.contribution(projection, traces.spikes[projection.source][:, t - projection.lag])
+            state = neurons[name]
+            traces.spikes[name][:, t] = state.step(current)
+            traces.u[name][:, t], traces.v[name][:, t] = state.u, state.v
+
+
+def _outer_current(network: Network, name: str, inside: set[str], dynamics: Dynamics, traces: Traces) -> Array:
+    """Input from populations that are already done: every projection once, for all samples and ticks."""
+    shape = traces.v[name].shape
+    samples, ticks, size = shape
+    total = np.zeros(shape, traces.v[name].dtype)
+    for projection in network.into(name):
+        if projection.source in inside or network.populations[projection.source].is_static:
+            continue
+        spikes = traces.spikes[projection.source]
+        if projection.lag:
+            spikes = np.concatenate([np.zeros_like(spikes[:, : projection.lag]), spikes[:, : ticks - projection.lag]], axis=1)[:, :ticks]
+        total += dynamics.contribution(projection, spikes.reshape(samples * ticks, -1)).reshape(samples, ticks, size)
+    return total
