@@ -71,12 +71,16 @@ def canonical_edges(edges: NDArray[Any]) -> NDArray[np.int64]:
 def _check_features(graph: GraphData) -> None:
     x = graph.x
     if not (isinstance(x, np.ndarray) or (sp.issparse(x) and x.format == "csr")) or x.ndim != 2 or 0 in x.shape:
-        raise DataError(f"graph {graph.name!r}: features of type {type(x).__name__}, must be a CSR matrix or an array of shape (N, F), not empty")
+        raise DataError(
+            f"graph {graph.name!r}: features of type {type(x).__name__}, must be a CSR matrix or an array of shape (N, F), not empty"
+        )
     if x.dtype != np.float32:
         raise DataError(f"graph {graph.name!r}: features are {x.dtype}, must be float32; convert them with .astype(np.float32)")
     values = x if isinstance(x, np.ndarray) else x.data
     if not np.isfinite(values).all():
-        raise DataError(f"graph {graph.name!r}: {int((~np.isfinite(values)).sum())} features are NaN or infinite, must be finite; replace them")
+        raise DataError(
+            f"graph {graph.name!r}: {int((~np.isfinite(values)).sum())} features are NaN or infinite, must be finite; replace them"
+        )
 
 
 def _check_edges(graph: GraphData) -> None:
@@ -103,9 +107,13 @@ def _check_edges(graph: GraphData) -> None:
 def _check_labels(graph: GraphData) -> None:
     y = graph.y
     if y.dtype != np.int64 or y.shape != (graph.nodes,):
-        raise DataError(f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.nodes},); one a node")
+        raise DataError(
+            f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.nodes},); one a node"
+        )
     if y.min() < 0 or y.max() >= graph.classes:
-        raise DataError(f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them or classes")
+        raise DataError(
+            f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them or classes"
+        )
 
 
 def _check_masks(graph: GraphData) -> None:
@@ -118,4 +126,6 @@ def _check_masks(graph: GraphData) -> None:
             raise DataError(f"graph {graph.name!r}: {name} marks 0 nodes, must mark at least 1; choose another split")
         total += mask
     if total.max() > 1:
-        raise DataError(f"graph {graph.name!r}: {int((total > 1).sum())} nodes are in more than one of the splits, must be in one; mend the masks")
+        raise DataError(
+            f"graph {graph.name!r}: {int((total > 1).sum())} nodes are in more than one of the splits, must be in one; mend the masks"
+        )

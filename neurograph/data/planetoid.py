@@ -84,9 +84,13 @@ def _find_raw(root: Path, title: str) -> Path:
             continue
         missing = [file for file in _raw_files(title) if not (raw / file).is_file()]
         if missing:
-            raise DataError(f"dataset {title}: {len(missing)} of {len(RAW_NAMES)} raw files are missing in {raw} ({missing[0]} …); copy them there")
+            raise DataError(
+                f"dataset {title}: {len(missing)} of {len(RAW_NAMES)} raw files are missing in {raw} ({missing[0]} …); copy them there"
+            )
         return raw
-    raise DataError(f"dataset {title}: data root {root} holds no {title}/raw nor Planetoid/{title}/raw; point --data-root at a folder that does")
+    raise DataError(
+        f"dataset {title}: data root {root} holds no {title}/raw nor Planetoid/{title}/raw; point --data-root at a folder that does"
+    )
 
 
 def _cached_raw(title: str) -> Path:

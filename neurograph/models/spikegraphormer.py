@@ -113,13 +113,9 @@ class SpikeGraphormer(nn.Module):
 
     def encode(self, x: Features) -> Tensor:
         """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""
-        config = self.config
-        if isinstance(x, SparseMatrix):
-            x = x.dropout(config.input_dropout) if self.training else x
-            current = x @ self.encoder.weight.t() + self.encoder.bias
-        else:
-            current = self.encoder(nn.functional.dropout(x, config.input_dropout, self.training))
-        return config.encoder_gain * current
+        if self.training:
+            x = _dropout(x, self.config.input_dropout)
+        return self.config.encoder_gain * (x @ self.encoder.weight.t() + self.encoder.bias)
 
     def encoder_folded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (D0, F) and bias (D0,) of :meth:`encode` in float64, with the gain folded in."""
@@ -236,3 +232,7 @@ class GnnLayer(nn.Module):
 
 def _lif(config: SpikeGraphormerConfig, threshold: float) -> LIF:
     return LIF(config.beta, threshold, config.reset, config.learn_beta)
+
+
+def _dropout(x: Features, probability: float) -> Features:
+    return x.dropout(probability) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, probability)

@@ -52,9 +52,7 @@ class ReduceNodes(nn.Module):
     average: Tensor
     updates: Tensor
 
-    def __init__(
-        self, width: int, nodes: int, threshold: float, spread: tuple[float, float] = (1.05, 2.5), momentum: float = 0.1
-    ) -> None:
+    def __init__(self, width: int, nodes: int, threshold: float, spread: tuple[float, float] = (1.05, 2.5), momentum: float = 0.1) -> None:
         super().__init__()
         self.width = width
         self.nodes = nodes
@@ -66,7 +64,9 @@ class ReduceNodes(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            self._update(x.detach().mean(dim=(0, 1)))
+            mean = x.detach().mean(dim=(0, 1))
+            self._update(mean)
+            return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, mean)
         return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, self.average)
 
     def weight(self) -> Array:

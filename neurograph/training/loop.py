@@ -163,12 +163,12 @@ def fit(
             optimizer.step()
             logits = _predict(model, forward)
             score = (accuracy(logits, graph.y, graph.val_mask), -_cross_entropy(logits, labels, graph.val_mask))
-            if score > best:
+            if score > best and epoch >= min(recipe.ramp, limit):
                 best, best_epoch, weights = score, epoch, copy.deepcopy(model.state_dict())
                 test_accuracy = accuracy(logits, graph.y, graph.test_mask)
             if bar and task is not None:
                 bar.update(task, advance=1, description=f"training on {graph.name}, validation {best[0]:.1%}")
-            if epoch - best_epoch >= recipe.patience:
+            if best_epoch and epoch - best_epoch >= recipe.patience:
                 break
     model.load_state_dict(weights)
     model.eval()
@@ -196,7 +196,9 @@ def check_sizes(config: SpikeGraphormerConfig, graph: GraphData) -> None:
         ("classes", config.classes, graph.classes),
     ):
         if ours != theirs:
-            raise DataError(f"graph {graph.name!r}: {theirs} {what}, the model was built for {ours}; give it the graph that it was built for")
+            raise DataError(
+                f"graph {graph.name!r}: {theirs} {what}, the model was built for {ours}; give it the graph that it was built for"
+            )
 
 
 def _loss(forward: Callable[[], Tensor], labels: Tensor, nodes: Tensor, recipe: Recipe, epoch: int) -> Tensor:
@@ -214,8 +216,19 @@ def _loss(forward: Callable[[], Tensor], labels: Tensor, nodes: Tensor, recipe: 
 
 def _predict(model: nn.Module, forward: Callable[[], Tensor]) -> Tensor:
     model.eval()
+    import os
+    from neurograph.nn import ReduceNodes
+    red=[m for m in model.modules() if isinstance(m,ReduceNodes)]
+    if os.environ.get("CAL","1")=="1":
+        for m in red: m.updates.zero_(); m.train()
+    bns=[m for m in model.modules() if isinstance(m,nn.BatchNorm1d)]
+    if os.environ.get("BN","0")=="1":
+        for m in bns: m.momentum=1.0; m.train()
     with torch.no_grad():
-        return forward()
+        y = forward()
+    for m in red: m.eval()
+    for m in bns: m.eval(); m.momentum=0.1
+    return y
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, mask: NDArray[np.bool_]) -> float:

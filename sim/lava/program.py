@@ -25,9 +25,13 @@ from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Proj
 from neurograph.sim.inputs import Prepared
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["period", "steps", "write"]
+__all__ = ["SCRIPTS", "period", "steps", "write"]
 
 Array = NDArray[Any]
+
+_HERE = Path(__file__).parent
+SCRIPTS: Mapping[str, Path] = {"run.py": _HERE / "worker.py", "processes.py": _HERE / "processes.py"}
+"""What stands beside ``program.npz`` in a folder that runs by itself: ``python run.py``."""
 
 
 def period(network: Network) -> int:
@@ -109,7 +113,7 @@ class _Writer:
         return self.store_array(np.packbits(np.asarray(spikes, dtype=np.uint8)))
 
     def population(self, population: Population) -> dict[str, Any]:
-        about: dict[str, Any] = {"name": population.name, "shape": list(population.shape), "size": population.size, "depth": _depth(population)}
+        about: dict[str, Any] = {"name": population.name, "size": population.size, "depth": _depth(population)}
         if population.is_source:
             return {**about, "kind": "source", "spikes": self.store_spikes(self.prepared.spikes[population.name])}
         bias = self.prepared.bias[population.name].reshape(self.prepared.samples, -1)
@@ -177,7 +181,7 @@ class _Writer:
         need = _depth(target) - _depth(source) + projection.lag
         if projection.delay != need:
             raise NetworkError(
-                f"projection {projection.name}: delay {projection.delay}, must be {need} (depth {target.depth} − depth {source.depth} + lag "
+                f"projection {projection.name}: delay {projection.delay}, must be {need} (depth {target.depth} − {source.depth} + lag "
                 f"{projection.lag}); run the pass align_delays"
             )
         if self.network.is_integer:
@@ -245,9 +249,20 @@ def _check_synapses(projection: Projection) -> None:
     if projection.sign_mode is None:
         raise QuantizationError(f"{what}: no sign_mode, must be mixed, excitatory or inhibitory; quantise the network again")
     low, high, step = fx.weight_limits(projection.sign_mode)
-    values = projection.weights.values
+    values = _synapse_values(projection.weights)
     _check_integers(what, f"{projection.sign_mode} weight", values, low, high)
-    odd = values[np.asarray(values) % step != 0]
+    odd = values[values % step != 0]
     if odd.size:
-        raise QuantizationError(f"{what}: {projection.sign_mode} weight {odd.flat[0]:g}, must be a multiple of {step}; quantise the network again")
+        raise QuantizationError(
+            f"{what}: {projection.sign_mode} weight {odd[0]:g}, must be a multiple of {step}; quantise the network again"
+        )
     _check_integers(what, "exponent", np.asarray(projection.exponent), fx.EXPONENT_MIN, fx.EXPONENT_MAX)
+
+
+def _synapse_values(weights: Weights) -> Array:
+    """Every value that a synapse takes, once expanded."""
+    if isinstance(weights, (Dense, Sparse)):
+        return np.unique(weights.values)
+    left = np.unique(weights.left.data) if sp.issparse(weights.left) else np.ones(1)
+    right = np.ones(1) if isinstance(weights.right, Identity) else np.unique(weights.right)
+    return np.unique(np.multiply.outer(left, right))

@@ -1,10 +1,10 @@
-"""Run a program of neurograph in Lava: ``python worker.py [PROGRAM.npz [OUT_DIR]] [--engine fixed|float] [--record spikes,voltages,currents]``.
+"""Run a neurograph program in Lava: ``python worker.py [PROGRAM.npz [OUT_DIR]] [--engine fixed|float] [--record spikes,voltages]``.
 
 A plain script over NumPy, SciPy and Lava, with ``processes.py`` beside it. The same file is ``lava/run.py`` of an exported bundle, where it
 runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a mismatch.
 
-Timing: tick t of sample s of a population happens at machine step ``s·period + t + depth`` (Lava counts steps from 1), so all samples follow
-each other in one run.
+Timing: tick t of sample s of a population happens at machine step ``s·period + t + depth`` (Lava counts steps from 1), so all samples
+follow each other in one run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,12 @@ class Machine:
         self.processes: dict[str, Any] = {}
         self.links: list[tuple[int, int]] = []
         self.all: list[Any] = []
+        used = {projection["source"] for projection in self.about["projections"]}
         for number, population in enumerate(self.about["populations"]):
-            self.processes[population["name"]] = self._source(population) if population["kind"] == "source" else self._neurons(number, population)
+            if population["kind"] == "source" and population["name"] not in used:
+                continue
+            make = self._source if population["kind"] == "source" else self._neurons
+            self.processes[population["name"]] = make(number, population)
         delayed: dict[tuple[str, int], Any] = {}
         for projection in self.about["projections"]:
             self._connect(projection, delayed)
@@ -111,7 +116,7 @@ class Machine:
         source.s_out.connect(target.s_in)
         self.links.append((self.all.index(source), self.all.index(target)))
 
-    def _source(self, population: dict[str, Any]) -> Any:
+    def _source(self, _: int, population: dict[str, Any]) -> Any:
         spikes = self.program.spikes(population["spikes"], (self.about["samples"], self.about["ticks"], population["size"]))
         return self._add(SpikeSource(spikes.astype(np.int8), population["depth"], self.about["period"]))
 
@@ -158,14 +163,15 @@ class Machine:
             source = delayed[key]
         matrix = self.program.matrix(projection, np.float64 if self.float else np.int32)
         entries = matrix.shape[0] * matrix.shape[1]
-        fixed = {} if self.float else {
-            "weight_exp": projection["exponent"], "num_weight_bits": 8, "sign_mode": SignMode[projection["sign_mode"].upper()]
-        }  # fmt: skip
+        fixed: dict[str, Any] = {}
+        if not self.float:
+            mode = SignMode[projection["sign_mode"].upper()]
+            fixed = {"weight_exp": projection["exponent"], "num_weight_bits": 8, "sign_mode": mode}
         if entries <= DENSE_ENTRIES and matrix.nnz > DENSE_SHARE * entries:
             synapses = self._add(Dense(weights=matrix.toarray(), **fixed))
         else:
-            # With num_message_bits > 0 Lava multiplies by the spikes instead of first cutting out the columns of those that fired: the same
-            # sum, since spikes are 0 and 1, and ten times as fast.
+            # With num_message_bits > 0 Lava multiplies by the spikes instead of cutting out the columns of those that fired: the same sum,
+            # as spikes are 0 and 1 (floats: up to the rounding of another order), and three to ten times as fast.
             synapses = self._add(Sparse(weights=matrix, num_message_bits=1, **fixed))
         self._link(source, synapses)
         synapses.a_out.connect(target.a_in)
@@ -193,7 +199,7 @@ class Machine:
             say(f"compiled {len(part)} processes in {started - start:.1f} s")
             watch = Watch(part[0].runtime._messaging_infrastructure.actors, watched)
             part[0].run(condition=RunSteps(num_steps=self.about["steps"]))
-            watch.done = True
+            watch.stop()
             ended = time.perf_counter()
             say(f"ran {self.about['steps']} steps in {ended - started:.1f} s")
             part[0].stop()
@@ -207,30 +213,36 @@ class Watch(threading.Thread):
 
     def __init__(self, actors: Any, watched: bool) -> None:
         super().__init__(daemon=True)
-        self.actors, self.done, self.parent = list(actors), False, os.getppid() if watched else None
+        self.actors, self.over, self.parent = list(actors), threading.Event(), os.getppid() if watched else None
         self.start()
 
     def run(self) -> None:
-        while not self.done:
-            time.sleep(0.2)
+        while not self.over.wait(0.2):
             if self.parent is not None and os.getppid() != self.parent:
                 quit_all(1)
             for actor in self.actors:
-                if not self.done and (actor.exception or not actor.is_alive()):
-                    self._report(actor)
+                error = actor.exception
+                if error:
+                    say(error[1])
+                    fail(f"{type(error[0]).__name__}: {error[0]}")
+                if not actor.is_alive():
+                    fail(f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
 
-    def _report(self, actor: Any) -> None:
-        time.sleep(0.2)
-        error = actor.exception
-        if self.done:
-            return
-        say(error[1] if error else f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
-        quit_all(1)
+    def stop(self) -> None:
+        """End the watch, before Lava ends its processes."""
+        self.over.set()
+        self.join()
 
 
 def say(text: str) -> None:
     """One line of progress on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def fail(reason: str) -> None:
+    """Say why, in the one line that whoever started this script looks for, and end everything."""
+    say(f"error: {' '.join(reason.split())}")
+    quit_all(1)
 
 
 def quit_all(status: int) -> None:
@@ -283,15 +295,24 @@ def main() -> int:
         parser.error(f"{options.program} was written for --engine {program.about['engine']}, not {options.engine}")
     with tempfile.TemporaryDirectory() as folder:
         out = options.out or Path(folder)
-        start = time.perf_counter()
-        machine = Machine(program, out, sorted({"spikes", *options.record.split(",")}))
-        built = time.perf_counter() - start
-        say(f"built {len(machine.all)} processes in {built:.1f} s")
-        result = machine.run(bool(options.tag))
-        result["startup_s"] += built
-        result["processes"] = len(machine.all)
-        (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        try:
+            execute(program, out, sorted({"spikes", *options.record.split(",")}), bool(options.tag))
+        except Exception as error:  # Python would first wait for Lava's processes, which wait for each other
+            traceback.print_exc()
+            fail(f"{type(error).__name__}: {error}")
         return 1 if compare(program, out) else 0
+
+
+def execute(program: Program, out: Path, record: list[str], watched: bool) -> None:
+    """Build, run, and write the logs and ``result.json`` into ``out``."""
+    start = time.perf_counter()
+    machine = Machine(program, out, record)
+    built = time.perf_counter() - start
+    say(f"built {len(machine.all)} processes in {built:.1f} s")
+    result = machine.run(watched)
+    result["startup_s"] += built
+    result["processes"] = len(machine.all)
+    (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,300 @@
+"""One report as a plain dict: counts, energies, comparisons, and every constant that went in with its source.
+
+Promised keys: ``bundle``, ``accuracy`` where there is one, ``counts``, ``populations``, ``profiles``, ``baselines``; others stand beside
+them. All figures are per inference, means over the samples; ``samples`` holds the exact integers. ``labels`` says of each part whether it
+was counted, measured or modelled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+from neurograph.hw_profiles.baselines import Baseline
+from neurograph.hw_profiles.counts import Counts, count
+from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimate, operations_energy
+from neurograph.hw_profiles.schema import Constant, Profile, load
+from neurograph.network import Network
+from neurograph.sim.recording import Recording
+
+__all__ = ["build", "to_json"]
+
+Report = dict[str, Any]
+
+_LABELS = {
+    "accuracy": "measured",
+    "counts": "counted",
+    "windows": "counted",
+    "activity": "counted",
+    "populations": "counted",
+    "projections": "counted",
+    "profiles": "modelled",
+    "baselines": "operations counted by formula, energy modelled",
+    "break_even": "modelled",
+}
+
+
+def build(
+    network: Network,
+    recording: Recording,
+    *,
+    profiles: Sequence[str | Profile] = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2"),
+    host_macs: Mapping[str, int] | None = None,
+    bundle_name: str,
+    accuracy: float | None = None,
+    baselines: Sequence[Baseline] = (),
+    model_info: Mapping[str, Any] | None = None,
+) -> Report:
+    """Count a recording and price it.
+
+    Args:
+        network: the network that the recording is of, with depths set where ``align_delays`` has run.
+        recording: spikes of every population but static sources.
+        profiles: names, paths, or profiles already loaded.
+        host_macs: multiply-adds per inference off chip, by name; None counts what turns static inputs into currents.
+        bundle_name: what the report calls the network.
+        accuracy: 0 to 1, measured elsewhere.
+        baselines: networks with real values to stand beside, see :mod:`neurograph.hw_profiles.baselines`.
+        model_info: anything for the head of the report (model, dataset, protocol).
+
+    Raises:
+        InputError: the recording is empty or does not fit the network.
+        ProfileError: a profile that cannot be used.
+    """
+    if recording.samples < 1:
+        raise InputError("recording: holds 0 samples, a report needs at least 1; run the network on some input")
+    loaded = [profile if isinstance(profile, Profile) else load(profile) for profile in profiles]
+    counts = count(network, recording, host_macs=host_macs)
+    estimates = [estimate(counts, profile) for profile in loaded]
+    arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
+    snn = operations_energy(arithmetic, macs=sum(counts.host_macs.values()), additions=float(counts.synaptic_events.mean()))
+    report: Report = {
+        "bundle": bundle_name,
+        **({} if accuracy is None else {"accuracy": accuracy}),
+        "model": dict(model_info or {}),
+        "engine": recording.engine,
+        "ticks": counts.ticks,
+        "depth": counts.depth,
+        "counts": _totals(counts),
+        "windows": _windows(counts),
+        "samples": _samples(counts),
+        "activity": _activity(counts),
+        "host_macs": dict(counts.host_macs),
+        "populations": _populations(counts),
+        "projections": _projections(counts),
+        "profiles": [_profile(e) for e in estimates],
+        "baselines": [_baseline(b, arithmetic, snn) for b in baselines],
+        "break_even": [_break_even(b, arithmetic, counts) for b in baselines],
+        "labels": dict(_LABELS),
+        "constants": _constants(estimates, arithmetic if baselines else None),
+    }
+    return report
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON text, keys in order, ending in a newline."""
+    return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _number(values: NDArray[Any]) -> int | float:
+    """The mean over samples; an int where it is whole."""
+    total, samples = int(values.sum()), len(values)
+    return total // samples if total % samples == 0 else total / samples
+
+
+def _series(counts: Counts) -> dict[str, NDArray[Any]]:
+    return {
+        "synaptic_events": counts.synaptic_events,
+        "neuron_updates": counts.neuron_updates,
+        "neuron_updates_active": counts.updates_active,
+        "neuron_updates_inactive": counts.updates_inactive,
+        "spikes": counts.spikes,
+        "neuron_spikes": counts.neuron_spikes,
+        "input_spikes": counts.input_spikes,
+        "messages": counts.messages,
+        "messages_at_least": counts.messages_at_least,
+    }
+
+
+def _totals(counts: Counts) -> dict[str, Any]:
+    return {
+        **{name: _number(values) for name, values in _series(counts).items()},
+        "graded_spikes": 0,
+        "host_macs": sum(counts.host_macs.values()),
+        "bias_writes": counts.bias_writes,
+        "state_resets": counts.state_resets,
+    }
+
+
+def _windows(counts: Counts) -> dict[str, Any]:
+    """Updates in the model's window and on the chip: streamed, and one inference alone."""
+    inside, outside = _number(counts.neuron_updates), counts.fill_and_drain_updates
+    inactive = _number(counts.updates_inactive)
+    return {
+        "model": {"steps": counts.ticks, "neuron_updates": inside, "neuron_updates_inactive": inactive},
+        "chip_streamed": {"steps": counts.ticks, "neuron_updates": inside, "neuron_updates_inactive": inactive},
+        "chip_alone": {"steps": counts.steps_alone, "neuron_updates": inside + outside, "neuron_updates_inactive": inactive + outside},
+        "outside_the_window": "spikes outside the window of T ticks are not in the recording; updates there are counted as inactive",
+    }
+
+
+def _samples(counts: Counts) -> dict[str, Any]:
+    per_sample = {name: [int(v) for v in values] for name, values in _series(counts).items()}
+    spread = {
+        name: {"mean": float(np.mean(v)), "std": float(np.std(v)), "min": int(min(v)), "max": int(max(v))} for name, v in per_sample.items()
+    }
+    return {"count": counts.samples, "per_sample": per_sample, "spread": spread}
+
+
+def _activity(counts: Counts) -> dict[str, Any]:
+    neurons, synapses = counts.neurons, counts.synapses
+    spikes, events = float(counts.neuron_spikes.mean()), float(counts.synaptic_events.mean())
+    return {
+        "neurons": neurons,
+        "synapses": synapses,
+        "spikes_per_neuron": spikes / neurons if neurons else 0.0,
+        "spikes_per_neuron_and_tick": spikes / neurons / counts.ticks if neurons else 0.0,
+        "events_per_synapse": events / synapses if synapses else 0.0,
+        "events_per_synapse_and_tick": events / synapses / counts.ticks if synapses else 0.0,
+    }
+
+
+def _populations(counts: Counts) -> dict[str, Any]:
+    return {
+        p.name: {
+            "role": p.role,
+            "shape": list(p.shape),
+            "neurons": p.size if p.role == "neurons" else 0,
+            "depth": p.depth,
+            "spikes": _number(p.spikes),
+            "spikes_per_neuron": float(p.spikes.mean()) / p.size,
+            "neuron_updates": _number(p.updates),
+            "neuron_updates_active": _number(p.updates_active),
+            "neuron_updates_inactive": _number(p.updates_inactive),
+            "synaptic_events": _number(p.synaptic_events_in),
+            "messages": _number(p.messages),
+            "bias_writes": p.bias_writes,
+            "state_resets": p.state_resets,
+        }
+        for p in counts.populations
+    }
+
+
+def _projections(counts: Counts) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": p.name,
+            "source": p.source,
+            "target": p.target,
+            "storage": p.storage,
+            "synapses": p.synapses,
+            "synaptic_events": _number(p.synaptic_events),
+        }
+        for p in counts.projections
+    ]
+
+
+def _range(interval: Interval) -> dict[str, float]:
+    return {"total": interval.value, "low": interval.low, "high": interval.high}
+
+
+def _spread(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else {"value": interval.value, "low": interval.low, "high": interval.high}
+
+
+def _component(component: Component) -> dict[str, Any]:
+    energy = component.energy_j
+    terms = [{"count": t.counted, "per_inference": t.count, "constant": t.constant, "energy_j": t.energy_j.value} for t in component.terms]
+    return {"energy_j": energy.value, "low": energy.low, "high": energy.high, "terms": terms}
+
+
+def _profile(e: Estimate) -> dict[str, Any]:
+    energy = e.energy_j
+    on_chip = e.on_chip_j
+    return {
+        "name": e.profile.name,
+        "title": e.profile.title,
+        "level": e.profile.level,
+        "label": "modelled",
+        "sha256": e.profile.sha256,
+        "scope": e.profile.scope,
+        "window": e.window,
+        "energy_j": {**_range(energy), "components": {c.name: c.energy_j.value for c in e.components}},
+        "components": {c.name: _component(c) for c in e.components},
+        "streamed_j": None if e.streamed_j is None else _range(e.streamed_j),
+        "variants_j": dict(e.variants),
+        "on_chip_j": _range(on_chip) if e.profile.level == "chip events" else None,
+        "host_share": 1 - on_chip.value / energy.value if energy.value else 0.0,
+        "latency_s": None if e.latency_s is None else e.latency_s.value,
+        "latency_range_s": _spread(e.latency_s),
+        "throughput_hz": None if e.throughput_hz is None else e.throughput_hz.value,
+        "throughput_range_hz": _spread(e.throughput_hz),
+        "energy_delay_js": e.energy_delay_js,
+        "static_j": None if e.static_j is None else _range(e.static_j),
+        "cores_at_least": e.cores,
+        "chips_at_least": e.chips,
+        "statuses": sorted({constant.status for constant in e.constants.values()}),
+        "not_included": dict(e.not_included),
+        "notes": list(e.notes),
+    }
+
+
+def _baseline(baseline: Baseline, arithmetic: Profile, snn: Interval) -> dict[str, Any]:
+    energy = operations_energy(arithmetic, macs=baseline.macs)
+    terms = {name: operations_energy(arithmetic, macs=macs).value for name, macs in baseline.terms.items()}
+    int8 = operations_energy(arithmetic, macs=baseline.macs, number_format="int8").value if "mac_int8" in arithmetic.energy else None
+    return {
+        "name": baseline.name,
+        "note": baseline.note,
+        "level": "operations",
+        "profile": arithmetic.name,
+        "macs": baseline.macs,
+        "terms": dict(baseline.terms),
+        "energy_j": {**_range(energy), "components": terms},
+        "energy_int8_j": int8,
+        "spiking_over_baseline": snn.value / energy.value,
+    }
+
+
+def _break_even(baseline: Baseline, arithmetic: Profile, counts: Counts) -> dict[str, Any]:
+    """The activity at which the spiking network costs as much: E_AC · events + E_MAC · host = E_MAC · baseline."""
+    left = operations_energy(arithmetic, macs=baseline.macs).value - operations_energy(arithmetic, macs=sum(counts.host_macs.values())).value
+    events = left / operations_energy(arithmetic, additions=1).value
+    activity = _activity(counts)
+    possible = counts.synapses * counts.ticks
+    now = activity["events_per_synapse_and_tick"]
+    rate = events / possible if possible and events > 0 else None
+    return {
+        "baseline": baseline.name,
+        "level": "operations",
+        "events_per_synapse_and_tick": rate,
+        "events_per_synapse": None if rate is None else rate * counts.ticks,
+        "now_events_per_synapse_and_tick": now,
+        "spiking_wins": rate is not None and now < rate,
+        "note": _remark(events, rate),
+    }
+
+
+def _remark(events: float, rate: float | None) -> str:
+    if events <= 0:
+        return "the host alone costs more than the baseline"
+    return "above 100 %: cheaper at any activity" if rate is not None and rate > 1 else ""
+
+
+def _constants(estimates: Sequence[Estimate], arithmetic: Profile | None) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], Constant] = {}
+    for e in estimates:
+        found.update({(e.profile.name, key): constant for key, constant in e.constants.items()})
+        for low_precision in ("mac_fp16", "add_fp16", "mac_int8", "add_int8"):
+            if e.variants and low_precision in e.profile.energy:
+                found[e.profile.name, f"energy.{low_precision}"] = e.profile.energy[low_precision]
+    if arithmetic is not None:
+        for key in ("mac_fp32", "add_fp32", "mac_int8"):
+            if key in arithmetic.energy:
+                found[arithmetic.name, f"energy.{key}"] = arithmetic.energy[key]
+    return [{"profile": profile, "name": key, **constant.model_dump()} for (profile, key), constant in found.items()]

@@ -1,0 +1,306 @@
+"""A report as Markdown that reads well as text too: padded tables, SI prefixes, every figure with how it came to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["number", "si", "table", "to_markdown"]
+
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
+
+
+def to_markdown(report: Mapping[str, Any]) -> str:
+    """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
+    sections = (_head, _summary, _counts, _populations, _projections, _components, _baselines, _left_out, _constants)
+    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
+
+
+def si(value: float | None, unit: str) -> str:
+    """Three significant digits with an SI prefix, "12.3 nJ"; "–" for None."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return f"0 {unit}"
+    rounded = float(f"{value:.3g}")
+    factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(rounded) >= f * (1 - 1e-12)), _PREFIXES[-1])
+    scaled = rounded / factor
+    decimals = max(0, 2 - math.floor(math.log10(abs(scaled)) + 1e-9))
+    return f"{scaled:.{decimals}f} {prefix}{unit}"
+
+
+def number(value: float | None) -> str:
+    """A count with thousands separators: whole where it is whole, else one decimal."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> Iterator[str]:
+    """Lines of a padded table; ``align`` has one of ``l`` and ``r`` a column."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (c.rjust(w) if a == "r" else c.ljust(w) for c, w, a in zip(row, widths, align, strict=True))
+        return f"| {' | '.join(padded)} |"
+
+    yield line(cells[0])
+    yield f"| {' | '.join('-' * (w - 1) + ':' if a == 'r' else '-' * w for w, a in zip(widths, align, strict=True))} |"
+    yield from (line(row) for row in cells[1:])
+
+
+def _head(report: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# Energy report: {report['bundle']}"
+    yield ""
+    for key, value in report["model"].items():
+        yield f"- {key}: {value}"
+    if "accuracy" in report:
+        yield f"- accuracy: {100 * report['accuracy']:.2f} % (measured)"
+    depth = "not aligned" if report["depth"] is None else report["depth"]
+    yield f"- ticks an inference: {report['ticks']}; pipeline depth: {depth}; recorded by: {report['engine']} engine"
+    yield f"- samples: {number(report['samples']['count'])}; every figure is per inference, the mean over them"
+    yield ""
+    yield "Counts are exact integers from the recording (*counted*). Joules and seconds are counts times constants (*modelled*): no chip was"
+    yield "measured. The level *operations* is arithmetic alone, the level *chip events* is what a chip would do: two different quantities,"
+    yield "never to be compared with each other."
+
+
+def _summary(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["profiles"]:
+        return
+    yield "## Energy, latency, throughput (modelled)"
+    yield ""
+    rows = [
+        [
+            p["name"],
+            p["level"],
+            si(p["energy_j"]["total"], "J"),
+            _low_high(p["energy_j"], "J"),
+            "–" if p["on_chip_j"] is None else si(p["on_chip_j"]["total"], "J"),
+            "–" if p["on_chip_j"] is None else _low_high(p["on_chip_j"], "J"),
+            si(p["latency_s"], "s"),
+            si(p["throughput_hz"], "Hz"),
+            si(p["energy_delay_js"], "Js"),
+            ", ".join(p["statuses"]),
+        ]
+        for p in report["profiles"]
+    ]
+    header = ["profile", "level", "energy", "low to high", "on chip", "low to high", "latency", "throughput", "energy × delay", "constants are"]
+    yield from table(header, rows, "llrrrrrrrl")
+    yield ""
+    yield "Energy and latency: one inference alone; *on chip* leaves the host's share out, and so does energy × delay. Throughput: inferences"
+    yield "streamed without a gap. Times are from before placement: the least number of cores that holds the neurons, events spread evenly, host"
+    yield "and input/output not in them. More cores would be faster, so a chip with larger cores looks slower here."
+    for p in report["profiles"]:
+        if "assumed" in p["statuses"] and p["components"].get("synapse") and _is_assumed(report, p):
+            yield ""
+            yield f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."
+
+
+def _is_assumed(report: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+    used = {term["constant"] for term in profile["components"]["synapse"]["terms"]}
+    return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == profile["name"] and c["name"] in used)
+
+
+def _low_high(energy: Mapping[str, float], unit: str) -> str:
+    if energy["low"] == energy["high"]:
+        return "no range given"
+    return f"{si(energy['low'], unit)} to {si(energy['high'], unit)}"
+
+
+def _counts(report: Mapping[str, Any]) -> Iterator[str]:
+    counts, spread, windows, activity = report["counts"], report["samples"]["spread"], report["windows"], report["activity"]
+    yield "## Counts (counted)"
+    yield ""
+    named = {
+        "synaptic_events": "synaptic events (spike × nonzero weight)",
+        "neuron_updates": "neuron updates in the window of T ticks",
+        "neuron_updates_active": "… active (spiked or got a spike)",
+        "neuron_updates_inactive": "… inactive",
+        "spikes": "spikes",
+        "neuron_spikes": "… of neurons",
+        "input_spikes": "… of inputs",
+        "messages": "messages (spike × population reached)",
+    }
+    rows = [[text, number(counts[k]), number(spread[k]["min"]), number(spread[k]["max"]), f"{spread[k]['std']:,.1f}"] for k, text in named.items()]
+    alone = windows["chip_alone"]
+    fixed = {
+        f"neuron updates on the chip, one inference alone ({alone['steps']} steps)": alone["neuron_updates"],
+        f"neuron updates on the chip, streamed ({windows['chip_streamed']['steps']} steps)": windows["chip_streamed"]["neuron_updates"],
+        "graded spikes": counts["graded_spikes"],
+        "biases written for static inputs": counts["bias_writes"],
+        "neuron states cleared": counts["state_resets"],
+        **{f"host multiply-adds: {name}": macs for name, macs in report["host_macs"].items()},
+        "host multiply-adds in all": counts["host_macs"],
+    }
+    rows += [[name, number(value), "", "", ""] for name, value in fixed.items()]
+    yield from table(["count", "mean", "min", "max", "std"], rows, "lrrrr")
+    yield ""
+    yield (
+        f"{number(activity['neurons'])} neurons and {number(activity['synapses'])} synapses; {activity['spikes_per_neuron']:.3f} spikes a neuron, "
+        f"{activity['events_per_synapse']:.3f} events a synapse; {100 * activity['spikes_per_neuron_and_tick']:.2f} % of neurons spike in a tick."
+    )
+    yield ""
+    yield f"Messages need a placement: at least {number(counts['messages_at_least'])} if all targets of a spike share a core; {number(counts['messages'])} if each"
+    yield "population is one core; more where a population is split. Steps outside the window are counted as inactive updates, and spikes"
+    yield "that a constant bias may cause there are not in the recording."
+
+
+def _populations(report: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Populations (counted)"
+    yield ""
+    rows = [
+        [
+            name,
+            p["role"],
+            " × ".join(str(size) for size in p["shape"]),
+            "–" if p["depth"] is None else str(p["depth"]),
+            number(p["spikes"]),
+            f"{p['spikes_per_neuron']:.3f}",
+            number(p["neuron_updates_active"]),
+            number(p["neuron_updates_inactive"]),
+            number(p["synaptic_events"]),
+            number(p["messages"]),
+        ]
+        for name, p in report["populations"].items()
+    ]
+    header = ["population", "role", "shape", "depth", "spikes", "a neuron", "active updates", "inactive updates", "events in", "messages out"]
+    yield from table(header, rows, "llrrrrrrrr")
+
+
+def _projections(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["projections"]:
+        return
+    yield "## Projections (counted)"
+    yield ""
+    total = sum(p["synaptic_events"] for p in report["projections"]) or 1
+    rows = [
+        [p["name"], p["storage"], number(p["synapses"]), number(p["synaptic_events"]), f"{100 * p['synaptic_events'] / total:.1f} %"]
+        for p in report["projections"]
+    ]
+    yield from table(["projection", "stored", "synapses", "synaptic events", "share"], rows, "llrrr")
+
+
+def _components(report: Mapping[str, Any]) -> Iterator[str]:
+    for index, p in enumerate(report["profiles"]):
+        if index:
+            yield ""
+        yield f"## {p['name']}: energy by component (modelled)"
+        yield ""
+        yield f"{p['title']}. Level: {p['level']}."
+        yield ""
+        total = p["energy_j"]["total"] or 1.0
+        rows = [
+            [name, si(c["energy_j"], "J"), _low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", _work(c["terms"])]
+            for name, c in p["components"].items()
+        ]
+        rows.append(["total", si(p["energy_j"]["total"], "J"), _low_high(p["energy_j"], "J"), "100.0 %" if p["energy_j"]["total"] else "–", ""])
+        yield from table(["component", "energy", "low to high", "share", "count × constant"], rows, "lrrrl")
+        yield ""
+        if p["variants_j"]:
+            yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
+        if p["streamed_j"]:
+            yield f"- on chip, without host: {si(p['on_chip_j']['total'], 'J')} ({_low_high(p['on_chip_j'], 'J')}); host share {100 * p['host_share']:.1f} %"
+            yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({_low_high(p['streamed_j'], 'J')})"
+        if p["latency_range_s"]:
+            times = _low_high({"low": p["latency_range_s"]["low"], "high": p["latency_range_s"]["high"]}, "s")
+            yield f"- latency: {si(p['latency_s'], 's')} ({times}) on {_several(p['cores_at_least'], 'core')}, the least that hold the neurons"
+        if p["static_j"]:
+            yield f"- static, beside the total and not in it: up to {si(p['static_j']['high'], 'J')} ({_several(p['chips_at_least'], 'chip')} powered for the latency)"
+
+
+def _several(count: int | None, noun: str) -> str:
+    return f"– {noun}s" if count is None else f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def _work(terms: Sequence[Mapping[str, Any]]) -> str:
+    def amount(value: float) -> str:
+        return number(int(value) if float(value).is_integer() else value)
+
+    return " + ".join(f"{amount(t['per_inference'])} × {t['constant'].removeprefix('energy.')}" for t in terms)
+
+
+def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["baselines"]:
+        return
+    yield "## Beside networks with real values (operations counted by formula, energy modelled)"
+    yield ""
+    rows = [
+        [b["name"], b["note"], number(b["macs"]), si(b["energy_j"]["total"], "J"), si(b["energy_int8_j"], "J"), f"{b['spiking_over_baseline']:.3g}"]
+        for b in report["baselines"]
+    ]
+    yield from table(["network", "of", "multiply-adds", "fp32", "int8", "spiking / fp32"], rows, "llrrrr")
+    yield ""
+    yield f"Level *operations*, constants of {report['baselines'][0]['profile']}, host multiply-adds of the spiking network included on its side."
+    yield ""
+    rows = [
+        [
+            b["baseline"],
+            "–" if b["events_per_synapse_and_tick"] is None else f"{100 * b['events_per_synapse_and_tick']:.3g} %",
+            "–" if b["events_per_synapse"] is None else f"{b['events_per_synapse']:.3g}",
+            f"{100 * b['now_events_per_synapse_and_tick']:.3g} %",
+            "spiking" if b["spiking_wins"] else "baseline",
+            b["note"],
+        ]
+        for b in report["break_even"]
+    ]
+    yield from table(["break-even with", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note"], rows, "lrrrll")
+    yield ""
+    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level. Memory traffic is in neither side."
+
+
+def _left_out(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["profiles"]:
+        return
+    yield "## Not in these numbers"
+    yield ""
+    yield from (f"- **{p['name']}**: {p['scope']}" for p in report["profiles"])
+    shared: dict[str, list[str]] = {}
+    for p in report["profiles"]:
+        for text in (*(f"{name}: {why}" for name, why in p["not_included"].items()), *p["notes"]):
+            shared.setdefault(text, []).append(p["name"])
+    yield ""
+    yield from (f"- {text} ({', '.join(names)})" for text, names in shared.items())
+
+
+def _constants(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["constants"]:
+        return
+    yield "## Constants"
+    yield ""
+    notes: dict[str, int] = {}
+    links: dict[str, int] = {}
+    rows = []
+    for c in report["constants"]:
+        low, high = (c["value"] if c[k] is None else c[k] for k in ("low", "high"))
+        rows.append(
+            [
+                c["profile"],
+                c["name"],
+                f"{c['value']:g}",
+                "–" if low == high else f"{low:.4g} to {high:.4g}",
+                _unit(c["unit"]),
+                c["status"],
+                c["checked"],
+                f"[{c['source']}][s{links.setdefault(c['url'], len(links) + 1)}]" if c["url"] else c["source"],
+                str(notes.setdefault(c["note"], len(notes) + 1)) if c["note"] else "",
+            ]
+        )
+    yield from table(["profile", "constant", "value", "range", "unit", "status", "checked", "source", "note"], rows, "llrrllllr")
+    yield ""
+    yield "*checked*: primary, read at its source; secondary, agrees with public copies of the source; unchecked, neither. Profile files, SHA-256:"
+    yield ", ".join(f"{p['name']} `{p['sha256'][:16]}`" for p in report["profiles"]) + "."
+    if notes:
+        yield ""
+        yield "Notes on the constants:"
+        yield ""
+        yield from (f"{index}. {note}" for note, index in notes.items())
+    if links:
+        yield ""
+        yield from (f"[s{index}]: {url}" for url, index in links.items())
+
+
+def _unit(unit: str) -> str:
+    return unit.replace("u", "µ") if unit.startswith("u") else unit

@@ -1,0 +1,148 @@
+"""A Network in an HDF5 group, and back, exactly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.sparse as sp
+
+from neurograph.errors import NetworkError
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Neuron, Population, Projection, Source, Threshold
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
+
+__all__ = ["VERSION", "load_network", "save_network"]
+
+VERSION = 1
+_NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Source, LIF, CubaLIF, Threshold, FixedLIF)}
+_PLAIN: dict[str, type[Any]] = {kind.__name__: kind for kind in (Identity, OnesRow, OnesColumn)}
+
+
+def save_network(network: Network, group: h5py.Group) -> None:
+    """Write ``network`` into an empty group."""
+    group.attrs.update(version=VERSION, ticks=network.ticks, dt=network.dt, outputs=json.dumps(list(network.outputs)))
+    populations = group.create_group("populations")
+    for index, population in enumerate(network.populations.values()):
+        one = populations.create_group(f"{index:05d}")
+        one.attrs.update(name=population.name, shape=population.shape, depth=population.depth or 0)
+        _put(one, "bias", population.bias)
+        neuron = one.create_group("neuron")
+        neuron.attrs["type"] = type(population.neuron).__name__
+        for field in fields(population.neuron):
+            _put(neuron, field.name, getattr(population.neuron, field.name))
+    projections = group.create_group("projections")
+    for index, projection in enumerate(network.projections):
+        one = projections.create_group(f"{index:05d}")
+        one.attrs.update(source=projection.source, target=projection.target, lag=projection.lag, delay=projection.delay or 0)
+        one.attrs.update(exponent=projection.exponent, sign_mode=projection.sign_mode or "")
+        _put_weights(one.create_group("weights"), projection.weights)
+
+
+def load_network(group: h5py.Group) -> Network:
+    """Read what :func:`save_network` wrote.
+
+    Raises:
+        NetworkError: another version, or parts that are missing or do not fit.
+    """
+    version = int(group.attrs.get("version", 0))
+    if version != VERSION:
+        raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
+    try:
+        populations = [_population(group["populations"][key]) for key in sorted(group["populations"])]
+        projections = tuple(_projection(group["projections"][key]) for key in sorted(group["projections"]))
+        return Network(
+            {p.name: p for p in populations},
+            projections,
+            int(group.attrs["ticks"]),
+            float(group.attrs["dt"]),
+            tuple(json.loads(group.attrs["outputs"])),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise NetworkError(f"network: its file is damaged ({error}); export it again") from None
+
+
+def _population(group: h5py.Group) -> Population:
+    kind = _NEURONS[str(group["neuron"].attrs["type"])]
+    neuron: Neuron = kind(**{field.name: _get(group["neuron"], field.name) for field in fields(kind) if _has(group["neuron"], field.name)})
+    shape = tuple(int(size) for size in group.attrs["shape"])
+    return Population(str(group.attrs["name"]), shape, neuron, _get(group, "bias"), int(group.attrs["depth"]) or None)
+
+
+def _projection(group: h5py.Group) -> Projection:
+    attrs = group.attrs
+    mode: Any = str(attrs["sign_mode"]) or None
+    weights = _get_weights(group["weights"])
+    return Projection(
+        str(attrs["source"]), str(attrs["target"]), weights, int(attrs["lag"]), int(attrs["delay"]) or None, int(attrs["exponent"]), mode
+    )
+
+
+def _put(group: h5py.Group, name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, np.ndarray) and value.ndim:
+        group.create_dataset(name, data=value, compression="gzip", compression_opts=1)
+    else:
+        group.attrs[name] = value
+
+
+def _has(group: h5py.Group, name: str) -> bool:
+    return name in group or name in group.attrs
+
+
+def _get(group: h5py.Group, name: str) -> Any:
+    if name in group:
+        return group[name][()]
+    value = group.attrs[name]
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
+    group.attrs["shape"] = matrix.shape
+    for part in ("data", "indices", "indptr"):
+        _put(group, part, getattr(matrix, part))
+
+
+def _get_csr(group: h5py.Group) -> sp.csr_matrix:
+    return sp.csr_matrix(tuple(group[part][()] for part in ("data", "indices", "indptr")), shape=tuple(group.attrs["shape"]))
+
+
+def _put_weights(group: h5py.Group, weights: Weights) -> None:
+    group.attrs["type"] = type(weights).__name__
+    if isinstance(weights, Dense):
+        _put(group, "matrix", weights.matrix)
+    elif isinstance(weights, Sparse):
+        _put_csr(group, weights.matrix)
+    else:
+        for side in ("left", "right"):
+            factor = getattr(weights, side)
+            if isinstance(factor, np.ndarray):
+                _put(group, side, factor)
+                continue
+            part = group.create_group(side)
+            part.attrs["type"] = "csr" if sp.issparse(factor) else type(factor).__name__
+            if sp.issparse(factor):
+                _put_csr(part, factor)
+            else:
+                part.attrs["size"] = factor.size
+
+
+def _get_weights(group: h5py.Group) -> Weights:
+    kind = str(group.attrs["type"])
+    if kind == "Dense":
+        return Dense(group["matrix"][()])
+    if kind == "Sparse":
+        return Sparse(_get_csr(group))
+    return Kron(_factor(group["left"]), _factor(group["right"]))
+
+
+def _factor(item: Any) -> Any:
+    if isinstance(item, h5py.Dataset):
+        return item[()]
+    kind = str(item.attrs["type"])
+    return _get_csr(item) if kind == "csr" else _PLAIN[kind](int(item.attrs["size"]))

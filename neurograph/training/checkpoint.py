@@ -1,0 +1,201 @@
+"""Model files: one self-describing dictionary of plain values and tensors, which loads without running code.
+
+format, version   what this is
+model, config     which model, and the fields of its config
+state_dict        tensors by name
+graph             name, edge_index, x (dense, or coo parts), y, masks, classes
+seed, metrics     of the training run
+versions          of neurograph and torch that wrote it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from neurograph.data import GraphData
+from neurograph.errors import CheckpointError, DataError
+from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
+from neurograph.training.loop import TrainingResult, check_sizes
+
+__all__ = ["FORMAT", "VERSION", "Checkpoint", "load", "save"]
+
+FORMAT = "neurograph-checkpoint"
+VERSION = 1
+_KEYS = ("model", "config", "state_dict", "graph", "seed", "metrics", "versions")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a model file holds.
+
+    Args:
+        model: in eval mode, float32 as trained.
+        graph: that it was trained on, or the one that :func:`load` was given.
+        config: of the model.
+        seed, metrics, versions: as stored.
+    """
+
+    model: SpikeGraphormer
+    graph: GraphData
+    config: SpikeGraphormerConfig
+    seed: int
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+
+
+def save(path: str | Path, model: SpikeGraphormer, graph: GraphData, result: TrainingResult | None = None) -> Path:
+    """Write a model file atomically (a temporary sibling, then a rename) and return its path.
+
+    Raises:
+        CheckpointError: the file cannot be written; what was at the path before is then unharmed.
+    """
+    target = Path(path)
+    payload = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": SpikeGraphormer.name,
+        "config": asdict(model.config),
+        "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
+        "graph": _pack_graph(graph),
+        "seed": result.seed if result else 0,
+        "metrics": result.metrics() if result else {},
+        "versions": {"neurograph": metadata.version("neurograph"), "torch": str(torch.__version__)},
+    }
+    buffer = io.BytesIO()
+    torch.save(payload, buffer)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(buffer.getbuffer())
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        reason = error.strerror or type(error).__name__
+        raise CheckpointError(
+            f"checkpoint {target}: {buffer.tell()} bytes cannot be written ({reason}); choose a folder that exists, is writable and has room"
+        ) from error
+    return target
+
+
+def load(path: str | Path, graph: GraphData | None = None) -> Checkpoint:
+    """Read a model file. No code in it is run.
+
+    Args:
+        path: written by :func:`save`.
+        graph: run the model on this graph in place of the stored one; it must have the same nodes, features and classes.
+
+    Raises:
+        CheckpointError: the file is missing, cut off, unsafe, of another format or version, or its parts do not fit each other.
+    """
+    payload = _read(Path(path))
+    where = f"checkpoint {path}"
+    stored = _unpack_graph(payload["graph"], where)
+    config = _config(payload, where)
+    chosen = stored if graph is None else graph
+    try:
+        check_sizes(config, chosen)
+    except DataError as error:
+        raise CheckpointError(f"{where}: {error}") from None
+    _check_tensors(payload["state_dict"], where)
+    model = SpikeGraphormer(config, chosen.edge_index)
+    try:
+        model.load_state_dict(payload["state_dict"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{where}: weights do not fit the stored config ({reason}); train it again") from None
+    model.eval()
+    return Checkpoint(model, chosen, config, int(payload["seed"]), dict(payload["metrics"]), dict(payload["versions"]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    where = f"checkpoint {path}"
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or of another kind); copy it anew"
+        )
+    try:
+        payload = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{where}: holds pickled Python objects (a whole module?), only tensors and plain values are loaded; "
+            "save it with neurograph.training.checkpoint.save"
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{where}: damaged ({reason}); copy it anew") from error
+    if not isinstance(payload, dict) or payload.get("format") != FORMAT:
+        raise CheckpointError(f"{where}: not a neurograph checkpoint (format {FORMAT!r} is not in it); for bare weights pass --model")
+    if payload.get("version") != VERSION:
+        raise CheckpointError(
+            f"{where}: version {payload.get('version')!r}, this neurograph reads {VERSION}; use the neurograph that wrote it"
+        )
+    missing = [key for key in _KEYS if key not in payload]
+    if missing:
+        raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(_KEYS)}; save it again")
+    return payload
+
+
+def _config(payload: Mapping[str, Any], where: str) -> SpikeGraphormerConfig:
+    if payload["model"] != SpikeGraphormer.name:
+        raise CheckpointError(f"{where}: model {payload['model']!r} is not known, must be {SpikeGraphormer.name!r}; use a newer neurograph")
+    try:
+        return SpikeGraphormerConfig(**payload["config"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
+
+
+def _check_tensors(state: Any, where: str) -> None:
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError(f"{where}: state_dict holds values that are no tensors, must be tensors by name; save it again")
+    for name, tensor in state.items():
+        broken = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
+        if broken:
+            raise CheckpointError(f"{where}: tensor {name!r} holds {broken} NaN or infinite values, must hold none; train it again")
+
+
+def _pack_graph(graph: GraphData) -> dict[str, Any]:
+    packed: dict[str, Any] = {"name": graph.name, "classes": graph.classes}
+    for key in ("edge_index", "y", "train_mask", "val_mask", "test_mask"):
+        packed[key] = torch.from_numpy(np.ascontiguousarray(getattr(graph, key)))
+    if sp.issparse(graph.x):
+        coo = graph.x.tocoo()
+        packed["x"] = {
+            "row": torch.from_numpy(coo.row.astype(np.int32)),
+            "column": torch.from_numpy(coo.col.astype(np.int32)),
+            "value": torch.from_numpy(coo.data),
+            "shape": list(coo.shape),
+        }
+    else:
+        packed["x"] = torch.from_numpy(np.ascontiguousarray(graph.x))
+    return packed
+
+
+def _unpack_graph(packed: Any, where: str) -> GraphData:
+    try:
+        x = packed["x"]
+        if isinstance(x, Mapping):
+            places = (x["row"].numpy(), x["column"].numpy())
+            features = sp.csr_matrix((x["value"].numpy(), places), shape=tuple(x["shape"]))
+        else:
+            features = x.numpy()
+        arrays = {key: packed[key].numpy() for key in ("edge_index", "y", "train_mask", "val_mask", "test_mask")}
+        return GraphData(name=packed["name"], x=features, classes=packed["classes"], **arrays)
+    except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
+        raise CheckpointError(f"{where}: its graph cannot be used ({type(error).__name__}: {error}); train it again") from error
+
