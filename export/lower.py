@@ -136,7 +136,9 @@ def _cuba_lif(node: nir.CubaLIF, time: TimeMetadata) -> Neuron:
     alpha, beta = _rate(time, node.tau_syn, "CubaLIF"), _rate(time, node.tau_mem, "CubaLIF")
     # Forward Euler puts α·w_in on the input; a network keeps weights unscaled only where that product is 1.
     if np.any(np.asarray(alpha) * np.asarray(node.w_in) != 1.0):
-        raise UnsupportedError("lowering to a Network", ["CubaLIF: dt/tau_syn · w_in other than 1"], "scale the weights into it instead of w_in")
+        raise UnsupportedError(
+            "lowering to a Network", ["CubaLIF: dt/tau_syn · w_in other than 1"], "scale the weights into it instead of w_in"
+        )
     return CubaLIF(alpha, beta, _tidy(node.v_threshold), _tidy(node.v_leak), _tidy(node.v_reset), reset=_reset_rule(time))
 
 

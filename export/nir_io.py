@@ -58,7 +58,9 @@ def write(graph: nir.NIRGraph, path: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise GraphError(f"graph {path}: cannot be written ({os.strerror(error.errno) if error.errno else error}); choose another folder") from None
+        raise GraphError(
+            f"graph {path}: cannot be written ({os.strerror(error.errno) if error.errno else error}); choose another folder"
+        ) from None
 
 
 def read(path: Path, *, type_check: bool = True) -> nir.NIRGraph:
@@ -91,7 +93,9 @@ def read(path: Path, *, type_check: bool = True) -> nir.NIRGraph:
     except GraphError as error:
         raise GraphError(f"graph {path}: {error}") from None
     except (ValueError, TypeError, KeyError, AssertionError, AttributeError, IndexError) as error:
-        raise GraphError(f"graph {path}: {' '.join(str(error).split()) or type(error).__name__}; mend the graph and write it again") from None
+        raise GraphError(
+            f"graph {path}: {' '.join(str(error).split()) or type(error).__name__}; mend the graph and write it again"
+        ) from None
 
 
 def time_of(graph: nir.NIRGraph) -> TimeMetadata | None:
@@ -134,7 +138,9 @@ def unknown_types(fields: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def _standard_types() -> set[str]:
-    return {name for name in vars(nir.ir) if isinstance(getattr(nir.ir, name), type) and issubclass(getattr(nir.ir, name), nir.NIRNode)} - {"NIRNode"}
+    return {name for name in vars(nir.ir) if isinstance(getattr(nir.ir, name), type) and issubclass(getattr(nir.ir, name), nir.NIRNode)} - {
+        "NIRNode"
+    }
 
 
 def _graph(fields: dict[str, Any], type_check: bool) -> nir.NIRGraph:

@@ -6,6 +6,7 @@ leave them out. N nodes, F input features, D width, C classes, nnz entries of th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def gcn(*, nodes: int, nonzeros: int, in_features: int, width: int, classes: int
     """
     _positive(nodes=nodes, nonzeros=nonzeros, in_features=in_features, width=width, classes=classes, layers=layers)
     widths = [in_features, *[width] * (layers - 1), classes]
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(itertools.pairwise(widths))
     terms = {"linear": sum(nodes * a * b for a, b in pairs), "propagation": sum(nonzeros * b for _, b in pairs)}
     return Baseline(name, terms, f"{layers} layer(s) of width {width}, {nonzeros:,} nonzeros in the adjacency matrix")
 

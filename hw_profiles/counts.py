@@ -249,7 +249,7 @@ def fan_in(weights: Weights) -> Array:
 
 
 def _row_nonzeros(matrix: sp.csr_matrix) -> Array:
-    return np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64)
+    return cast(Array, np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64))
 
 
 def _macs(weights: Weights) -> int:
@@ -257,22 +257,23 @@ def _macs(weights: Weights) -> int:
         return int(weights.matrix.size)
     if isinstance(weights, Sparse):
         return int(np.count_nonzero(weights.matrix.data))
-    (m, n), (e, d) = weights.left.shape, weights.right_shape
+    left, (e, d) = weights.left, weights.right_shape
     right = 0 if isinstance(weights.right, Identity) else int(weights.right.size)
-    if sp.issparse(weights.left):
-        nonzeros = int(np.count_nonzero(weights.left.data))
-        # the features first, node by node, then the sum over neighbours
-        return n * right + nonzeros * e
-    if isinstance(weights.left, Identity):
-        return n * right
-    return right + (n * d if isinstance(weights.left, OnesRow) else 0)
+    if isinstance(left, Identity):
+        return left.size * right
+    if isinstance(left, OnesRow):
+        return left.size * d + right
+    if isinstance(left, OnesColumn):
+        return right
+    # the features first, node by node, then the sum over neighbours
+    return int(left.shape[1]) * right + int(np.count_nonzero(left.data)) * e
 
 
 def _pattern(weights: Weights) -> Weights:
     """The same form with a one at every nonzero weight, in float32: its product with spikes is positive where a spike arrives."""
 
     def ones(values: Array) -> Array:
-        return (np.asarray(values) != 0).astype(np.float32)
+        return cast(Array, (np.asarray(values) != 0).astype(np.float32))
 
     def sparse(matrix: sp.csr_matrix) -> sp.csr_matrix:
         return sp.csr_matrix((ones(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -281,7 +282,7 @@ def _pattern(weights: Weights) -> Weights:
         return Dense(ones(weights.matrix))
     if isinstance(weights, Sparse):
         return Sparse(sparse(weights.matrix))
-    left = sparse(weights.left) if sp.issparse(weights.left) else weights.left
+    left = weights.left if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else sparse(weights.left)
     return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))
 
 
@@ -297,7 +298,7 @@ def _spikes_of(population: Population, network: Network, recording: Recording) -
             f"recording: population {population.name!r} has shape {spikes.shape}, the network needs {expected} (samples, ticks, *shape); "
             "count with the network that made the recording"
         )
-    return spikes.reshape(recording.samples, network.ticks, population.size) != 0
+    return cast(Array, spikes.reshape(recording.samples, network.ticks, population.size) != 0)
 
 
 def _count_projection(projection: Projection, spikes: Array) -> ProjectionCounts:
@@ -316,9 +317,7 @@ def _active(population: Population, network: Network, spikes: Mapping[str, Array
     """Neurons × ticks that spiked or got a spike, one number a sample."""
     if population.is_source:
         return np.zeros(len(next(iter(spikes.values()))) if spikes else 0, dtype=np.int64)
-    incoming = [
-        (p, _pattern(p.weights)) for p in network.into(population.name) if not network.populations[p.source].is_static and p.lag < network.ticks
-    ]
+    incoming = [(p, _pattern(p.weights)) for p in network.spiking_projections if p.target == population.name and p.lag < network.ticks]
     found = []
     for sample, fired in enumerate(spikes[population.name]):
         active = fired.copy()

@@ -235,16 +235,15 @@ def _events(counts: Counts, *, alone: bool) -> dict[str, Interval]:
 
 
 def _rules(constants: Mapping[str, Constant]) -> list[tuple[str, str, str]]:
-    """The rules that a section has constants for. One price for all synapses stands in for those that are kept in a form without a price."""
+    """The rules that a section has constants for. A price for any synapse stands in for a storage form that has none of its own."""
     rules = [rule for rule in _RULES if rule[2] in constants and rule[1] != "synaptic_events"]
     priced = {key for _, _, key in rules}
     if "synaptic_event" in constants:
         if not priced & {"synaptic_event_dense", "synaptic_event_sparse"}:
             rules.insert(0, ("synapse", "synaptic_events", "synaptic_event"))
         else:
-            rules += [
-                ("synapse", f"synaptic_events_{form}", "synaptic_event") for form in ("dense", "sparse") if f"synaptic_event_{form}" not in priced
-            ]
+            unpriced = [form for form in ("dense", "sparse") if f"synaptic_event_{form}" not in priced]
+            rules += [("synapse", f"synaptic_events_{form}", "synaptic_event") for form in unpriced]
     return rules
 
 
@@ -261,8 +260,10 @@ def _components(profile: Profile, events: Mapping[str, Interval]) -> tuple[tuple
     priced = {counted for _, counted, _ in _rules(profile.energy)}
     for form in ("dense", "sparse"):
         if events[f"synaptic_events_{form}"].value and not priced & {"synaptic_events", f"synaptic_events_{form}"}:
-            key = f"synaptic_event_{form}"
-            raise ProfileError(f"profile {profile.path}: energy.{key} is missing and the network has {form} synapses; add it or energy.synaptic_event")
+            raise ProfileError(
+                f"profile {profile.path}: energy.synaptic_event_{form} is missing and the network has {form} synapses; "
+                "add it, or energy.synaptic_event for all forms"
+            )
     return tuple(Component(name, tuple(parts)) for name, parts in terms.items() if parts), used, missing
 
 

@@ -199,12 +199,16 @@ def load(name_or_path: str | Path) -> Profile:
         try:
             data = Path(text).read_bytes()
         except OSError as error:
-            raise ProfileError(f"profile {text}: cannot be read ({error.strerror or error}); give a file, or one of {', '.join(names())}") from None
+            raise ProfileError(
+                f"profile {text}: cannot be read ({error.strerror or error}); give a file, or one of {', '.join(names())}"
+            ) from None
     elif text in names():
         label = text
         data = resources.files("neurograph.hw_profiles").joinpath(f"{text}.toml").read_bytes()
     else:
-        raise ProfileError(f"profile {text!r}: there is none of that name; take one of {', '.join(names())}, or give the path of a .toml file")
+        raise ProfileError(
+            f"profile {text!r}: there is none of that name; take one of {', '.join(names())}, or give the path of a .toml file"
+        )
     return _parse(data, label)
 
 

@@ -1,0 +1,73 @@
+"""Targets: what `neurograph export --target` knows. One Network in; the target says what it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurograph.errors import InputError, UnsupportedError
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network
+
+__all__ = ["TARGETS", "Target", "check_target", "find"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One machine.
+
+    Args:
+        name: as on the command line.
+        profile: hardware profile whose limits and constants belong to it.
+        longest_delay: synaptic delay in machine steps beyond the first.
+        soft_reset: whether a neuron can subtract its threshold in place of going to 0.
+        about: one line.
+    """
+
+    name: str
+    profile: str
+    longest_delay: int
+    soft_reset: bool
+    about: str
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
+        Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes"),
+        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons"),
+    )
+}
+
+
+def find(name: str) -> Target:
+    """The target of that name.
+
+    Raises:
+        InputError: no such target, with the list.
+    """
+    if name not in TARGETS:
+        raise InputError(f"target {name!r}: does not exist; there are {', '.join(sorted(TARGETS))}")
+    return TARGETS[name]
+
+
+def check_target(network: Network, target: Target) -> None:
+    """Refuse what the target cannot do.
+
+    Raises:
+        UnsupportedError: every offender by name.
+    """
+    offenders = []
+    for population in network.neurons:
+        neuron = population.neuron
+        if isinstance(neuron, (LIF, CubaLIF, FixedLIF)) and neuron.reset == "subtract" and not target.soft_reset:
+            offenders.append(f"population {population.name!r}: subtract reset")
+        if (
+            isinstance(neuron, (LIF, CubaLIF))
+            and np.any(np.asarray(neuron.v_reset) != np.asarray(neuron.v_leak))
+            and neuron.reset == "value"
+        ):
+            offenders.append(f"population {population.name!r}: v_reset other than v_leak")
+    if offenders:
+        raise UnsupportedError(f"target {target.name}", offenders, "train with a reset to rest, or choose another target")

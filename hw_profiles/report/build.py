@@ -238,7 +238,7 @@ def _profile(e: Estimate) -> dict[str, Any]:
         "static_j": None if e.static_j is None else _range(e.static_j),
         "cores_at_least": e.cores,
         "chips_at_least": e.chips,
-        "statuses": sorted({constant.status for constant in e.constants.values()}),
+        "statuses": sorted({c.status for key, c in e.constants.items() if key not in ("energy.host_mac", "power.static_chip")}),
         "not_included": dict(e.not_included),
         "notes": list(e.notes),
     }
@@ -263,8 +263,8 @@ def _baseline(baseline: Baseline, arithmetic: Profile, snn: Interval) -> dict[st
 
 def _break_even(baseline: Baseline, arithmetic: Profile, counts: Counts) -> dict[str, Any]:
     """The activity at which the spiking network costs as much: E_AC · events + E_MAC · host = E_MAC · baseline."""
-    left = operations_energy(arithmetic, macs=baseline.macs).value - operations_energy(arithmetic, macs=sum(counts.host_macs.values())).value
-    events = left / operations_energy(arithmetic, additions=1).value
+    saved = baseline.macs - sum(counts.host_macs.values())
+    events = saved * operations_energy(arithmetic, macs=1).value / operations_energy(arithmetic, additions=1).value
     activity = _activity(counts)
     possible = counts.synapses * counts.ticks
     now = activity["events_per_synapse_and_tick"]

@@ -10,6 +10,17 @@ __all__ = ["number", "si", "table", "to_markdown"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
 
+_PREFACE = (
+    "Counts are exact integers from the recording (*counted*). Joules and seconds are counts times constants (*modelled*): no chip was",
+    "measured. The level *operations* is arithmetic alone, the level *chip events* is what a chip would do: two different quantities,",
+    "never to be compared with each other.",
+)
+_ABOUT_TIMES = (
+    "Energy and latency: one inference alone; *on chip* leaves the host's share out, and so does energy × delay. Throughput:",
+    "inferences streamed without a gap. Times are from before placement: the least number of cores that holds the neurons, events",
+    "spread evenly, host and input/output not in them. More cores would be faster, so a chip with larger cores looks slower here.",
+)
+
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
@@ -62,9 +73,7 @@ def _head(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"- ticks an inference: {report['ticks']}; pipeline depth: {depth}; recorded by: {report['engine']} engine"
     yield f"- samples: {number(report['samples']['count'])}; every figure is per inference, the mean over them"
     yield ""
-    yield "Counts are exact integers from the recording (*counted*). Joules and seconds are counts times constants (*modelled*): no chip was"
-    yield "measured. The level *operations* is arithmetic alone, the level *chip events* is what a chip would do: two different quantities,"
-    yield "never to be compared with each other."
+    yield from _PREFACE
 
 
 def _summary(report: Mapping[str, Any]) -> Iterator[str]:
@@ -87,12 +96,11 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
         ]
         for p in report["profiles"]
     ]
-    header = ["profile", "level", "energy", "low to high", "on chip", "low to high", "latency", "throughput", "energy × delay", "constants are"]
+    energies = ["energy", "low to high", "on chip", "low to high"]
+    header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
     yield ""
-    yield "Energy and latency: one inference alone; *on chip* leaves the host's share out, and so does energy × delay. Throughput: inferences"
-    yield "streamed without a gap. Times are from before placement: the least number of cores that holds the neurons, events spread evenly, host"
-    yield "and input/output not in them. More cores would be faster, so a chip with larger cores looks slower here."
+    yield from _ABOUT_TIMES
     for p in report["profiles"]:
         if "assumed" in p["statuses"] and p["components"].get("synapse") and _is_assumed(report, p):
             yield ""
@@ -124,7 +132,10 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
         "input_spikes": "… of inputs",
         "messages": "messages (spike × population reached)",
     }
-    rows = [[text, number(counts[k]), number(spread[k]["min"]), number(spread[k]["max"]), f"{spread[k]['std']:,.1f}"] for k, text in named.items()]
+    rows = [
+        [text, number(counts[key]), number(spread[key]["min"]), number(spread[key]["max"]), f"{spread[key]['std']:,.1f}"]
+        for key, text in named.items()
+    ]
     alone = windows["chip_alone"]
     fixed = {
         f"neuron updates on the chip, one inference alone ({alone['steps']} steps)": alone["neuron_updates"],
@@ -139,13 +150,16 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
     yield from table(["count", "mean", "min", "max", "std"], rows, "lrrrr")
     yield ""
     yield (
-        f"{number(activity['neurons'])} neurons and {number(activity['synapses'])} synapses; {activity['spikes_per_neuron']:.3f} spikes a neuron, "
-        f"{activity['events_per_synapse']:.3f} events a synapse; {100 * activity['spikes_per_neuron_and_tick']:.2f} % of neurons spike in a tick."
+        f"{number(activity['neurons'])} neurons and {number(activity['synapses'])} synapses; "
+        f"{activity['spikes_per_neuron']:.3f} spikes a neuron, {activity['events_per_synapse']:.3f} events a synapse; "
+        f"{100 * activity['spikes_per_neuron_and_tick']:.2f} % of neurons spike in a tick."
     )
     yield ""
-    yield f"Messages need a placement: at least {number(counts['messages_at_least'])} if all targets of a spike share a core; {number(counts['messages'])} if each"
-    yield "population is one core; more where a population is split. Steps outside the window are counted as inactive updates, and spikes"
-    yield "that a constant bias may cause there are not in the recording."
+    yield (
+        f"Messages need a placement: at least {number(counts['messages_at_least'])} if all targets of a spike share a core; "
+        f"{number(counts['messages'])} if each population is one core; more where one is split."
+    )
+    yield "Steps outside the window are counted as inactive updates; spikes that a constant bias may cause there are not in the recording."
 
 
 def _populations(report: Mapping[str, Any]) -> Iterator[str]:
@@ -166,7 +180,8 @@ def _populations(report: Mapping[str, Any]) -> Iterator[str]:
         ]
         for name, p in report["populations"].items()
     ]
-    header = ["population", "role", "shape", "depth", "spikes", "a neuron", "active updates", "inactive updates", "events in", "messages out"]
+    updates = ["active updates", "inactive updates"]
+    header = ["population", "role", "shape", "depth", "spikes", "a neuron", *updates, "events in", "messages out"]
     yield from table(header, rows, "llrrrrrrrr")
 
 
@@ -196,19 +211,27 @@ def _components(report: Mapping[str, Any]) -> Iterator[str]:
             [name, si(c["energy_j"], "J"), _low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", _work(c["terms"])]
             for name, c in p["components"].items()
         ]
-        rows.append(["total", si(p["energy_j"]["total"], "J"), _low_high(p["energy_j"], "J"), "100.0 %" if p["energy_j"]["total"] else "–", ""])
+        share = "100.0 %" if p["energy_j"]["total"] else "–"
+        rows.append(["total", si(p["energy_j"]["total"], "J"), _low_high(p["energy_j"], "J"), share, ""])
         yield from table(["component", "energy", "low to high", "share", "count × constant"], rows, "lrrrl")
         yield ""
-        if p["variants_j"]:
-            yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
-        if p["streamed_j"]:
-            yield f"- on chip, without host: {si(p['on_chip_j']['total'], 'J')} ({_low_high(p['on_chip_j'], 'J')}); host share {100 * p['host_share']:.1f} %"
-            yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({_low_high(p['streamed_j'], 'J')})"
-        if p["latency_range_s"]:
-            times = _low_high({"low": p["latency_range_s"]["low"], "high": p["latency_range_s"]["high"]}, "s")
-            yield f"- latency: {si(p['latency_s'], 's')} ({times}) on {_several(p['cores_at_least'], 'core')}, the least that hold the neurons"
-        if p["static_j"]:
-            yield f"- static, beside the total and not in it: up to {si(p['static_j']['high'], 'J')} ({_several(p['chips_at_least'], 'chip')} powered for the latency)"
+        yield from _beside_components(p)
+
+
+def _beside_components(p: Mapping[str, Any]) -> Iterator[str]:
+    if p["variants_j"]:
+        yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
+    if p["on_chip_j"]:
+        on_chip = f"{si(p['on_chip_j']['total'], 'J')} ({_low_high(p['on_chip_j'], 'J')})"
+        yield f"- on chip, without host: {on_chip}; host share {100 * p['host_share']:.1f} %"
+    if p["streamed_j"]:
+        yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({_low_high(p['streamed_j'], 'J')})"
+    if p["latency_range_s"]:
+        cores = _several(p["cores_at_least"], "core")
+        yield f"- latency: {si(p['latency_s'], 's')} ({_low_high(p['latency_range_s'], 's')}) on {cores}, the least that hold the neurons"
+    if p["static_j"]:
+        powered = f"{_several(p['chips_at_least'], 'chip')} powered for the latency"
+        yield f"- static, beside the total and not in it: up to {si(p['static_j']['high'], 'J')} ({powered})"
 
 
 def _several(count: int | None, noun: str) -> str:
@@ -228,12 +251,19 @@ def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
     yield "## Beside networks with real values (operations counted by formula, energy modelled)"
     yield ""
     rows = [
-        [b["name"], b["note"], number(b["macs"]), si(b["energy_j"]["total"], "J"), si(b["energy_int8_j"], "J"), f"{b['spiking_over_baseline']:.3g}"]
+        [
+            b["name"],
+            b["note"],
+            number(b["macs"]),
+            si(b["energy_j"]["total"], "J"),
+            si(b["energy_int8_j"], "J"),
+            f"{b['spiking_over_baseline']:.3g}",
+        ]
         for b in report["baselines"]
     ]
     yield from table(["network", "of", "multiply-adds", "fp32", "int8", "spiking / fp32"], rows, "llrrrr")
     yield ""
-    yield f"Level *operations*, constants of {report['baselines'][0]['profile']}, host multiply-adds of the spiking network included on its side."
+    yield f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."
     yield ""
     rows = [
         [
@@ -248,7 +278,7 @@ def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield from table(["break-even with", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note"], rows, "lrrrll")
     yield ""
-    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level. Memory traffic is in neither side."
+    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level. Memory traffic is on neither side."
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[str]:
@@ -290,8 +320,8 @@ def _constants(report: Mapping[str, Any]) -> Iterator[str]:
         )
     yield from table(["profile", "constant", "value", "range", "unit", "status", "checked", "source", "note"], rows, "llrrllllr")
     yield ""
-    yield "*checked*: primary, read at its source; secondary, agrees with public copies of the source; unchecked, neither. Profile files, SHA-256:"
-    yield ", ".join(f"{p['name']} `{p['sha256'][:16]}`" for p in report["profiles"]) + "."
+    yield "*checked*: primary, read at its source; secondary, agrees with public copies of the source; unchecked, neither."
+    yield "Profile files, SHA-256: " + ", ".join(f"{p['name']} `{p['sha256'][:16]}`" for p in report["profiles"]) + "."
     if notes:
         yield ""
         yield "Notes on the constants:"

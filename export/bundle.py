@@ -1,0 +1,231 @@
+"""The bundle: the directory that `neurograph export` writes and every later command reads.
+
+    model.nir      the interchange graph           network.h5   the float and the integer Network
+    manifest.json  versions, target, scales and errors, sha256 of every other file
+    check.h5       sample input, expected spikes (torch, float, fixed), labels
+    lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
+    host/          encoder and readout as ONNX
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import onnx
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neurograph.errors import BundleError, InputError, NetworkError
+from neurograph.export import nir_io
+from neurograph.export.compile import Compiled
+from neurograph.export.files import atomic_folder, sha256
+from neurograph.export.host import host_macs, run_onnx
+from neurograph.export.portable import PORTABLE_LIMIT_BYTES, portable, portable_bytes
+from neurograph.export.targets import Target
+from neurograph.network import Network
+from neurograph.sim import fixed, floating
+from neurograph.sim.inputs import prepare
+from neurograph.sim.lava import program
+from neurograph.sim.recording import Recording
+from neurograph.storage import load_network, save_network
+
+__all__ = ["FORMAT", "Bundle", "open_bundle", "write_bundle"]
+
+Array = NDArray[Any]
+FORMAT, VERSION, MANIFEST = "neurograph.bundle", 1, "manifest.json"
+
+
+def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: str = "auto") -> Bundle:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        compiled: from :mod:`neurograph.export.compile`.
+        target: that it was compiled for.
+        path: folder; replaced if it is a bundle already.
+        nir_form: "graph", "portable", or "auto" (portable while it fits PORTABLE_LIMIT_BYTES and has no recurrence, beside the graph form).
+
+    Raises:
+        BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
+    """
+    with atomic_folder(path, marker=MANIFEST) as folder:
+        nir_io.write(compiled.graph, folder / "model.nir")
+        if nir_form == "portable" or (nir_form == "auto" and _fits_portable(compiled.network)):
+            nir_io.write(portable(compiled.network, compiled.inputs).graph, folder / "portable.nir")
+        with h5py.File(folder / "network.h5", "w") as file:
+            save_network(compiled.network, file.create_group("float"))
+            save_network(compiled.quantized, file.create_group("integer"))
+        expected = {"float": floating.run(compiled.network, compiled.inputs), "fixed": fixed.run(compiled.quantized, compiled.inputs)}
+        if compiled.torch is not None:
+            expected["torch"] = compiled.torch
+        _write_check(compiled, expected, folder / "check.h5")
+        _write_lava(compiled, expected["fixed"], folder / "lava")
+        if compiled.host:
+            (folder / "host").mkdir()
+        for name, model in compiled.host.items():
+            onnx.save(model, str(folder / "host" / name))
+        (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected["fixed"], folder), indent=1) + "\n")
+    return open_bundle(path)
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Open a bundle and check the hash of every file.
+
+    Raises:
+        BundleError: no bundle, another version, or a file that is missing, changed or added.
+    """
+    if not (path / MANIFEST).is_file():
+        raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        files, version, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
+    if kind != FORMAT or version != VERSION:
+        raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
+    present = set(_files(path))
+    for name, digest in files.items():
+        if name not in present:
+            raise BundleError(f"bundle {path}: {name} is missing; export it again")
+        if sha256(path / name) != digest:
+            raise BundleError(f"bundle {path}: {name} is not what was exported (its sha256 differs); export it again")
+    return Bundle(path, manifest)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk; its parts are read when they are asked for."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def network(self) -> Network:
+        """The float Network."""
+        return self._network("float")
+
+    @cached_property
+    def quantized(self) -> Network:
+        """The integer Network."""
+        return self._network("integer")
+
+    def _network(self, kind: str) -> Network:
+        with h5py.File(self.path / "network.h5", "r") as file:
+            try:
+                return load_network(file[kind])
+            except NetworkError as error:
+                raise BundleError(f"bundle {self.path}: {error}") from None
+
+    @cached_property
+    def inputs(self) -> dict[str, Array]:
+        """The sample input, source → values."""
+        with h5py.File(self.path / "check.h5", "r") as file:
+            return {name: data[()] for name, data in file["input"].items()}
+
+    def expected(self, engine: str) -> Recording | None:
+        """The spikes that "torch", "float" or "fixed" gave at export."""
+        with h5py.File(self.path / "check.h5", "r") as file:
+            if engine not in file["expected"]:
+                return None
+            spikes = {name: data[()] for name, data in file["expected"][engine].items()}
+        return Recording(engine, self.network.ticks, spikes)
+
+    def encode(self, features: Array) -> dict[str, Array]:
+        """Turn features into the input of the one static source, on the host.
+
+        Raises:
+            InputError: no encoder in this bundle, or features of another shape.
+        """
+        encoder = self.path / "host" / "encoder.onnx"
+        static = [source for source in self.network.sources if source.is_static]
+        if not encoder.is_file() or len(static) != 1:
+            raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
+        width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        if features.shape != (static[0].shape[0], width):
+            raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
+        return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
+
+    def logits(self, recording: Recording, sample: int = 0) -> Array | None:
+        """What the host's readout makes of the output spikes; None without a readout. Shape (N, C)."""
+        readout = self.path / "host" / "readout.onnx"
+        if not readout.is_file():
+            return None
+        return run_onnx(readout, {name: recording.spikes[name][sample].mean(axis=0) for name in self.network.outputs})
+
+    def accuracy(self, recording: Recording) -> float | None:
+        """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
+        with h5py.File(self.path / "check.h5", "r") as file:
+            if "labels" not in file:
+                return None
+            labels, mask = file["labels"][()], file["test_mask"][()].astype(bool)
+        logits = self.logits(recording)
+        return None if logits is None or not mask.any() else float((logits.argmax(axis=1) == labels)[mask].mean())
+
+    @cached_property
+    def host_macs(self) -> dict[str, int]:
+        """Multiply-adds of each host part, one inference."""
+        nodes = next((s.shape[0] for s in self.network.sources), 1)
+        return {path.stem: host_macs(onnx.load(str(path)), nodes) for path in sorted((self.path / "host").glob("*.onnx"))}
+
+
+def _fits_portable(network: Network) -> bool:
+    return not network.is_recurrent and portable_bytes(network) <= PORTABLE_LIMIT_BYTES
+
+
+def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for name, values in compiled.inputs.items():
+            file.create_dataset(f"input/{name}", data=values, compression="gzip", compression_opts=1)
+        for engine, recording in expected.items():
+            for name, spikes in recording.spikes.items():
+                file.create_dataset(f"expected/{engine}/{name}", data=spikes, compression="gzip", compression_opts=1)
+        if compiled.labels is not None and compiled.test_mask is not None:
+            file.create_dataset("labels", data=compiled.labels)
+            file.create_dataset("test_mask", data=compiled.test_mask.astype(np.uint8))
+        if compiled.features is not None:
+            features = sp.csr_matrix(compiled.features)
+            file.create_group("features").attrs["shape"] = features.shape
+            for part in ("data", "indices", "indptr"):
+                file.create_dataset(f"features/{part}", data=getattr(features, part), compression="gzip", compression_opts=1)
+
+
+def _write_lava(compiled: Compiled, expected: Recording, folder: Path) -> None:
+    folder.mkdir()
+    prepared = prepare(compiled.quantized, compiled.inputs)
+    program.write(compiled.quantized, prepared, folder / "program.npz", expected=expected.spikes)
+    for name, source in program.SCRIPTS.items():
+        shutil.copyfile(source, folder / name)
+
+
+def _manifest(compiled: Compiled, target: Target, run: Recording, folder: Path) -> dict[str, Any]:
+    network = compiled.network
+    packages = ("neurograph", "nir", "nirtorch", "norse", "numpy", "scipy", "torch")
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "target": target.name,
+        "profile": target.profile,
+        "ticks": network.ticks,
+        "dt_s": network.dt,
+        "depth": max(p.depth or 1 for p in network.populations.values()),
+        "outputs": list(network.outputs),
+        "origin": dict(compiled.origin),
+        "quantization": compiled.report.to_json(),
+        "wraps": dict(run.notes["wraps"]),
+        "clips": dict(run.notes["clips"]),
+        "versions": {name: metadata.version(name) for name in packages},
+        "files": {name: sha256(folder / name) for name in _files(folder)},
+    }
+
+
+def _files(folder: Path) -> list[str]:
+    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sorted(name for name in names if name != MANIFEST)

@@ -1,0 +1,122 @@
+"""From a trained model to everything that a bundle holds: the graph, both Networks, the sample input, the host parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nir
+import numpy as np
+import onnx
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+from neurograph.export.host import encoder_model, readout_model
+from neurograph.export.lower import lower
+from neurograph.export.nir_io import TimeMetadata
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.quantize import QuantizationReport, quantize
+from neurograph.export.targets import Target, check_target
+from neurograph.export.trace import trace
+from neurograph.network import Network
+from neurograph.nn.record import record_spikes
+from neurograph.nn.sparse import as_features
+from neurograph.sim.recording import Recording
+from neurograph.training.checkpoint import Checkpoint
+
+__all__ = ["Compiled", "compile_checkpoint", "compile_graph"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler made of a model.
+
+    Args:
+        graph: NIR, graph form.
+        network, quantized: aligned float and integer Networks.
+        report: of the quantisation.
+        inputs: sample input, source → values.
+        torch: spikes of the torch model itself in float64, where there is one.
+        host: file name → ONNX model of what stays on the host.
+        features: what the encoder takes, (N, F), where there is one.
+        labels, test_mask: to tell the accuracy, where known.
+        origin: where all this came from, for the manifest.
+    """
+
+    graph: nir.NIRGraph
+    network: Network
+    quantized: Network
+    report: QuantizationReport
+    inputs: Mapping[str, Array]
+    torch: Recording | None = None
+    host: Mapping[str, onnx.ModelProto] = field(default_factory=dict)
+    features: Any = None
+    labels: Array | None = None
+    test_mask: Array | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+def compile_graph(
+    graph: nir.NIRGraph, inputs: Mapping[str, Array], target: Target, *, bits: int = 8, time: TimeMetadata | None = None
+) -> Compiled:
+    """Compile a NIR graph for a target; ``inputs`` is the sample on which it is quantised and checked.
+
+    Raises:
+        NeurographError: see lower, align_delays, check_target and quantize.
+    """
+    network = lower(graph, time)
+    check_target(network, target)
+    aligned = align_delays(network, longest=target.longest_delay)
+    quantized, report = quantize(aligned, inputs, bits=bits)
+    return Compiled(graph, aligned, quantized, report, inputs)
+
+
+def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8, ticks: int | None = None) -> Compiled:
+    """Compile a trained model on its graph.
+
+    Args:
+        checkpoint: from ``neurograph train``.
+        target: from :data:`neurograph.export.targets.TARGETS`.
+        bits: weight bits.
+        ticks: T, if not the model's own.
+    """
+    model, data = checkpoint.model.double().eval(), checkpoint.graph
+    ticks = ticks or checkpoint.config.ticks
+    if ticks < 1:
+        raise InputError(f"ticks: {ticks}, must be at least 1")
+    with torch.no_grad():
+        static = model.encode(as_features(data.x, torch.float64))
+        current = static.expand(ticks, *static.shape)
+        spikes = record_spikes(model.core, current)
+    graph = trace(model.core, current)
+    (source,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
+    compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits)
+    recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
+    origin = {"dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
+    return Compiled(
+        graph=compiled.graph,
+        network=compiled.network,
+        quantized=compiled.quantized,
+        report=compiled.report,
+        inputs=compiled.inputs,
+        torch=recording,
+        host=_host(model, compiled.network),
+        features=data.x,
+        labels=data.y,
+        test_mask=data.test_mask,
+        origin=origin,
+    )
+
+
+def _host(model: Any, network: Network) -> dict[str, onnx.ModelProto]:
+    weight, bias = model.encoder_folded()
+    propagation = None if model.readout_propagate is None else sp.csr_matrix(model.readout_propagate.matrix())
+    linear = model.readout_linear
+    rates = {name: network.populations[name].shape[-1] for name in network.outputs}
+    readout = readout_model(rates, linear.weight.detach().numpy(), linear.bias.detach().numpy(), propagation)
+    return {"encoder.onnx": encoder_model(weight, bias), "readout.onnx": readout}

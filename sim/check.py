@@ -1,0 +1,80 @@
+"""Which engines are compared with which, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+from neurograph.network import Network
+from neurograph.sim import fixed, floating
+from neurograph.sim.parity import Comparison, compare
+from neurograph.sim.recording import Recording
+
+__all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
+
+Array = NDArray[Any]
+FLOAT_ENGINES = ("torch", "float", "lava-float")
+INTEGER_ENGINES = ("fixed", "lava-fixed")
+ENGINES = ("float", "fixed", "lava-float", "lava-fixed")
+
+
+def run_engine(engine: str, network: Network, quantized: Network, inputs: Mapping[str, Array], *, timeout_s: float = 170.0) -> Recording:
+    """Run one of :data:`ENGINES` on the Network that it takes.
+
+    Raises:
+        InputError: no such engine.
+    """
+    if engine == "float":
+        return floating.run(network, inputs)
+    if engine == "fixed":
+        return fixed.run(quantized, inputs)
+    if engine in ("lava-float", "lava-fixed"):
+        from neurograph.sim.lava import engine as lava
+
+        kind: Any = engine.removeprefix("lava-")
+        return lava.run(network if kind == "float" else quantized, inputs, engine=kind, timeout_s=timeout_s)
+    raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
+
+
+def pairs_of(engines: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs that promise equality among ``engines``: neighbours among the float ones, neighbours among the integer ones.
+
+    Raises:
+        InputError: an engine that does not exist, or none that can be compared.
+    """
+    for engine in engines:
+        if engine not in (*FLOAT_ENGINES, *INTEGER_ENGINES):
+            raise InputError(f"engine {engine!r}: does not exist; there are torch, {', '.join(ENGINES)}")
+    pairs = []
+    for family in (FLOAT_ENGINES, INTEGER_ENGINES):
+        chosen = [engine for engine in family if engine in engines]
+        pairs += list(zip(chosen[:-1], chosen[1:], strict=True))
+    if not pairs:
+        raise InputError(
+            f"engines {', '.join(engines)}: no two of them promise the same spikes; float engines are {', '.join(FLOAT_ENGINES)}, "
+            f"integer engines {', '.join(INTEGER_ENGINES)}"
+        )
+    return pairs
+
+
+def check(
+    network: Network,
+    quantized: Network,
+    pairs: Sequence[tuple[str, str]],
+    record: Callable[[str], Recording],
+    done: Callable[[Comparison], None] = lambda comparison: None,
+) -> list[Comparison]:
+    """Compare each pair; ``record`` gives the recording of an engine, asked for once; ``done`` hears of each comparison as it is made."""
+    recordings: dict[str, Recording] = {}
+    comparisons = []
+    for a, b in pairs:
+        for engine in (a, b):
+            if engine not in recordings:
+                recordings[engine] = record(engine)
+        integer = a in INTEGER_ENGINES
+        comparisons.append(compare(quantized if integer else network, recordings[a], recordings[b], voltages=integer))
+        done(comparisons[-1])
+    return comparisons
