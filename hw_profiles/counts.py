@@ -229,7 +229,7 @@ def static_macs(network: Network) -> dict[str, int]:
 def fan_in(weights: Weights) -> Array:
     """Nonzero weights into each target neuron, shape (out,). The other side of ``weights.fan_out()``; expands nothing."""
     if isinstance(weights, Dense):
-        return np.count_nonzero(weights.matrix, axis=1).astype(np.int64)
+        return cast(Array, np.count_nonzero(weights.matrix, axis=1).astype(np.int64))
     if isinstance(weights, Sparse):
         return _row_nonzeros(weights.matrix)
     left, right = weights.left, weights.right
@@ -249,7 +249,7 @@ def fan_in(weights: Weights) -> Array:
 
 
 def _row_nonzeros(matrix: sp.csr_matrix) -> Array:
-    return cast(Array, np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64))
+    return np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64)
 
 
 def _macs(weights: Weights) -> int:

@@ -230,21 +230,24 @@ def _parse(data: bytes, label: str) -> Profile:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first thing that is wrong, and how many more there are, on one line."""
-    problems = error.errors(include_url=False)
-    first: Any = problems[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    if first["type"] == "missing":
+    """What is wrong on one line: names that are not known first, for a typo there explains what is missing."""
+    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    said = "; ".join(_problem(problem) for problem in problems[:3])
+    return said + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+
+
+def _problem(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    if problem["type"] == "missing":
         said = f"{key} is missing"
-    elif first["type"] == "extra_forbidden":
-        said = f"{key} = {first['input']!r} is not a key that a profile has"
-    elif first["type"] == "value_error":
-        said = f"{key}: {first['ctx']['error']}"
+    elif problem["type"] == "extra_forbidden":
+        said = f"{key} = {problem['input']!r} is not a key that a profile has"
+    elif problem["type"] == "value_error":
+        said = f"{key}: {problem['ctx']['error']}"
     else:
-        said = f"{key} = {first['input']!r}: {first['msg']}"
-    way_out = _WAYS_OUT.get(first["type"])
-    more = f" ({len(problems) - 1} more like it)" if len(problems) > 1 else ""
-    return " ".join((said + (f"; {way_out}" if way_out else "") + more).split())
+        said = f"{key} = {problem['input']!r}: {problem['msg']}"
+    way_out = _WAYS_OUT.get(problem["type"])
+    return " ".join((f"{said}, {way_out}" if way_out else said).split())
 
 
 def _problems(profile: Profile) -> list[str]:

@@ -1,0 +1,1 @@
+"""neurograph: a deployment compiler for spiking graph networks."""

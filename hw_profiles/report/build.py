@@ -1,7 +1,7 @@
 """One report as a plain dict: counts, energies, comparisons, and every constant that went in with its source.
 
 Promised keys: ``bundle``, ``accuracy`` where there is one, ``counts``, ``populations``, ``profiles``, ``baselines``; others stand beside
-them. All figures are per inference, means over the samples; ``samples`` holds the exact integers. ``labels`` says of each part whether it
+them. All figures are per inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part whether it
 was counted, measured or modelled.
 """
 
@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
@@ -82,7 +81,9 @@ def build(
         "depth": counts.depth,
         "counts": _totals(counts),
         "windows": _windows(counts),
-        "samples": _samples(counts),
+        "samples": counts.samples,
+        "per_sample": {name: [int(v) for v in values] for name, values in _series(counts).items()},
+        "spread": _spreads(counts),
         "activity": _activity(counts),
         "host_macs": dict(counts.host_macs),
         "populations": _populations(counts),
@@ -143,12 +144,11 @@ def _windows(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _samples(counts: Counts) -> dict[str, Any]:
-    per_sample = {name: [int(v) for v in values] for name, values in _series(counts).items()}
-    spread = {
-        name: {"mean": float(np.mean(v)), "std": float(np.std(v)), "min": int(min(v)), "max": int(max(v))} for name, v in per_sample.items()
+def _spreads(counts: Counts) -> dict[str, Any]:
+    return {
+        name: {"mean": float(values.mean()), "std": float(values.std()), "min": int(values.min()), "max": int(values.max())}
+        for name, values in _series(counts).items()
     }
-    return {"count": counts.samples, "per_sample": per_sample, "spread": spread}
 
 
 def _activity(counts: Counts) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _head(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"- accuracy: {100 * report['accuracy']:.2f} % (measured)"
     depth = "not aligned" if report["depth"] is None else report["depth"]
     yield f"- ticks an inference: {report['ticks']}; pipeline depth: {depth}; recorded by: {report['engine']} engine"
-    yield f"- samples: {number(report['samples']['count'])}; every figure is per inference, the mean over them"
+    yield f"- samples: {number(report['samples'])}; every figure is per inference, the mean over them"
     yield ""
     yield from _PREFACE
 
@@ -119,7 +119,7 @@ def _low_high(energy: Mapping[str, float], unit: str) -> str:
 
 
 def _counts(report: Mapping[str, Any]) -> Iterator[str]:
-    counts, spread, windows, activity = report["counts"], report["samples"]["spread"], report["windows"], report["activity"]
+    counts, spread, windows, activity = report["counts"], report["spread"], report["windows"], report["activity"]
     yield "## Counts (counted)"
     yield ""
     named = {
@@ -278,7 +278,8 @@ def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield from table(["break-even with", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note"], rows, "lrrrll")
     yield ""
-    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level. Memory traffic is on neither side."
+    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level."
+    yield "Memory traffic is on neither side."
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[str]:

@@ -107,13 +107,9 @@ def _check_edges(graph: GraphData) -> None:
 def _check_labels(graph: GraphData) -> None:
     y = graph.y
     if y.dtype != np.int64 or y.shape != (graph.nodes,):
-        raise DataError(
-            f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.nodes},); one a node"
-        )
+        raise DataError(f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.nodes},)")
     if y.min() < 0 or y.max() >= graph.classes:
-        raise DataError(
-            f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them or classes"
-        )
+        raise DataError(f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them")
 
 
 def _check_masks(graph: GraphData) -> None:

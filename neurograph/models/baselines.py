@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -25,7 +26,7 @@ class GCN(nn.Module):
     def __init__(self, in_features: int, classes: int, width: int = 64, layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
         widths = [in_features, *[width] * (layers - 1), classes]
-        self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in zip(widths, widths[1:], strict=False))
+        self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in pairwise(widths))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ class GraphTransformer(nn.Module):
         self.encoder = nn.Linear(in_features, width)
         self.blocks = nn.ModuleList(TransformerBlock(width, fused) for _ in range(blocks))
         widths = [in_features, *[gnn_width] * gnn_layers]
-        self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in zip(widths, widths[1:], strict=False))
+        self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in pairwise(widths))
         self.readout = GCNConv(width + gnn_width, classes, cached=True)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:

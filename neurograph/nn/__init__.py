@@ -3,7 +3,7 @@
 A core that is exported is made of the :data:`LEAVES` and ``+`` only; each leaf is one module instance, called once.
 """
 
-from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes, SpikingGraphAttention, alive
+from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes, SpikingGraphAttention, alive, calibrating
 from neurograph.nn.dropout import SpikeDropout
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
@@ -28,6 +28,7 @@ __all__ = [
     "SpikingGraphAttention",
     "alive",
     "as_features",
+    "calibrating",
     "gcn_norm",
     "record_spikes",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
 
-__all__ = ["And", "BroadcastNodes", "ReduceNodes", "SpikingGraphAttention"]
+__all__ = ["And", "BroadcastNodes", "ReduceNodes", "SpikingGraphAttention", "alive", "calibrating"]
 
 Array = NDArray[Any]
 
@@ -34,9 +36,11 @@ class ReduceNodes(nn.Module):
     .. math::
         y_{td} = \sum_n w_d x_{tnd}, \qquad w_d = \frac{a_d \, \theta}{N \, \overline{x}_d}
 
-    The literal sum saturates. :math:`\overline x_d` is the moving average of the mean over nodes and ticks, updated in training only
-    and a constant at inference, so w is one plain vector of synaptic weights (:meth:`weight`). :math:`a_d > 0` is learned and starts
-    spread over ``spread``: at a constant input the mask neuron fires if and only if a_d > 1.
+    The literal sum saturates. :math:`\overline x_d` is the mean over nodes and ticks: of the batch in training, as in a batch norm, and a
+    constant at inference, so that w is one plain vector of synaptic weights (:meth:`weight`). The constant is the moving average of
+    training, or what one pass inside :func:`calibrating` measured, which is better: dropout makes neurons fire more often than they
+    do at inference. :math:`a_d > 0` is learned and starts spread over ``spread``; a mask neuron with a_d below 1 can only fire where
+    the sum rises above its mean.
 
     Args:
         width: D.
@@ -58,16 +62,17 @@ class ReduceNodes(nn.Module):
         self.nodes = nodes
         self.threshold = threshold
         self.momentum = momentum
+        self.calibrating = False
         self.log_level = nn.Parameter(torch.linspace(*spread, width).log())
         self.register_buffer("average", torch.ones(width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            mean = x.detach().mean(dim=(0, 1))
-            self._update(mean)
-            return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, mean)
-        return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, self.average)
+        average = self.average
+        if self.training or self.calibrating:
+            average = x.detach().mean(dim=(0, 1))
+            self._update(average)
+        return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, average)
 
     def weight(self) -> Array:
         """w, shape (D,), float64."""
@@ -80,11 +85,27 @@ class ReduceNodes(nn.Module):
 
     @torch.no_grad()
     def _update(self, mean: Tensor) -> None:
-        self.average.lerp_(mean, 1.0 if int(self.updates) == 0 else self.momentum)
+        if self.calibrating or int(self.updates) == 0:
+            self.average.copy_(mean)
+        else:
+            self.average.lerp_(mean, self.momentum)
         self.updates += 1
 
     def extra_repr(self) -> str:
         return f"width={self.width}, nodes={self.nodes}, threshold={self.threshold:g}"
+
+
+@contextmanager
+def calibrating(model: nn.Module) -> Iterator[None]:
+    """Inside, each pass of a model in eval mode sets the averages of its ReduceNodes to what that pass sees."""
+    layers = [module for module in model.modules() if isinstance(module, ReduceNodes)]
+    for layer in layers:
+        layer.calibrating = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.calibrating = False
 
 
 class BroadcastNodes(nn.Module):

@@ -85,7 +85,7 @@ def save(path: str | Path, model: SpikeGraphormer, graph: GraphData, result: Tra
             temporary.unlink()
         reason = error.strerror or type(error).__name__
         raise CheckpointError(
-            f"checkpoint {target}: {buffer.tell()} bytes cannot be written ({reason}); choose a folder that exists, is writable and has room"
+            f"checkpoint {target}: {buffer.tell()} bytes cannot be written ({reason}); choose a writable folder with room"
         ) from error
     return target
 
@@ -126,9 +126,7 @@ def _read(path: Path) -> dict[str, Any]:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
     if not zipfile.is_zipfile(path):
-        raise CheckpointError(
-            f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or of another kind); copy it anew"
-        )
+        raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or another kind); copy it anew")
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -140,11 +138,9 @@ def _read(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())[:120]
         raise CheckpointError(f"{where}: damaged ({reason}); copy it anew") from error
     if not isinstance(payload, dict) or payload.get("format") != FORMAT:
-        raise CheckpointError(f"{where}: not a neurograph checkpoint (format {FORMAT!r} is not in it); for bare weights pass --model")
+        raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {FORMAT!r} in it); for bare weights pass --model")
     if payload.get("version") != VERSION:
-        raise CheckpointError(
-            f"{where}: version {payload.get('version')!r}, this neurograph reads {VERSION}; use the neurograph that wrote it"
-        )
+        raise CheckpointError(f"{where}: version {payload.get('version')!r}, must be {VERSION}; use the neurograph that wrote it")
     missing = [key for key in _KEYS if key not in payload]
     if missing:
         raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(_KEYS)}; save it again")
@@ -198,4 +194,3 @@ def _unpack_graph(packed: Any, where: str) -> GraphData:
         return GraphData(name=packed["name"], x=features, classes=packed["classes"], **arrays)
     except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
         raise CheckpointError(f"{where}: its graph cannot be used ({type(error).__name__}: {error}); train it again") from error
-

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from neurograph.data import GraphData
 from neurograph.errors import DataError
 from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
-from neurograph.nn import alive, as_features, record_spikes
+from neurograph.nn import alive, as_features, calibrating, record_spikes
 
 __all__ = ["Fit", "Recipe", "TrainingResult", "accuracy", "fit", "mask_spikes", "train"]
 
@@ -197,7 +197,7 @@ def check_sizes(config: SpikeGraphormerConfig, graph: GraphData) -> None:
     ):
         if ours != theirs:
             raise DataError(
-                f"graph {graph.name!r}: {theirs} {what}, the model was built for {ours}; give it the graph that it was built for"
+                f"graph {graph.name!r}: {theirs} {what}, must be {ours} as in the model; give it the graph that it was built for"
             )
 
 
@@ -216,19 +216,8 @@ def _loss(forward: Callable[[], Tensor], labels: Tensor, nodes: Tensor, recipe: 
 
 def _predict(model: nn.Module, forward: Callable[[], Tensor]) -> Tensor:
     model.eval()
-    import os
-    from neurograph.nn import ReduceNodes
-    red=[m for m in model.modules() if isinstance(m,ReduceNodes)]
-    if os.environ.get("CAL","1")=="1":
-        for m in red: m.updates.zero_(); m.train()
-    bns=[m for m in model.modules() if isinstance(m,nn.BatchNorm1d)]
-    if os.environ.get("BN","0")=="1":
-        for m in bns: m.momentum=1.0; m.train()
-    with torch.no_grad():
-        y = forward()
-    for m in red: m.eval()
-    for m in bns: m.eval(); m.momentum=0.1
-    return y
+    with torch.no_grad(), calibrating(model):
+        return forward()
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, mask: NDArray[np.bool_]) -> float:

@@ -126,7 +126,7 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
             segment.unlink(missing_ok=True)
     if not ended:
         raise LavaTimeoutError(
-            f"Lava worker: killed after {timeout_s:g} s, its limit; it said last: {_last_line(tail)}; give a larger timeout_s, or fewer samples"
+            f"Lava worker: killed after {timeout_s:g} s, its limit ({_last_line(tail)}); give a larger timeout_s, or fewer samples"
         )
     if worker.returncode == 0:
         return

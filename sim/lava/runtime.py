@@ -45,7 +45,7 @@ def find() -> Path:
 
 
 def status() -> dict[str, Any]:
-    """What would run Lava: ``interpreter``, ``origin``, ``version``, and if it would not, ``problem`` and ``way_out``; None where unknown."""
+    """What would run Lava: ``interpreter``, ``origin``, ``version``, and if none would, ``problem`` and ``way_out``; else None."""
     for interpreter, origin in _candidates():
         version, problem = _probe(interpreter)
         remedy = None if version else way_out()

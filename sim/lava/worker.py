@@ -198,7 +198,11 @@ class Machine:
             started = time.perf_counter()
             say(f"compiled {len(part)} processes in {started - start:.1f} s")
             watch = Watch(part[0].runtime._messaging_infrastructure.actors, watched)
-            part[0].run(condition=RunSteps(num_steps=self.about["steps"]))
+            try:
+                part[0].run(condition=RunSteps(num_steps=self.about["steps"]))
+            except RuntimeError:  # Lava says only how many processes failed
+                watch.check()
+                raise
             watch.stop()
             ended = time.perf_counter()
             say(f"ran {self.about['steps']} steps in {ended - started:.1f} s")
@@ -220,13 +224,17 @@ class Watch(threading.Thread):
         while not self.over.wait(0.2):
             if self.parent is not None and os.getppid() != self.parent:
                 quit_all(1)
-            for actor in self.actors:
-                error = actor.exception
-                if error:
-                    say(error[1])
-                    fail(f"{type(error[0]).__name__}: {error[0]}")
-                if not actor.is_alive():
-                    fail(f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
+            self.check()
+
+    def check(self) -> None:
+        """Fail with the first error of a Lava process, or if one is gone."""
+        for actor in self.actors:
+            error = actor.exception
+            if error:
+                say(error[1])
+                fail(f"{type(error[0]).__name__}: {error[0]}")
+            if not actor._is_done and not actor.is_alive():
+                fail(f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
 
     def stop(self) -> None:
         """End the watch, before Lava ends its processes."""

@@ -1,0 +1,65 @@
+"""demo: the whole way on bundled data."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import typer
+
+from neurograph.cli.build import export_model, train_model
+from neurograph.cli.output import log, print_json, write_text
+from neurograph.errors import InputError
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("demo")(demo)
+
+
+def demo(
+    output: Path = typer.Option(Path("neurograph-demo"), "-o", "--output", help="Folder for the checkpoint, the bundle and the report."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> int:
+    """Karate club: train, export to Loihi 2, run in Lava, compare every spike, report the energy."""
+    start = time.perf_counter()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output {output}: cannot be made ({error.strerror}); choose another -o") from None
+    log("1/4  train a SpikeGraphormer on Zachary's karate club")
+    trained = train_model("spikegraphormer", "karate", None, None, 0, output / "model.pt")
+    log(f"     test accuracy {trained['test_accuracy']:.1%} in {trained['wall_s']:.1f} s")
+    log("2/4  export it: NIR, integer network, Lava program")
+    log("3/4  compare engines, spike by spike")
+    exported = export_model(output / "model.pt", "loihi2", output / "bundle")
+    log("4/4  count and price one inference")
+    from neurograph.cli.run import make_report
+    from neurograph.export.bundle import open_bundle
+    from neurograph.hw_profiles.report import to_markdown
+
+    report = make_report(open_bundle(output / "bundle"))
+    write_text(to_markdown(report), output / "report.md")
+    result = {
+        "ok": exported["ok"],
+        "accuracy": report["accuracy"],
+        "lava": any("lava-fixed" in (pair["a"], pair["b"]) for pair in exported["pairs"]),
+        "pairs": exported["pairs"],
+        "bundle": exported["bundle"],
+        "report": str(output / "report.md"),
+        "wall_s": time.perf_counter() - start,
+    }
+    if as_json:
+        print_json(result)
+        return 0 if result["ok"] else 1
+    compared = sum(pair["compared"] for pair in exported["pairs"])
+    verdict = "0 mismatches" if exported["ok"] else "MISMATCHES, see above"
+    print(f"{len(exported['pairs'])} pairs of engines, {compared:,} spike slots, {verdict}" + ("" if result["lava"] else " (without Lava)"))
+    for profile in report["profiles"]:
+        energy = profile["energy_j"]
+        print(f"{profile['name']:<16} {energy['total'] * 1e6:10.3f} µJ an inference  ({energy['low'] * 1e6:.3f} to {energy['high'] * 1e6:.3f})")
+    print(f"test accuracy {report['accuracy']:.1%} in integers; all of it in {output}/ ({result['wall_s']:.0f} s)")
+    print(f"next: neurograph report {output}/bundle | neurograph check {output}/bundle")
+    return 0 if result["ok"] else 1

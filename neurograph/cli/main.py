@@ -1,0 +1,86 @@
+"""Start and end of every command: options for all of them, errors to one line, the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from neurograph.cli import build, demo, look, run
+from neurograph.errors import NeurographError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="neurograph",
+    help="Carry spiking graph networks from Norse and PyTorch to Lava, check every spike, report the energy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (build, run, look, demo):
+    module.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib import metadata
+
+        print(f"neurograph {metadata.version('neurograph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run_command(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command line and return its exit status; whatever goes wrong is one line on stderr."""
+    debug = "--debug" in arguments
+    command = typer.main.get_command(app)
+    try:
+        # --debug may stand anywhere: it is about the whole command.
+        result = command.main(["--debug"] * debug + [a for a in arguments if a != "--debug"], prog_name="neurograph", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except NeurographError as error:
+        return _failed(str(error), debug)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _failed("out of memory: use a smaller graph or a machine with more", debug)
+    except OSError as error:
+        return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error of the parser
+            message = str(error.format_message())
+            if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
+                return 2
+            return _failed(f"{' '.join(message.split())} ('neurograph --help' lists commands and options)", debug)
+        if type(error).__name__ == "Abort":
+            print("interrupted", file=sys.stderr)
+            return 130
+        raise
+
+
+def _failed(message: str, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,48 @@
+"""Printing: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from neurograph.errors import InputError
+
+__all__ = ["comparison_line", "log", "print_json", "write_text"]
+
+
+def log(message: str) -> None:
+    """A line of progress, to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object to stdout."""
+    print(json.dumps(value, indent=1, default=float))
+
+
+def comparison_line(comparison: Any) -> str:
+    """One line for a person: which engines, how much was compared, what differed."""
+    c = comparison
+    values = f", {c.compared_voltages:,} values of u and v" if c.compared_voltages else ""
+    line = f"{c.a} = {c.b}: {c.populations} populations, {c.compared:,} spike slots{values}: {c.mismatched_spikes} spikes"
+    line += f" and {c.mismatched_voltages} values differ" if c.compared_voltages else " differ"
+    if c.ties:
+        line += f"; {c.ties} ties, {c.skipped:,} slots behind them not compared"
+    return f"{'ok  ' if c.ok else 'FAIL'} {line}" + (f"; first: {c.first_mismatch}" if c.first_mismatch else "")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file atomically.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"output {path}: cannot be written ({error.strerror}); choose a folder that is writable and has room") from None

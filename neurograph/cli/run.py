@@ -1,0 +1,171 @@
+"""simulate, check and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neurograph.cli.output import comparison_line, log, print_json, write_text
+from neurograph.errors import InputError
+
+__all__ = ["available_engines", "compare_engines", "make_report", "register"]
+
+PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("simulate")(simulate)
+    app.command("check")(check)
+    app.command("report")(report)
+
+
+def simulate(
+    bundle: Path = typer.Argument(..., help="Bundle folder."),
+    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float or lava-fixed."),
+    sample: Path | None = typer.Option(None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."),
+    output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Run a bundle in one engine."""
+    from neurograph.cli.inputs import for_bundle
+    from neurograph.export.bundle import open_bundle
+    from neurograph.sim import recording as recordings
+    from neurograph.sim.check import run_engine
+
+    opened = open_bundle(bundle)
+    run = run_engine(engine, opened.network, opened.quantized, for_bundle(opened, sample), timeout_s=timeout_s)
+    if output is not None:
+        recordings.save(run, output)
+        log(f"recording {output}")
+    accuracy = opened.accuracy(run) if sample is None else None
+    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": run.counts(), "wall_s": run.wall_s}
+    if accuracy is not None:
+        result["accuracy"] = accuracy
+    if as_json:
+        print_json(result)
+        return
+    for name, count in run.counts().items():
+        print(f"{count:>12,}  {name}")
+    print(f"{sum(run.counts().values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    if accuracy is not None:
+        print(f"test accuracy {accuracy:.2%}")
+
+
+def check(
+    bundle: Path = typer.Argument(..., help="Bundle folder."),
+    engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed."),
+    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> int:
+    """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
+    from neurograph.export.bundle import open_bundle
+
+    opened = open_bundle(bundle)
+    chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(opened)
+    comparisons = compare_engines(opened, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    ok = all(c.ok for c in comparisons)
+    if as_json:
+        print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
+    return 0 if ok else 1
+
+
+def available_engines(bundle: Any) -> list[str]:
+    """The engines that can be compared here; says so where Lava is missing."""
+    from neurograph.errors import LavaMissingError
+    from neurograph.sim.lava import runtime
+
+    engines = ["float", "fixed"] if bundle.expected("torch") is None else ["torch", "float", "fixed"]
+    try:
+        runtime.find()
+    except LavaMissingError as error:
+        log(f"without Lava: {error}")
+        return engines
+    return [*engines, "lava-float", "lava-fixed"]
+
+
+def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
+    """Compare what promises the same spikes among ``engines``; ``done`` hears of each comparison."""
+    from neurograph.sim import check as checks
+
+    def record(engine: str) -> Any:
+        if engine == "torch":
+            recorded = bundle.expected("torch")
+            if recorded is None:
+                raise InputError("engine 'torch': this bundle was not exported from a torch model; leave it out of --engines")
+            return recorded
+        if engine.startswith("lava"):
+            log(f"running {engine} ...")
+        return checks.run_engine(engine, bundle.network, bundle.quantized, bundle.inputs, timeout_s=timeout_s)
+
+    return checks.check(bundle.network, bundle.quantized, checks.pairs_of(engines), record, done)
+
+
+def report(
+    bundle: Path = typer.Argument(..., help="Bundle folder."),
+    profile: list[str] = typer.Option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
+    form: str = typer.Option("md", "--format", help="md or json."),
+    output: Path | None = typer.Option(None, "-o", "--output", help="File to write; stdout if not given."),
+    as_json: bool = typer.Option(False, "--json", help="The same as --format json."),
+) -> None:
+    """Count every operation of one inference and print its energy under each profile."""
+    if form not in ("md", "json"):
+        raise InputError(f"--format {form!r}: must be md or json")
+    from neurograph.export.bundle import open_bundle
+    from neurograph.hw_profiles.report import to_json, to_markdown
+
+    made = make_report(open_bundle(bundle), profile)
+    text = to_json(made) if as_json or form == "json" else to_markdown(made)
+    if output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+    else:
+        write_text(text, output)
+        log(f"report {output}")
+
+
+def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
+    """The report of a bundle's own sample, from the fixed engine."""
+    import h5py
+
+    from neurograph.hw_profiles import baselines
+    from neurograph.hw_profiles.report import build
+    from neurograph.sim import fixed
+
+    run = fixed.run(bundle.quantized, bundle.inputs)
+    accuracy = bundle.accuracy(run)
+    macs = bundle.host_macs
+    rivals: list[Any] = []
+    with h5py.File(bundle.path / "check.h5", "r") as file:
+        if "features" in file and macs:
+            nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
+            width = max(p.shape[-1] for p in bundle.network.neurons)
+            classes = int(file["labels"][()].max()) + 1
+            nonzeros = _graph_nonzeros(bundle.network)
+            sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes}
+            rivals = [baselines.graph_transformer(**sizes)]
+            if nonzeros:
+                rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes))
+    origin = bundle.manifest["origin"]
+    info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
+    return build(
+        bundle.quantized,
+        run,
+        profiles=profiles,
+        host_macs=macs or None,
+        bundle_name=bundle.path.resolve().name,
+        accuracy=accuracy,
+        baselines=rivals,
+        model_info=info,
+    )
+
+
+def _graph_nonzeros(network: Any) -> int:
+    """Entries of the adjacency matrix that the network propagates over; 0 where it does not."""
+    import scipy.sparse as sp
+
+    lefts = (getattr(p.weights, "left", None) for p in network.projections)
+    return max((int(left.nnz) for left in lefts if sp.issparse(left)), default=0)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurograph.errors import ProfileError
+from neurograph.hw_profiles.counts import count
+from neurograph.hw_profiles.energy import Interval, estimate, operations_energy
+from neurograph.hw_profiles.schema import load, names
+from neurograph.network import Network
+from neurograph.sim.recording import Recording
+
+
+def test_operations_is_the_formula_of_the_papers(network: Network, recording: Recording) -> None:
+    counts = count(network, recording, host_macs={"encoder": 100, "readout": 50})
+    result = estimate(counts, load("horowitz45"))
+    events = counts.synaptic_events.mean()
+    assert result.energy_j.value == pytest.approx(4.6e-12 * 150 + 0.9e-12 * events)
+    assert result.variants["int8"] == pytest.approx(0.23e-12 * 150 + 0.03e-12 * events)
+    assert result.latency_s is None
+    assert "neuron" in result.not_included
+
+
+def test_chip_events_of_loihi1_by_hand(network: Network, recording: Recording) -> None:
+    counts = count(network, recording, host_macs={})
+    result = estimate(counts, load("loihi1"))
+    active = counts.updates_active.mean()
+    inactive = counts.neurons * counts.steps_alone - active
+    parts = {c.name: c.energy_j.value for c in result.components}
+    assert parts["synapse"] == pytest.approx(23.6e-12 * counts.synaptic_events.mean())
+    assert parts["neuron"] == pytest.approx(81e-12 * active + 52e-12 * inactive)
+    assert parts["spike"] == pytest.approx(1.7e-12 * counts.messages.mean())
+    assert parts["host"] == 0
+    assert result.on_chip_j.value == pytest.approx(result.energy_j.value)
+    serial = 3.5e-9 * counts.synaptic_events.mean() + 8.4e-9 * active + 5.3e-9 * inactive + 2.1e-9 * counts.messages.mean()
+    assert result.cores == result.chips == 1
+    assert result.latency_s is not None
+    assert result.latency_s.value == pytest.approx(counts.steps_alone * 465e-9 + serial)
+    assert result.energy_delay_js == pytest.approx(result.energy_j.value * result.latency_s.value)
+
+
+def test_storage_forms_have_their_own_price(network: Network, recording: Recording) -> None:
+    counts = count(network, recording, host_macs={})
+    parts = {c.name: c.energy_j.value for c in estimate(counts, load("loihi1-sanafe")).components}
+    dense, sparse = counts.synaptic_events_stored("dense").mean(), counts.synaptic_events_stored("sparse").mean()
+    assert dense > 0
+    assert parts["synapse"] == pytest.approx(35.5e-12 * dense + 33.6e-12 * sparse)
+    updates, active = counts.neurons * counts.steps_alone, counts.updates_active.mean()
+    assert parts["neuron"] == pytest.approx(51.2e-12 * updates + 21.6e-12 * active)
+    assert parts["spike"] == pytest.approx(69.3e-12 * counts.neuron_spikes.mean() + 111e-12 * counts.messages.mean())
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
+def test_low_total_high(name: str, rate: float, network: Network, recordings: Callable[[float], Recording]) -> None:
+    result = estimate(count(network, recordings(rate)), load(name))
+    figures = [result.energy_j, result.on_chip_j, result.latency_s, result.throughput_hz, result.streamed_j, result.static_j]
+    figures += [component.energy_j for component in result.components]
+    for figure in figures:
+        if figure is not None:
+            assert 0 <= figure.low <= figure.value <= figure.high
+    assert sum(c.energy_j.value for c in result.components) == pytest.approx(result.energy_j.value)
+    if result.streamed_j is not None:
+        assert result.streamed_j.value < result.energy_j.value
+
+
+def test_streaming_is_faster_than_one_at_a_time(network: Network, recording: Recording) -> None:
+    result = estimate(count(network, recording), load("loihi1"))
+    assert result.latency_s is not None
+    assert result.throughput_hz is not None
+    assert result.throughput_hz.value > 1 / result.latency_s.value
+
+
+def test_a_profile_without_times_gives_no_latency(network: Network, recording: Recording) -> None:
+    bare = load("loihi1").model_copy(update={"time": {}, "power": {}})
+    result = estimate(count(network, recording), bare)
+    assert (result.latency_s, result.throughput_hz, result.static_j, result.energy_delay_js) == (None, None, None, None)
+    assert result.not_included["static"].startswith("no static power")
+
+
+def test_a_missing_price_is_said_not_taken_as_zero(network: Network, recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "half.toml"
+    constant = 'value = 1\nunit = "pJ"\nstatus = "assumed"\nsource = "test"\n'
+    path.write_text(f'name = "half"\ntitle = "half"\nlevel = "chip events"\nscope = "most"\n[energy.synaptic_event_sparse]\n{constant}')
+    counts = count(network, recording)
+    with pytest.raises(ProfileError, match=r"synaptic_event_dense is missing and the network has dense synapses"):
+        estimate(counts, load(path))
+    path.write_text(path.read_text().replace("_sparse", ""))
+    result = estimate(counts, load(path))
+    assert [c.name for c in result.components] == ["synapse"]
+    assert {"neuron", "spike", "host"} <= set(result.not_included)
+    path.write_text(path.read_text() + f"[energy.synaptic_event_dense]\n{constant.replace('1', '3', 1)}")
+    mixed = estimate(counts, load(path)).energy_j.value
+    assert mixed == pytest.approx(
+        3e-12 * counts.synaptic_events_stored("dense").mean() + 1e-12 * counts.synaptic_events_stored("sparse").mean()
+    )
+
+
+def test_not_aligned_is_said(network: Network, recording: Recording) -> None:
+    flat = network.with_populations(replace(p, depth=None) for p in network.populations.values())
+    assert any("not aligned" in note for note in estimate(count(flat, recording), load("loihi1")).notes)
+
+
+def test_operations_energy_needs_a_profile_of_that_level() -> None:
+    with pytest.raises(ProfileError, match=r"loihi1: energy\.mac_fp32 is missing"):
+        operations_energy(load("loihi1"), macs=1)
+
+
+intervals = st.tuples(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 1e3)).map(sorted).map(lambda v: Interval(v[1], v[0], v[2]))
+
+
+@given(st.lists(intervals), st.floats(0, 1e3))
+def test_intervals_keep_their_order(parts: list[Interval], factor: float) -> None:
+    total = Interval.total(parts).scaled(factor)
+    assert total.low <= total.value <= total.high
