@@ -1,10 +1,10 @@
 """The bundle: the directory that `neurograph export` writes and every later command reads.
 
-    model.nir      the interchange graph           network.h5   the float and the integer Network
-    manifest.json  versions, target, scales and errors, sha256 of every other file
-    check.h5       sample input, expected spikes (torch, float, fixed), labels
-    lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
-    host/          encoder and readout as ONNX
+model.nir      the interchange graph           network.h5   the float and the integer Network
+manifest.json  versions, target, scales and errors, sha256 of every other file
+check.h5       sample input, expected spikes (torch, float, fixed), labels
+lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
+host/          encoder and readout as ONNX
 """
 
 from __future__ import annotations

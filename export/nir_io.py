@@ -1,7 +1,7 @@
 """Reading and writing NIR graphs: the standard primitives, our extension nodes, and the time metadata.
 
-NIR nodes are continuous equations and carry no time step, so every graph that we write says in its metadata, under ``neurograph``, how it runs
-in ticks. A graph without it is refused unless the caller names a convention.
+NIR nodes are continuous equations and carry no time step, so every graph that we write says in its metadata, under ``neurograph``, how
+it runs in ticks. A graph without it is refused unless the caller names a convention.
 """
 
 from __future__ import annotations

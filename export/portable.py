@@ -1,17 +1,18 @@
 """The portable form: a feed-forward float Network as one sequential chain of Affine and LIF nodes over flat vectors.
 
-All populations of one level are merged into one vector; what has to skip a level is repeated by relays, memoryless LIFs of threshold 0.5 (tau = dt);
-thresholds are scaled to 1 into the incoming weights and biases. A gate is such a memoryless LIF already. Any NIR reader with Affine and LIF runs it,
-if it can hold unequal tau in one vector.
+All populations of one level are merged into one vector; what has to skip a level is repeated by relays, memoryless LIFs of threshold 0.5
+(tau = dt); thresholds are scaled to 1 into the incoming weights and biases. A gate is such a memoryless LIF already. Any NIR reader with
+Affine and LIF runs it, if it can hold unequal tau in one vector.
 
-Static input is part of the graph: the chain is for one input, which is the usual case of node classification. The chain's own input is then one
-constant 1, which carries the currents of the first level; with spike sources it is their spikes side by side.
+Static input is part of the graph: the chain is for one input, which is the usual case of node classification. The chain's own input is
+then one constant 1, which carries the currents of the first level; with spike sources it is their spikes side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import nir
@@ -56,7 +57,7 @@ class _Slot:
 
 def portable_bytes(network: Network) -> int:
     """Bytes of the dense block matrices that :func:`portable` would write, without building them."""
-    return 8 * sum(_width(b) * _width(a) for a, b in zip(_levels(network)[:-1], _levels(network)[1:], strict=True))
+    return 8 * sum(_width(b) * _width(a) for a, b in pairwise(_levels(network)))
 
 
 def portable(network: Network, inputs: Mapping[str, Array]) -> Portable:
@@ -83,7 +84,7 @@ def portable(network: Network, inputs: Mapping[str, Array]) -> Portable:
     nodes["output"] = nir.Output(output_type=np.array([_width(levels[-1])]))
     names = list(nodes)
     time = TimeMetadata(network.dt, network.ticks, inputs="spikes" if spiking else "static")
-    graph = nir.NIRGraph(nodes, list(zip(names[:-1], names[1:], strict=True)), metadata={"neurograph": asdict(time)})
+    graph = nir.NIRGraph(nodes, list(pairwise(names)), metadata={"neurograph": asdict(time)})
     slots = {s.population: (i, s.start, s.stop) for i, level in enumerate(levels) for s in level if s.population and not s.relay}
     return Portable(graph, slots, "spikes" if spiking else "constant")
 

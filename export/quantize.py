@@ -4,9 +4,9 @@ One scale S a population (volts in 64 integer steps of v) serves its threshold, 
 
     vth = θ/S,   w_int · 2^e = β w/S,   mantissa · 2^exp = 64 β b/S
 
-S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold, 13-bit
-bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's on the
-calibration input, upstream populations already being integer. Each projection gets the exponent that fills its weight range.
+S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold,
+13-bit bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's
+on the calibration input, upstream populations already being integer. Each projection gets the exponent that fills its weight range.
 """
 
 from __future__ import annotations

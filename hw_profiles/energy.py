@@ -191,6 +191,8 @@ def _chip_events(counts: Counts, profile: Profile) -> Estimate:
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
     cores, chips = _least_cores(counts, profile)
+    if chips is not None and chips > 1:
+        notes.append(f"At least {chips} chips: links and the barrier between chips are in neither the energy nor the latency.")
     latency, throughput, time_used = _times(counts, profile, cores)
     static = None
     if "static_chip" in profile.power and latency is not None and chips is not None:

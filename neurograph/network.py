@@ -75,7 +75,7 @@ class FixedLIF:
     """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
 
     ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v
-    in volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (see ``export/passes/saturate_bias.py``).
+    in volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (the pass ``saturate_bias``).
     """
 
     du: Value

@@ -155,7 +155,7 @@ class Kron:
     def values(self) -> Array:
         """The stored weights of the one factor that holds them (ones where neither does)."""
         if sp.issparse(self.left):
-            return cast(Array, self.left.data)
+            return cast(Any, self.left).data
         return np.ones(1) if isinstance(self.right, Identity) else self.right.ravel()
 
     def apply(self, x: Array) -> Array:
@@ -187,23 +187,21 @@ class Kron:
 
     def fan_out(self) -> Array:
         (m, n), (_, d) = self.left.shape, self.right_shape
-        if sp.issparse(self.left):
-            left = _column_nonzeros(self.left)
+        if isinstance(self.left, Identity):
+            left = np.ones(n, dtype=np.int64)
         else:
-            left = np.full(n, m)
+            left = _column_nonzeros(self.left) if sp.issparse(self.left) else np.full(n, m)
         if isinstance(self.right, Identity):
             right = np.ones(d, dtype=np.int64)
         elif self.right.ndim == 1:
             right = (self.right != 0).astype(np.int64)
         else:
             right = np.count_nonzero(self.right, axis=0)
-        if isinstance(self.left, Identity):
-            left = np.ones(n, dtype=np.int64)
         return np.multiply.outer(left.astype(np.int64), right.astype(np.int64)).ravel()
 
     def to_csr(self) -> sp.csr_matrix:
         """The expanded matrix, for an engine that can take nothing else (Lava)."""
-        (m, n), (e, d) = self.left.shape, self.right_shape
+        (m, n), (_, d) = self.left.shape, self.right_shape
         left = self.left
         if isinstance(left, Identity):
             left = sp.identity(n, dtype=self.values.dtype, format="csr")

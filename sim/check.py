@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def pairs_of(engines: Sequence[str]) -> list[tuple[str, str]]:
     pairs = []
     for family in (FLOAT_ENGINES, INTEGER_ENGINES):
         chosen = [engine for engine in family if engine in engines]
-        pairs += list(zip(chosen[:-1], chosen[1:], strict=True))
+        pairs += list(pairwise(chosen))
     if not pairs:
         raise InputError(
             f"engines {', '.join(engines)}: no two of them promise the same spikes; float engines are {', '.join(FLOAT_ENGINES)}, "

@@ -37,7 +37,8 @@ class _FloatNeurons:
         self.bias, self.threshold = bias, flat(neuron.threshold)
         self.memoryless = isinstance(neuron, Threshold)
         self.synaptic = isinstance(neuron, CubaLIF)
-        self.u, self.v = np.zeros(bias.shape), np.zeros(bias.shape)
+        self.u: Array = np.zeros(bias.shape)
+        self.v: Array = np.zeros(bias.shape)
         if isinstance(neuron, Threshold):
             return
         self.beta, self.v_leak, self.v_reset = flat(neuron.beta), flat(neuron.v_leak), flat(neuron.v_reset)

@@ -1,7 +1,7 @@
 """Parity: two recordings of the same network, compared population by population and tick by tick.
 
-A float mismatch at a tie, where the neuron that stayed silent has |v − θ| below 1e-9, is no mismatch: rounding decided. It is counted as a tie, and what
-lies downstream of it in that sample, from that tick on, is not compared but counted as skipped.
+A float mismatch at a tie, where the neuron that stayed silent has |v − θ| below 1e-9, is no mismatch: rounding decided. It is counted as
+a tie, and what lies downstream of it in that sample, from that tick on, is not compared but counted as skipped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Mismatch:
     b: float
 
     def __str__(self) -> str:
-        return f"{self.population}{list(self.neuron)} at tick {self.tick} of sample {self.sample}: {self.quantity} {self.a:g} against {self.b:g}"
+        where = f"{self.population}{list(self.neuron)} at tick {self.tick} of sample {self.sample}"
+        return f"{where}: {self.quantity} {self.a:g} against {self.b:g}"
 
 
 @dataclass(frozen=True)

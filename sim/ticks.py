@@ -1,7 +1,7 @@
 """The tick loop that the float and the fixed engine share: who is evaluated when, on which spikes.
 
-Populations that hear each other within a loop are stepped together, tick by tick. All others see the whole of their input at once: one product
-per projection over all samples and ticks, then a scan over time.
+Populations that hear each other within a loop are stepped together, tick by tick. All others see the whole of their input at once: one
+product per projection over all samples and ticks, then a scan over time.
 """
 
 from __future__ import annotations

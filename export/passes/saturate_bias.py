@@ -1,10 +1,12 @@
 """saturate_bias: static currents beyond the point where a neuron does the same whatever else it hears.
 
-For a LIF with hard reset to 0 and no synaptic state, with B⁺ and B⁻ the largest positive and negative sums that its synapses can bring (volts, before β):
+For a LIF with hard reset to 0 and no synaptic state, with B⁺ and B⁻ the largest positive and negative sums that its synapses can bring
+(volts, before β):
 
     b > θ/β + B⁻   fires in every tick;     b < −B⁺   never rises above 0, so never fires
 
-so a bias may be cut at those points without moving a single spike. Integers have 13 bits for a bias mantissa; this leaves them where they matter.
+so a bias may be cut at those points without moving a single spike. Integers have 13 bits for a bias mantissa; this leaves them where
+they matter.
 """
 
 from __future__ import annotations

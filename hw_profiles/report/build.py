@@ -1,8 +1,8 @@
 """One report as a plain dict: counts, energies, comparisons, and every constant that went in with its source.
 
 Promised keys: ``bundle``, ``accuracy`` where there is one, ``counts``, ``populations``, ``profiles``, ``baselines``; others stand beside
-them. All figures are per inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part whether it
-was counted, measured or modelled.
+them. All figures are per inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part
+whether it was counted, measured or modelled.
 """
 
 from __future__ import annotations

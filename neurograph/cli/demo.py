@@ -59,7 +59,8 @@ def demo(
     print(f"{len(exported['pairs'])} pairs of engines, {compared:,} spike slots, {verdict}" + ("" if result["lava"] else " (without Lava)"))
     for profile in report["profiles"]:
         energy = profile["energy_j"]
-        print(f"{profile['name']:<16} {energy['total'] * 1e6:10.3f} µJ an inference  ({energy['low'] * 1e6:.3f} to {energy['high'] * 1e6:.3f})")
+        total, low, high = (energy[key] * 1e6 for key in ("total", "low", "high"))
+        print(f"{profile['name']:<16} {total:10.3f} µJ an inference  ({low:.3f} to {high:.3f})")
     print(f"test accuracy {report['accuracy']:.1%} in integers; all of it in {output}/ ({result['wall_s']:.0f} s)")
     print(f"next: neurograph report {output}/bundle | neurograph check {output}/bundle")
     return 0 if result["ok"] else 1

@@ -55,6 +55,8 @@ def for_graph(graph: Any, path: Path | None) -> dict[str, Array]:
 
     sources = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
     if path is None:
-        raise InputError(f"export of a NIR graph: needs a sample input to quantise and verify on; give --input FILE.npy for {', '.join(sources)}")
+        raise InputError(
+            f"export of a NIR graph: needs a sample input to quantise and verify on; give --input FILE.npy for {', '.join(sources)}"
+        )
     arrays = read_arrays(path)
     return {sources[0]: arrays[""]} if "" in arrays and len(sources) == 1 else arrays

@@ -98,7 +98,9 @@ def _checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _populations(network: Any) -> list[dict[str, Any]]:
-    return [{"name": p.name, "neuron": type(p.neuron).__name__, "shape": list(p.shape), "depth": p.depth} for p in network.populations.values()]
+    return [
+        {"name": p.name, "neuron": type(p.neuron).__name__, "shape": list(p.shape), "depth": p.depth} for p in network.populations.values()
+    ]
 
 
 def _projections(network: Any) -> list[dict[str, Any]]:

@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def simulate(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
     engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float or lava-fixed."),
-    sample: Path | None = typer.Option(None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."),
+    sample: Path | None = typer.Option(
+        None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
+    ),
     output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
@@ -51,14 +53,18 @@ def simulate(
         return
     for name, count in run.counts().items():
         print(f"{count:>12,}  {name}")
-    print(f"{sum(run.counts().values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    print(
+        f"{sum(run.counts().values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s"
+    )
     if accuracy is not None:
         print(f"test accuracy {accuracy:.2%}")
 
 
 def check(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed."),
+    engines: str | None = typer.Option(
+        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed."
+    ),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> int:
@@ -167,5 +173,5 @@ def _graph_nonzeros(network: Any) -> int:
     """Entries of the adjacency matrix that the network propagates over; 0 where it does not."""
     import scipy.sparse as sp
 
-    lefts = (getattr(p.weights, "left", None) for p in network.projections)
+    lefts: list[Any] = [getattr(p.weights, "left", None) for p in network.projections]
     return max((int(left.nnz) for left in lefts if sp.issparse(left)), default=0)

@@ -190,4 +190,4 @@ class SpikingGraphAttention(nn.Module):
 def alive(mask_spikes: Tensor) -> NDArray[np.bool_]:
     """Which mask neurons neither always nor never fire over the ticks; mask_spikes (T, 1, D) → (D,)."""
     rate = mask_spikes.mean(dim=0).flatten().cpu().numpy()
-    return cast("NDArray[np.bool_]", (rate > 0) & (rate < 1))
+    return (rate > 0) & (rate < 1)

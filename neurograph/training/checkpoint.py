@@ -170,7 +170,7 @@ def _pack_graph(graph: GraphData) -> dict[str, Any]:
     for key in ("edge_index", "y", "train_mask", "val_mask", "test_mask"):
         packed[key] = torch.from_numpy(np.ascontiguousarray(getattr(graph, key)))
     if sp.issparse(graph.x):
-        coo = graph.x.tocoo()
+        coo = sp.coo_matrix(graph.x)
         packed["x"] = {
             "row": torch.from_numpy(coo.row.astype(np.int32)),
             "column": torch.from_numpy(coo.col.astype(np.int32)),

@@ -106,6 +106,15 @@ def test_not_aligned_is_said(network: Network, recording: Recording) -> None:
     assert any("not aligned" in note for note in estimate(count(flat, recording), load("loihi1")).notes)
 
 
+def test_more_chips_than_one_are_said(network: Network, recording: Recording) -> None:
+    profile = load("loihi1")
+    limits = {key: constant.model_copy(update={"value": 1.0}) for key, constant in profile.limits.items()}
+    result = estimate(count(network, recording), profile.model_copy(update={"limits": limits}))
+    neurons = count(network, recording).neurons
+    assert (result.cores, result.chips) == (neurons, neurons)
+    assert any(f"At least {neurons} chips" in note for note in result.notes)
+
+
 def test_operations_energy_needs_a_profile_of_that_level() -> None:
     with pytest.raises(ProfileError, match=r"loihi1: energy\.mac_fp32 is missing"):
         operations_energy(load("loihi1"), macs=1)

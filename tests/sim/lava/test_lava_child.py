@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,15 +23,23 @@ from neurograph.weights import Dense
 pytestmark = needs_lava
 
 
-def alive(mark: str) -> list[str]:
-    """Command lines of all processes that run with ``mark`` in their environment."""
+def alive(mark: str) -> list[int]:
+    """All processes that run with ``mark`` in their environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                found.append(int(entry.name))
         except OSError:
             continue
+    return found
+
+
+def wait_for_processes(mark: str, count: int) -> list[int]:
+    deadline = time.monotonic() + 40
+    while len(found := alive(mark)) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(found) >= count
     return found
 
 
@@ -85,20 +94,17 @@ def test_a_crash_in_a_lava_process_is_told_at_once(tmp_path):
 
 
 def test_a_killed_lava_process_is_told_at_once(tmp_path):
-    running = command(tmp_path, chain(10**6))
-    killer = f"""
-import os, pathlib, signal, subprocess, sys, time
-def workers():
-    found = (p for p in pathlib.Path("/proc").glob("[0-9]*") if {str(tmp_path / "out")!r}.encode() in (p / "cmdline").read_bytes())
-    return [int(p.name) for p in found if int(p.name) != os.getpid()]
-while len(workers()) < 6:  # the worker, Lava's memory manager, two populations, one projection, Lava's runtime service
-    time.sleep(0.1)
-time.sleep(1)
-os.kill(max(workers()), signal.SIGKILL)
-"""
-    subprocess.Popen([sys.executable, "-c", killer])
+    def kill():
+        # The worker, Python's resource tracker, Lava's memory manager and runtime service, two populations and a projection.
+        wait_for_processes(str(tmp_path), 7)
+        time.sleep(1)
+        os.kill(max(alive(str(tmp_path))), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
     with pytest.raises(LavaError, match="exit code -9"):
-        engine.run_worker(running, tmp_path, 60.0)
+        engine.run_worker(command(tmp_path, chain(10**6)), tmp_path, 60.0)
+    killer.join()
     assert alive(str(tmp_path)) == []
 
 
@@ -116,10 +122,7 @@ def test_control_c_ends_the_group_too(tmp_path):
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
-    while len(alive(mark)) < 5 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert len(alive(mark)) >= 5
+    wait_for_processes(mark, 6)
     child.send_signal(signal.SIGINT)
     _, stderr = child.communicate(timeout=15)
     assert b"KeyboardInterrupt" in stderr
