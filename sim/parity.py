@@ -105,7 +105,8 @@ def _compare_one(name: str, quantity: str, a: Array, b: Array, valid: Array, fou
 
 def _mark_ties(network: Network, a: Recording, b: Recording, names: Iterable[str], valid: dict[str, Array]) -> int:
     """Count ties, upstream first, and clear ``valid`` where a tie's consequences would be compared."""
-    graph = nx.DiGraph((p.source, p.target) for p in network.projections)
+    graph = nx.DiGraph()
+    graph.add_edges_from((p.source, p.target) for p in network.projections)
     ties = 0
     for name in names:
         neuron = network.populations[name].neuron

@@ -63,5 +63,6 @@ def machine_steps(network: Network) -> int:
 
 
 def _loop(network: Network, start: str, end: str) -> str:
-    graph = nx.DiGraph((p.source, p.target) for p in network.projections if p.lag == 0)
+    graph = nx.DiGraph()
+    graph.add_edges_from((p.source, p.target) for p in network.projections if p.lag == 0)
     return " → ".join([*nx.shortest_path(graph, end, start), end])

@@ -127,6 +127,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
     if not zipfile.is_zipfile(path):
         raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or another kind); copy it anew")
+    with zipfile.ZipFile(path) as archive:
+        broken = _broken_member(archive)
+    if broken:
+        raise CheckpointError(f"{where}: damaged (checksum of {broken} is wrong); copy it anew")
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -145,6 +149,14 @@ def _read(path: Path) -> dict[str, Any]:
     if missing:
         raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(_KEYS)}; save it again")
     return payload
+
+
+def _broken_member(archive: zipfile.ZipFile) -> str | None:
+    """torch.load checks no checksums, so that a flipped bit would be a wrong weight."""
+    try:
+        return archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        return str(error)
 
 
 def _config(payload: Mapping[str, Any], where: str) -> SpikeGraphormerConfig:

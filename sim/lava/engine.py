@@ -119,15 +119,14 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
     try:
         ended = _wait(worker, timeout_s)
     finally:
+        said = _last_line(tail)
         _end(worker, ended)
         reader.join(_GRACE_S)
         worker.stdout.close()
         for segment in SHARED_MEMORY.glob(f"{tag}_*"):
             segment.unlink(missing_ok=True)
     if not ended:
-        raise LavaTimeoutError(
-            f"Lava worker: killed after {timeout_s:g} s, its limit ({_last_line(tail)}); give a larger timeout_s, or fewer samples"
-        )
+        raise LavaTimeoutError(f"Lava worker: killed after {timeout_s:g} s, its limit ({said}); give a larger timeout_s, or fewer samples")
     if worker.returncode == 0:
         return
     reason = _last_line(tail)

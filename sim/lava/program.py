@@ -263,6 +263,6 @@ def _synapse_values(weights: Weights) -> Array:
     """Every value that a synapse takes, once expanded."""
     if isinstance(weights, (Dense, Sparse)):
         return np.unique(weights.values)
-    left = np.unique(weights.left.data) if sp.issparse(weights.left) else np.ones(1)
+    left = np.ones(1) if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else np.unique(weights.left.data)
     right = np.ones(1) if isinstance(weights.right, Identity) else np.unique(weights.right)
     return np.unique(np.multiply.outer(left, right))

@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
+import zipfile
 from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from processes import MODELS, DelayLine, Neurons, SpikeSource  # type: ignore[im
 from scipy.sparse.csgraph import connected_components
 
 TAGS = {"float": "floating_pt", "fixed": "fixed_pt"}
-CHANNEL_SLOTS = 4  # Lava's default of 64 messages a channel would take gigabytes of shared memory
+CHANNEL_SLOTS = 1  # a step sends one message a channel and ends when all are read; Lava's default of 64 takes gigabytes of shared memory
+KINDS = ("spikes", "voltages", "currents")
 DENSE_ENTRIES, DENSE_SHARE = 1 << 20, 0.25  # a matrix no larger and fuller than this goes to Lava's Dense
 
 
@@ -42,11 +44,14 @@ class Program:
     """A program file: its description and the arrays that the description refers to as ``{"array": name}``."""
 
     def __init__(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as file:
-            self.arrays = {name: file[name] for name in file.files}
-        self.about = json.loads(str(self.arrays.pop("program")))
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                self.arrays = {name: file[name] for name in file.files}
+            self.about = json.loads(str(self.arrays.pop("program")))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise SystemExit(f"error: {path} cannot be read ({error}); write it again with 'neurograph export'") from None
         if self.about.get("format") != "neurograph.program" or self.about.get("version") != 1:
-            raise SystemExit(f"{path}: not a program of this version; write it again with 'neurograph export'")
+            raise SystemExit(f"error: {path} is not a program of version 1; write it again with 'neurograph export'")
 
     def value(self, item: Any) -> Any:
         return self.arrays[item["array"]] if isinstance(item, dict) else item
@@ -70,7 +75,7 @@ class Program:
         matrix.eliminate_zeros()
         scale = self.value(projection["row_scale"])
         if scale is not None:
-            matrix = sp.csr_matrix(sp.diags(np.broadcast_to(scale, matrix.shape[:1])) @ matrix)
+            matrix.data *= np.repeat(np.broadcast_to(scale, matrix.shape[:1]), np.diff(matrix.indptr))
         matrix.sort_indices()
         return matrix
 
@@ -182,7 +187,7 @@ class Machine:
         pairs = np.array(self.links, dtype=np.int64).reshape(-1, 2)
         graph = sp.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(self.all), len(self.all)))
         count, label = connected_components(graph, directed=False)
-        return [[p for p, part in zip(self.all, label) if part == number] for number in range(count)]  # noqa: B905
+        return [[p for p, part in zip(self.all, label, strict=True) if part == number] for number in range(count)]
 
     def run(self, watched: bool) -> dict[str, float]:
         """Run every part for all steps; returns the seconds of start-up and of the run."""
@@ -234,7 +239,8 @@ class Watch(threading.Thread):
                 say(error[1])
                 fail(f"{type(error[0]).__name__}: {error[0]}")
             if not actor._is_done and not actor.is_alive():
-                fail(f"a Lava process ended with exit code {actor.exitcode}: out of memory, or killed")
+                why = "/dev/shm is full, give it more room" if actor.exitcode == -signal.SIGBUS else "killed, perhaps for lack of memory"
+                fail(f"a Lava process ended with exit code {actor.exitcode}: {why}")
 
     def stop(self) -> None:
         """End the watch, before Lava ends its processes."""
@@ -259,7 +265,7 @@ def quit_all(status: int) -> None:
     for child in children:
         child.kill()
     for child in children:
-        child.join(2)
+        multiprocessing.process.BaseProcess.join(child, 2)  # Lava's own join() takes no time limit
     os._exit(status)
 
 
@@ -295,16 +301,20 @@ def main() -> int:
     parser.add_argument("--record", default="spikes", help="comma-separated: spikes, voltages, currents")
     parser.add_argument("--tag", help="prefix of this run's shared-memory segments; also end when the parent process does")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: quit_all(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: quit_all(128 + number))
     if options.tag:
         name_memory(options.tag)
     program = Program(options.program)
+    record = {"spikes", *filter(None, options.record.split(","))}
+    if not record <= set(KINDS):
+        parser.error(f"--record {options.record}: must be of {', '.join(KINDS)}")
     if options.engine not in (None, program.about["engine"]):
         parser.error(f"{options.program} was written for --engine {program.about['engine']}, not {options.engine}")
     with tempfile.TemporaryDirectory() as folder:
         out = options.out or Path(folder)
         try:
-            execute(program, out, sorted({"spikes", *options.record.split(",")}), bool(options.tag))
+            execute(program, out, sorted(record), bool(options.tag))
         except Exception as error:  # Python would first wait for Lava's processes, which wait for each other
             traceback.print_exc()
             fail(f"{type(error).__name__}: {error}")

@@ -45,8 +45,8 @@ NAN[0, 0] = np.nan
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"x": np.eye(4)}, "features are float64, must be float32"),
     ({"x": NAN}, "1 features are NaN or infinite"),
-    ({"x": np.zeros((4, 0), dtype=np.float32)}, "must be CSR or an array of shape"),
-    ({"x": [[1.0]]}, "features are a list"),
+    ({"x": np.zeros((4, 0), dtype=np.float32)}, "must be a CSR matrix or an array of shape"),
+    ({"x": [[1.0]]}, "features of type list"),
     ({"edge_index": np.zeros((3, 2), dtype=np.int64)}, r"edge_index is int64 of shape \(3, 2\)"),
     ({"edge_index": np.array([[0, 4], [4, 0]])}, "nodes 0 to 4, must lie in 0 to 3"),
     ({"edge_index": np.array([[2], [2]])}, "1 self-loops"),
@@ -56,7 +56,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"y": np.array([0, 1, 1])}, r"labels are int64 of shape \(3,\)"),
     ({"val_mask": np.array([0, 1, 0, 0])}, "val_mask is int64"),
     ({"val_mask": np.zeros(4, dtype=bool)}, "val_mask marks 0 nodes"),
-    ({"val_mask": np.ones(4, dtype=bool)}, "3 nodes are in more than one split"),
+    ({"val_mask": np.ones(4, dtype=bool)}, "3 nodes are in more than one of the splits"),
 ]
 
 

@@ -85,10 +85,10 @@ def drop_last_node(payload: dict[str, Any]) -> None:
     graph["edge_index"] = graph["edge_index"][:, (graph["edge_index"] < 33).all(dim=0)]
 
 
-def flip_bytes(path: Path) -> None:
+def flip_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    middle = data.find(b"PK", 200)
-    data[middle : middle + 4] = b"\0\0\0\0"
+    weights = torch.load(path, weights_only=True)["state_dict"]["encoder.weight"].numpy().tobytes()
+    data[data.index(weights)] ^= 0xFF
     path.write_bytes(bytes(data))
 
 
@@ -97,7 +97,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
     "empty": (lambda path: path.write_bytes(b""), "0 bytes that are no whole torch file"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "no whole torch file .*copy it anew"),
-    "corrupt": (flip_bytes, "damaged .*copy it anew"),
+    "corrupt": (flip_byte, "damaged .*copy it anew"),
     "pickled module": (lambda path: torch.save(torch.nn.Linear(2, 2), path), "holds pickled Python objects"),
     "bare state dict": (lambda path: torch.save({"weight": torch.ones(2)}, path), "not a neurograph checkpoint"),
     "a tensor": (lambda path: torch.save(torch.ones(2), path), "not a neurograph checkpoint"),

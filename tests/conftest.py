@@ -1,0 +1,31 @@
+"""Fixtures that several folders use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared folder: $NEUROGRAPH_SHARED, else ../shared beside the checkout."""
+    folder = Path(os.environ.get("NEUROGRAPH_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared data folder: {folder} does not exist (set NEUROGRAPH_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lava() -> None:
+    """Skips by name where no interpreter has Lava."""
+    from neurograph.errors import LavaMissingError
+    from neurograph.sim.lava import runtime
+
+    try:
+        runtime.find()
+    except LavaMissingError as error:
+        pytest.skip(f"needs Lava: {error}")

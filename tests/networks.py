@@ -1,0 +1,73 @@
+"""Random networks for property tests: feed-forward with skips and self-loops, dense, sparse and Kronecker weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from neurograph.network import LIF, Network, Population, Projection, Source, Threshold
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
+
+
+def random_weights(rng, source, target):
+    """A map between two shapes, of a random form that fits."""
+    (n, d), (m, e) = source, target
+    forms = ["dense", "sparse"]
+    if n == m:
+        forms += ["per_node"] * 2 + (["one_to_one", "aggregate"] * 2 if d == e else [])
+    if m == 1 and d == e:
+        forms.append("reduce")
+    if n == 1 and d == e:
+        forms.append("broadcast")
+    form = rng.choice(forms)
+    if form == "per_node":
+        return Kron(Identity(n), rng.normal(0, 1, (e, d)))
+    if form == "one_to_one":
+        return one_to_one(source, rng.normal(0, 1))
+    if form == "aggregate":
+        return Kron(sp.random(m, n, 0.5, "csr", rng=rng, data_rvs=lambda k: rng.normal(0, 1, k)), Identity(d))
+    if form == "reduce":
+        return Kron(OnesRow(n), rng.normal(0, 1, d))
+    if form == "broadcast":
+        return Kron(OnesColumn(m), rng.normal(0, 1, d))
+    if form == "sparse":
+        return Sparse(sp.random(m * e, n * d, 0.3, "csr", rng=rng, data_rvs=lambda k: rng.normal(0, 1, k)))
+    return Dense(rng.normal(0, 0.7, (m * e, n * d)))
+
+
+def random_network(seed, *, ticks=6, layers=4, recurrent=True, reset=("value", "subtract"), static=True, gates=True):
+    """A float network of ``layers`` populations, each hearing one to three earlier ones; and inputs for it."""
+    rng = np.random.default_rng(seed)
+    nodes, widths = int(rng.integers(2, 5)), [1, 2, 3]
+
+    def shape():
+        return (int(rng.choice([1, nodes, nodes])), int(rng.choice(widths)))
+
+    populations = [Population("in", shape(), Source("spikes"))]
+    inputs = {"in": rng.random((ticks, *populations[0].shape)) < 0.5}
+    if static:
+        populations.append(Population("current", shape(), Source("static")))
+        inputs["current"] = rng.normal(0, 1, populations[1].shape)
+    projections = []
+    for i in range(layers):
+        target = Population(f"p{i}", shape(), _neuron(rng, reset, gates))
+        if not isinstance(target.neuron, Threshold):
+            target = Population(target.name, target.shape, target.neuron, bias=rng.normal(0, 0.3, target.shape))
+        earlier = list(rng.permutation(len(populations)))[: rng.integers(1, 4)]
+        for j in earlier:
+            source = populations[j]
+            if isinstance(target.neuron, Threshold) and source.is_static:
+                continue
+            projections.append(Projection(source.name, target.name, random_weights(rng, source.shape, target.shape)))
+        if recurrent and not isinstance(target.neuron, Threshold) and rng.random() < 0.3:
+            projections.append(Projection(target.name, target.name, random_weights(rng, target.shape, target.shape), lag=1))
+        populations.append(target)
+    network = Network({p.name: p for p in populations}, tuple(projections), ticks, outputs=(populations[-1].name,))
+    return network, inputs
+
+
+def _neuron(rng, reset, gates):
+    if gates and rng.random() < 0.2:
+        return Threshold(float(rng.uniform(0.2, 1.5)))
+    beta = float(rng.choice([0.25, 0.5, 0.7, 1.0]))
+    return LIF(beta, float(rng.uniform(0.2, 1.0)), reset=str(rng.choice(reset)))
