@@ -38,7 +38,7 @@ class Source:
 class LIF:
     """``v ← (1−β)v + β(v_leak + i)``, ``z = [v > θ]``, then ``v ← v_reset`` where z ("value") or ``v ← v − θz`` ("subtract").
 
-    Parameters are scalars or arrays that broadcast to the population's shape. Units: volts; β has none.
+    v starts at v_leak. Parameters are scalars or arrays that broadcast to the population's shape. Units: volts; β has none.
     """
 
     beta: Value

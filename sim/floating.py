@@ -42,6 +42,7 @@ class _FloatNeurons:
         if isinstance(neuron, Threshold):
             return
         self.beta, self.v_leak, self.v_reset = flat(neuron.beta), flat(neuron.v_leak), flat(neuron.v_reset)
+        self.v = np.tile(self.v_leak, (len(bias), 1))  # neurons start at rest, as Norse's do
         self.subtract = neuron.reset == "subtract"
         self.alpha = flat(neuron.alpha) if isinstance(neuron, CubaLIF) else flat(1.0)
 

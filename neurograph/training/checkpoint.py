@@ -42,7 +42,7 @@ class Checkpoint:
     """What a model file holds.
 
     Args:
-        model: in eval mode, float32 as trained.
+        model: in eval mode, in the dtype that it was saved in.
         graph: that it was trained on, or the one that :func:`load` was given.
         config: of the model.
         seed, metrics, versions: as stored.
@@ -109,15 +109,8 @@ def load(path: str | Path, graph: GraphData | None = None) -> Checkpoint:
         check_sizes(config, chosen)
     except DataError as error:
         raise CheckpointError(f"{where}: {error}") from None
-    _check_tensors(payload["state_dict"], where)
-    model = SpikeGraphormer(config, chosen.edge_index)
-    try:
-        model.load_state_dict(payload["state_dict"])
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{where}: weights do not fit the stored config ({reason}); train it again") from None
-    model.eval()
-    return Checkpoint(model, chosen, config, int(payload["seed"]), dict(payload["metrics"]), dict(payload["versions"]))
+    model = _model(config, chosen, payload["state_dict"], where)
+    return Checkpoint(model, chosen, config, payload["seed"], dict(payload["metrics"]), dict(payload["versions"]))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -148,6 +141,10 @@ def _read(path: Path) -> dict[str, Any]:
     missing = [key for key in _KEYS if key not in payload]
     if missing:
         raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(_KEYS)}; save it again")
+    kinds = {"config": dict, "seed": int, "metrics": dict, "versions": dict}
+    odd = [key for key, kind in kinds.items() if not isinstance(payload[key], kind)]
+    if odd:
+        raise CheckpointError(f"{where}: {', '.join(odd)} of another type, must be a dictionary (seed: a number); save it again")
     return payload
 
 
@@ -166,6 +163,24 @@ def _config(payload: Mapping[str, Any], where: str) -> SpikeGraphormerConfig:
         return SpikeGraphormerConfig(**payload["config"])
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
+
+
+def _model(config: SpikeGraphormerConfig, graph: GraphData, state: Any, where: str) -> SpikeGraphormer:
+    _check_tensors(state, where)
+    try:
+        model = SpikeGraphormer(config, graph.edge_index)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
+    for tensor in state.values():
+        if tensor.is_floating_point():
+            model.to(tensor.dtype)
+            break
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{where}: weights do not fit the stored config ({reason}); train it again") from None
+    return model.eval()
 
 
 def _check_tensors(state: Any, where: str) -> None:

@@ -181,6 +181,8 @@ def _read(network: Network, prepared: Prepared, out: Path, engine: str, record: 
             continue
         for kind in {"spikes", *record}:
             values = np.load(out / f"{kind}_{number}.npy", allow_pickle=False)
+            if kind == "voltages" and engine == "float":
+                values = values + _rest(network, population.name)
             recorded[kind][population.name] = values.reshape(*values.shape[:2], *population.shape)
         if engine == "float" and "currents" in record:
             currents = recorded["currents"]
@@ -193,6 +195,12 @@ def _read(network: Network, prepared: Prepared, out: Path, engine: str, record: 
         notes={"startup_s": result["startup_s"], "processes": result["processes"]},
         **recorded,
     )
+
+
+def _rest(network: Network, name: str) -> Array:
+    """v_leak, from which Lava's v is counted (see program.py), flat."""
+    population = network.populations[name]
+    return np.broadcast_to(np.asarray(getattr(population.neuron, "v_leak", 0.0)), population.shape).ravel()
 
 
 def _model_current(network: Network, prepared: Prepared, name: str, u: Array) -> Array:

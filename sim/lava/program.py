@@ -4,8 +4,9 @@ The file holds one JSON description and plain arrays, no pickle; the same networ
 Float networks are rewritten for Lava's LIF, which has no factor β on its input: u and the biases are stored times β.
 
     Lava:   u ← (1−du)u + a;  v ← (1−dv)v + u + bias        du = α (1 for a LIF), dv = β, a = β·Σ weights · spikes
-    LIF     bias = β(bias + v_leak)
-    CubaLIF the bias enters u, so it is added to a; β·v_leak enters v
+    LIF     bias = β·bias
+    CubaLIF the bias enters u, so it is added to a
+    both    v is counted from v_leak, where neurons start and rest, so θ and v_reset lose v_leak and no leak current is needed
 """
 
 from __future__ import annotations
@@ -161,13 +162,14 @@ class _Writer:
         if isinstance(neuron, Threshold):
             # The reset has no effect where v forgets at once; leaving it out keeps v readable as the input current.
             return {**about, "du": 1.0, "reset": "none", "bias": self.store_bias(bias)}
-        leak = beta * _flat(population, neuron.v_leak)
+        leak = _flat(population, neuron.v_leak)
+        about["vth"] = self.store(vth - leak)
         if isinstance(neuron, LIF):
-            about.update(du=1.0, bias=self.store_bias(beta * bias + leak))
+            about.update(du=1.0, bias=self.store_bias(beta * bias))
         else:
             current = self.store_bias(beta * bias) if bias.any() else None
-            about.update(du=self.store(_flat(population, neuron.alpha)), bias=self.store_bias(leak[None]), current=current)
-        reset_to = _flat(population, neuron.v_reset)
+            about.update(du=self.store(_flat(population, neuron.alpha)), bias=self.store_bias(np.zeros((1, population.size))), current=current)
+        reset_to = _flat(population, neuron.v_reset) - leak
         if neuron.reset == "subtract":
             return {**about, "reset": "subtract", "reset_by": self.store(vth)}
         if reset_to.any():
@@ -263,6 +265,7 @@ def _synapse_values(weights: Weights) -> Array:
     """Every value that a synapse takes, once expanded."""
     if isinstance(weights, (Dense, Sparse)):
         return np.unique(weights.values)
-    left = np.ones(1) if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else np.unique(weights.left.data)
+    factor: Any = weights.left
+    left = np.ones(1) if isinstance(factor, (Identity, OnesRow, OnesColumn)) else np.unique(factor.data)
     right = np.ones(1) if isinstance(weights.right, Identity) else np.unique(weights.right)
     return np.unique(np.multiply.outer(left, right))

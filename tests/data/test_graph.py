@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -67,6 +67,7 @@ def test_bad_parts_are_refused_by_name(change: dict[str, Any], message: str) -> 
     assert "\n" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(arrays(np.int64, st.tuples(st.just(2), st.integers(0, 40)), elements=st.integers(0, 9)))
 def test_canonical_edges_are_accepted_and_keep_every_link(pairs: np.ndarray[Any, Any]) -> None:
     edges = canonical_edges(pairs)

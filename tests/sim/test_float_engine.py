@@ -17,7 +17,7 @@ from neurograph.weights import Dense, one_to_one
 def plain_loop(network, inputs):
     """The canonical order, neuron by neuron as it is written in the design, on expanded matrices."""
     spikes = {name: np.zeros((network.ticks, p.size)) for name, p in network.populations.items()}
-    state = {p.name: (np.zeros(p.size), np.zeros(p.size)) for p in network.neurons}
+    state = {p.name: (np.zeros(p.size), np.full(p.size, getattr(p.neuron, "v_leak", 0.0))) for p in network.neurons}
     for t in range(network.ticks):
         for name in network.order():
             population = network.populations[name]

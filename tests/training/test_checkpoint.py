@@ -16,6 +16,7 @@ import torch
 from neurograph.data import GraphData
 from neurograph.data import load as load_graph
 from neurograph.errors import CheckpointError
+from neurograph.models import SpikeGraphormer
 from neurograph.nn import as_features
 from neurograph.training import TrainingResult, load, preset, save, train
 
@@ -49,6 +50,14 @@ def test_round_trip(tmp_path: Path, graph: GraphData, result: TrainingResult, sp
         np.testing.assert_array_equal(getattr(checkpoint.graph, key), getattr(graph, key))
     assert not checkpoint.model.training
     assert torch.equal(checkpoint.model(as_features(graph.x)), result.model(as_features(graph.x)))
+
+
+def test_a_float64_model_comes_back_as_one(tmp_path: Path, graph: GraphData) -> None:
+    config, _ = preset(graph)
+    model = SpikeGraphormer(config, graph.edge_index).double().eval()
+    loaded = load(save(tmp_path / "model.pt", model, graph)).model
+    x = as_features(graph.x, torch.float64)
+    assert torch.equal(loaded(x), model(x))
 
 
 def test_another_graph_may_take_the_place_of_the_stored_one(path: Path, graph: GraphData) -> None:
@@ -92,9 +101,14 @@ def flip_byte(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda path: path.unlink(), "does not exist, must be a model file"),
-    "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
+    "folder": (replace_by_folder, "is a folder"),
     "empty": (lambda path: path.write_bytes(b""), "0 bytes that are no whole torch file"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "no whole torch file .*copy it anew"),
     "corrupt": (flip_byte, "damaged .*copy it anew"),
@@ -105,6 +119,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "part missing": (edit(lambda payload: payload.pop("graph")), "graph missing, must hold model, config"),
     "other model": (edit(lambda payload: payload.update(model="dysign")), "model 'dysign' is not known"),
     "odd config": (edit(lambda payload: payload["config"].update(colour=3)), "config cannot be used .*colour"),
+    "bad config": (edit(lambda payload: payload["config"].update(beta=2.0)), "config cannot be used .*beta is 2"),
+    "odd metrics": (edit(lambda payload: payload.update(metrics=None)), "metrics of another type, must be a dictionary"),
     "NaN": (edit(poison), "tensor 'readout_linear.weight' holds 1 NaN or infinite values"),
     "no tensor": (edit(lambda payload: payload["state_dict"].update(x=3)), "state_dict holds values that are no tensors"),
     "lost weight": (edit(lambda payload: payload["state_dict"].pop("encoder.bias")), "weights do not fit the stored config .*encoder.bias"),

@@ -78,7 +78,7 @@ class _Integer:
 class _Float:
     def __init__(self, p):
         self.n, self.shape = p.neuron, p.shape
-        self.u, self.v, self.bias = np.zeros(p.size), np.zeros(p.size), self.flat(p.bias)
+        self.u, self.v, self.bias = np.zeros(p.size), self.flat(getattr(p.neuron, "v_leak", 0.0)), self.flat(p.bias)
 
     def flat(self, value):
         return np.broadcast_to(value, self.shape).ravel().astype(float)

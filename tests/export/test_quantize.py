@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import random_network
+
+from neurograph import fixedpoint as fx
+from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.saturate_bias import saturation
+from neurograph.export.quantize import quantize
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source
+from neurograph.sim import fixed, floating
+from neurograph.sim.inputs import prepare
+from neurograph.weights import Dense, one_to_one
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000), st.integers(2, 8))
+def test_every_integer_is_one_that_lava_keeps(seed, bits):
+    network, inputs = random_network(seed)
+    quantized, _ = quantize(align_delays(network), inputs, bits=bits)
+    for p in quantized.spiking_projections:
+        low, high, step = fx.weight_limits(p.sign_mode, bits)
+        values = p.weights.values
+        assert values.dtype == np.int64 and ((values >= low) & (values <= high) & (values % step == 0)).all()
+        assert fx.EXPONENT_MIN <= p.exponent <= fx.EXPONENT_MAX
+    for p in quantized.neurons:
+        assert isinstance(p.neuron, FixedLIF)
+        assert 1 <= np.min(p.neuron.vth) and np.max(p.neuron.vth) <= fx.VTH_MAX
+    for mantissa in prepare(quantized, inputs).bias.values():
+        assert fx.BIAS_MANT_MIN <= mantissa.min() and mantissa.max() <= fx.BIAS_MANT_MAX
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 100_000))
+def test_no_input_makes_u_wrap(seed):
+    network, inputs = random_network(seed)
+    quantized, _ = quantize(align_delays(network), inputs)
+    loudest = {name: np.ones_like(v) if network.populations[name].neuron.kind == "spikes" else v for name, v in inputs.items()}
+    assert fixed.run(quantized, loudest).notes["wraps"] == {}
+
+
+def test_eight_bits_keep_almost_every_spike(compiled):
+    before = floating.run(compiled.network, compiled.inputs)
+    after = fixed.run(compiled.quantized, compiled.inputs)
+    share = {name: float((before.spikes[name] != after.spikes[name]).mean()) for name in after.spikes}
+    assert max(share.values()) < 0.02, share
+    reported = {p.population: p.mismatch for p in compiled.report.populations}
+    assert reported == pytest.approx({name: share[name] for name in reported})
+
+
+def test_gates_are_exact(compiled):
+    for p in compiled.quantized.neurons:
+        if p.name.endswith(("_kv", "_gate")):
+            assert (p.neuron.vth, p.neuron.du, p.neuron.dv) == (24, 4095, 4095)
+            assert {int(v) for j in compiled.quantized.into(p.name) for v in j.weights.values} == {16}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 100_000))
+def test_saturation_moves_no_spike(seed):
+    rng = np.random.default_rng(seed)
+    bias = rng.normal(0, 20, 8)
+    weights = Dense(rng.normal(0, 1, (8, 5)))
+
+    def build(value):
+        return Network(
+            {"in": Population("in", (5,), Source()), "n": Population("n", (8,), LIF(0.5, 0.6), bias=value)}, (Projection("in", "n", weights),), 12
+        )
+
+    low, high = saturation(build(bias), build(bias).populations["n"])
+    assert low < 0 < high
+    spikes = {"in": rng.random((12, 5)) < 0.5}
+    cut = floating.run(build(np.clip(bias, low, high)), spikes)
+    np.testing.assert_array_equal(cut.spikes["n"], floating.run(build(bias), spikes).spikes["n"])
+
+
+def lone(neuron, bias=0.0):
+    return Network({"in": Population("in", (2,), Source()), "n": Population("n", (2,), neuron, bias)}, (Projection("in", "n", one_to_one((2,))),), 4)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "bias", "says"),
+    [
+        (LIF(np.array([0.5, 0.6]), 1.0), 0.0, "time constants that differ"),
+        (LIF(0.5, 1.0, v_reset=-0.5), 0.0, "reset to v_reset other than v_leak"),
+        (LIF(0.5, 1.0, v_leak=2.0, v_reset=2.0), 0.0, "threshold not above v_leak"),
+        (CubaLIF(0.5, 0.5, 1.0), 1.0, "bias current into a neuron with synaptic state"),
+    ],
+)
+def test_what_lava_has_no_integers_for_is_refused_by_name(neuron, bias, says):
+    with pytest.raises(UnsupportedError, match=f"population 'n': .*{says}"):
+        quantize(lone(neuron, bias), {"in": np.ones((4, 2))})
+
+
+def test_bits_out_of_range():
+    with pytest.raises(QuantizationError, match="weight bits: 9, must be 2 to 8"):
+        quantize(lone(LIF(0.5, 1.0)), {"in": np.ones((4, 2))}, bits=9)
+
+
+def test_rest_potential_is_shifted_away():
+    network = lone(LIF(0.5, 1.2, v_leak=0.5, v_reset=0.5))
+    inputs = {"in": np.random.default_rng(0).random((4, 2)) < 0.7}
+    quantized, _ = quantize(network, inputs)
+    np.testing.assert_array_equal(fixed.run(quantized, inputs).spikes["n"], floating.run(network, inputs).spikes["n"])
