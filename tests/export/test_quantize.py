@@ -27,9 +27,9 @@ def test_every_integer_is_one_that_lava_keeps(seed, bits):
         assert fx.EXPONENT_MIN <= p.exponent <= fx.EXPONENT_MAX
     for p in quantized.neurons:
         assert isinstance(p.neuron, FixedLIF)
-        assert 1 <= np.min(p.neuron.vth) and np.max(p.neuron.vth) <= fx.VTH_MAX
+        assert np.min(p.neuron.vth) >= 1 and np.max(p.neuron.vth) <= fx.VTH_MAX
     for mantissa in prepare(quantized, inputs).bias.values():
-        assert fx.BIAS_MANT_MIN <= mantissa.min() and mantissa.max() <= fx.BIAS_MANT_MAX
+        assert mantissa.min() >= fx.BIAS_MANT_MIN and mantissa.max() <= fx.BIAS_MANT_MAX
 
 
 @settings(max_examples=20, deadline=None)
@@ -66,7 +66,9 @@ def test_saturation_moves_no_spike(seed):
 
     def build(value):
         return Network(
-            {"in": Population("in", (5,), Source()), "n": Population("n", (8,), LIF(0.5, 0.6), bias=value)}, (Projection("in", "n", weights),), 12
+            {"in": Population("in", (5,), Source()), "n": Population("n", (8,), LIF(0.5, 0.6), bias=value)},
+            (Projection("in", "n", weights),),
+            12,
         )
 
     low, high = saturation(build(bias), build(bias).populations["n"])
@@ -77,7 +79,9 @@ def test_saturation_moves_no_spike(seed):
 
 
 def lone(neuron, bias=0.0):
-    return Network({"in": Population("in", (2,), Source()), "n": Population("n", (2,), neuron, bias)}, (Projection("in", "n", one_to_one((2,))),), 4)
+    return Network(
+        {"in": Population("in", (2,), Source()), "n": Population("n", (2,), neuron, bias)}, (Projection("in", "n", one_to_one((2,))),), 4
+    )
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,9 @@ def graph(edges, **inner):
 def test_plain_nir_nodes_lower():
     weight, w_in = np.array([[1.0, -2.0], [0.5, 3.0]]), 4.0
     half = np.full(2, 0.5)
-    cuba = nir.CubaLIF(tau_syn=4e-3 * np.ones(2), tau_mem=2e-3 * np.ones(2), r=np.ones(2), v_leak=0 * half, v_threshold=half, w_in=np.full(2, w_in))
+    cuba = nir.CubaLIF(
+        tau_syn=4e-3 * np.ones(2), tau_mem=2e-3 * np.ones(2), r=np.ones(2), v_leak=0 * half, v_threshold=half, w_in=np.full(2, w_in)
+    )
     edges = [("input", "fc"), ("fc", "a"), ("a", "back"), ("back", "a"), ("a", "c"), ("c", "output")]
     network = lower(graph(edges, fc=nir.Affine(weight, np.array([0.1, 0.2])), a=lif(2), back=nir.Linear(weight), c=cuba), TIME)
     assert network.populations["a"].neuron == LIF(0.5, 1.0)
@@ -94,7 +96,12 @@ def test_a_chain_of_linear_nodes_is_one_projection_and_its_biases_add_up():
 def test_nodes_that_cannot_be_lowered_are_all_named():
     flat = nir.Flatten(input_type={"input": np.array([2])}, start_dim=0, end_dim=0)
     made = nir.NIRGraph(
-        {"input": nir.Input(input_type=np.array([2])), "f": flat, "s": nir.Scale(np.ones(2)), "output": nir.Output(output_type=np.array([2]))},
+        {
+            "input": nir.Input(input_type=np.array([2])),
+            "f": flat,
+            "s": nir.Scale(np.ones(2)),
+            "output": nir.Output(output_type=np.array([2])),
+        },
         [("input", "f"), ("f", "s"), ("s", "output")],
     )
     with pytest.raises(UnsupportedError, match=r"node 'f': Flatten; node 's': Scale"):

@@ -72,7 +72,9 @@ def test_wraps_and_clips_are_counted():
 
 def one_lif(weight, dv, vth, ticks):
     projection = Projection("in", "n", Dense(np.array([[weight]])), sign_mode="excitatory")
-    return Network({"in": Population("in", (1,), Source()), "n": Population("n", (1,), FixedLIF(4095, dv, vth, 0, 0, 1.0))}, (projection,), ticks)
+    return Network(
+        {"in": Population("in", (1,), Source()), "n": Population("n", (1,), FixedLIF(4095, dv, vth, 0, 0, 1.0))}, (projection,), ticks
+    )
 
 
 @pytest.mark.parametrize(("platform", "same_voltages"), [("lava_loihi_fixed", 996), ("lava_cpu_fixed", 1000)])

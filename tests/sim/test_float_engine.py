@@ -4,12 +4,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import random_network
-from neurograph.nn._norse import LIFBoxFeedForwardState, LIFBoxParameters, lif_box_feed_forward_step
 
 from neurograph.errors import InputError, NetworkError
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.quantize import quantize
 from neurograph.network import LIF, CubaLIF, Network, Population, Projection, Source, Threshold
+from neurograph.nn._norse import LIFBoxFeedForwardState, LIFBoxParameters, lif_box_feed_forward_step
 from neurograph.sim import floating
 from neurograph.weights import Dense, one_to_one
 
@@ -65,9 +65,7 @@ def test_one_lif_is_norses():
     rng = np.random.default_rng(1)
     current = rng.normal(0.5, 1, (200, 32)).cumsum(0) % 3 - 1
     sources = {f"c{t}": Population(f"c{t}", (32,), Source("static")) for t in range(1)}
-    network = Network(
-        {**sources, "n": Population("n", (32,), LIF(0.4, 0.5))}, (Projection("c0", "n", one_to_one((32,))),), 200
-    )
+    network = Network({**sources, "n": Population("n", (32,), LIF(0.4, 0.5))}, (Projection("c0", "n", one_to_one((32,))),), 200)
     got = floating.run(network, {"c0": current[0]}).spikes["n"][0]
     state, parameters = LIFBoxFeedForwardState(v=torch.zeros(32, dtype=torch.float64)), LIFBoxParameters(tau_mem_inv=0.4, v_th=0.5)
     for t in range(200):

@@ -63,7 +63,9 @@ def test_a_tie_is_no_mismatch_and_hides_what_lies_behind_it():
 
 def test_a_mismatch_away_from_the_threshold_is_no_tie():
     network = Network(
-        {"in": Population("in", (1,), Source()), "a": Population("a", (1,), LIF(1.0, 1.0))}, (Projection("in", "a", one_to_one((1,), 0.9)),), 4
+        {"in": Population("in", (1,), Source()), "a": Population("a", (1,), LIF(1.0, 1.0))},
+        (Projection("in", "a", one_to_one((1,), 0.9)),),
+        4,
     )
     run = floating.run(network, {"in": np.ones((4, 1))})
     found = compare(network, run, flip(run, "a", (0, 1, 0)))
