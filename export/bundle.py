@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from neurograph.errors import BundleError, InputError, NetworkError
 from neurograph.export import nir_io
 from neurograph.export.compile import Compiled
-from neurograph.export.files import atomic_folder, sha256
 from neurograph.export.host import host_macs, run_onnx
 from neurograph.export.portable import PORTABLE_LIMIT_BYTES, portable, portable_bytes
 from neurograph.export.targets import Target
+from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.network import Network
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
@@ -60,7 +60,7 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         nir_io.write(compiled.graph, folder / "model.nir")
         if nir_form == "portable" or (nir_form == "auto" and _fits_portable(compiled.network)):
             nir_io.write(portable(compiled.network, compiled.inputs).graph, folder / "portable.nir")
-        with h5py.File(folder / "network.h5", "w") as file:
+        with write_hdf5(folder / "network.h5", error=BundleError) as file:
             save_network(compiled.network, file.create_group("float"))
             save_network(compiled.quantized, file.create_group("integer"))
         expected = {"float": floating.run(compiled.network, compiled.inputs), "fixed": fixed.run(compiled.quantized, compiled.inputs)}
@@ -71,7 +71,7 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         if compiled.host:
             (folder / "host").mkdir()
         for name, model in compiled.host.items():
-            onnx.save(model, str(folder / "host" / name))
+            write_file(folder / "host" / name, model.SerializeToString(), error=BundleError)
         (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected["fixed"], folder), indent=1) + "\n")
     return open_bundle(path)
 
@@ -181,7 +181,7 @@ def _fits_portable(network: Network) -> bool:
 
 
 def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Path) -> None:
-    with h5py.File(path, "w") as file:
+    with write_hdf5(path, error=BundleError) as file:
         for name, values in compiled.inputs.items():
             file.create_dataset(f"input/{name}", data=values, compression="gzip", compression_opts=1)
         for engine, recording in expected.items():

@@ -6,7 +6,7 @@ it runs in ticks. A graph without it is refused unless the caller names a conven
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from nir.serialization import hdf2dict
 
 from neurograph.errors import GraphError
 from neurograph.export.nodes import EXTENSIONS
+from neurograph.files import write_file
 
 __all__ = ["TimeMetadata", "read", "time_of", "unknown_types", "write"]
 
@@ -52,15 +53,9 @@ def write(graph: nir.NIRGraph, path: Path) -> None:
     Raises:
         GraphError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        nir.write(temporary, graph)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise GraphError(
-            f"graph {path}: cannot be written ({os.strerror(error.errno) if error.errno else error}); choose another folder"
-        ) from None
+    buffer = io.BytesIO()
+    nir.write(buffer, graph)
+    write_file(path, buffer.getvalue(), "graph", GraphError)
 
 
 def read(path: Path, *, type_check: bool = True) -> nir.NIRGraph:

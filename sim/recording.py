@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
+from neurograph.files import write_hdf5
 
 __all__ = ["Recording", "load", "save"]
 
@@ -52,16 +53,18 @@ class Recording:
 
 
 def save(recording: Recording, path: Path) -> None:
-    """Write a recording as HDF5, atomically."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with h5py.File(temporary, "w") as file:
+    """Write a recording as HDF5, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with write_hdf5(path, "recording") as file:
         file.attrs.update(format="neurograph.recording", version=1, engine=recording.engine, ticks=recording.ticks)
         file.attrs.update(machine_steps=recording.machine_steps, wall_s=recording.wall_s)
         for kind in ("spikes", "voltages", "currents"):
             group = file.create_group(kind)
             for name, values in getattr(recording, kind).items():
                 group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-    temporary.replace(path)
 
 
 def load(path: Path) -> Recording:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from neurograph.errors import InputError
+from neurograph.files import write_file
 
 __all__ = ["comparison_line", "log", "print_json", "write_text"]
 
@@ -39,10 +39,4 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"output {path}: cannot be written ({error.strerror}); choose a folder that is writable and has room") from None
+    write_file(path, text.encode())

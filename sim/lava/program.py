@@ -168,7 +168,8 @@ class _Writer:
             about.update(du=1.0, bias=self.store_bias(beta * bias))
         else:
             current = self.store_bias(beta * bias) if bias.any() else None
-            about.update(du=self.store(_flat(population, neuron.alpha)), bias=self.store_bias(np.zeros((1, population.size))), current=current)
+            silent = self.store_bias(np.zeros((1, population.size)))
+            about.update(du=self.store(_flat(population, neuron.alpha)), bias=silent, current=current)
         reset_to = _flat(population, neuron.v_reset) - leak
         if neuron.reset == "subtract":
             return {**about, "reset": "subtract", "reset_by": self.store(vth)}

@@ -1,18 +1,46 @@
-"""Writing a folder so that it is there whole or not at all."""
+"""Writing files and folders so that they are there whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurograph.errors import BundleError
+import h5py
 
-__all__ = ["atomic_folder", "sha256"]
+from neurograph.errors import BundleError, InputError, NeurographError
+
+__all__ = ["atomic_folder", "sha256", "write_file", "write_hdf5"]
+
+
+def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
+    """Write ``content`` to a temporary sibling and rename it to ``path``.
+
+    Raises:
+        error: it cannot be written, as ``{what} {path}: ...``; what was at the path before is unharmed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as cause:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise _refused(f"{what} {path}", cause, error) from None
+
+
+@contextlib.contextmanager
+def write_hdf5(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> Iterator[h5py.File]:
+    """An HDF5 file that is built in memory and written in one go: HDF5 itself leaves half a file on a full disk, and no OSError."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        yield file
+    write_file(path, buffer.getvalue(), what, error)
 
 
 @contextlib.contextmanager
@@ -33,14 +61,14 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise _refused(target, error) from None
+    except OSError as cause:
+        raise _refused(f"output {target}", cause, BundleError) from None
     try:
         yield temporary
         temporary.chmod(0o755)
         _swap(temporary, target)
-    except OSError as error:
-        raise _refused(target, error) from None
+    except OSError as cause:
+        raise _refused(f"output {target}", cause, BundleError) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -64,6 +92,6 @@ def _swap(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refused(target: Path, error: OSError) -> BundleError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return BundleError(f"output {target}: cannot be written ({reason}); choose a folder that is writable and has room")
+def _refused(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:
+    reason = os.strerror(cause.errno) if cause.errno else str(cause)
+    return error(f"{subject}: cannot be written ({reason}); choose a folder that exists, is writable and has room")
