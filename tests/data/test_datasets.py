@@ -12,9 +12,9 @@ import pytest
 from neurograph.data import describe, load, names
 from neurograph.errors import DataError
 
-ROOT = Path(os.environ.get("NEUROGRAPH_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
+ROOT = Path(os.environ.get("NEUROGRAPH_SHARED", Path(__file__).parents[2].parent / "shared"), "data")
 PLANETOID = next((folder for folder in (ROOT / "Planetoid", ROOT / "data" / "Planetoid", ROOT) if (folder / "Cora").is_dir()), None)
-needs_data = pytest.mark.skipif(PLANETOID is None, reason=f"no Planetoid/Cora/raw under {ROOT}; set NEUROGRAPH_DATA")
+needs_data = pytest.mark.skipif(PLANETOID is None, reason=f"no Planetoid/Cora/raw under {ROOT}; set NEUROGRAPH_SHARED")
 
 
 def test_every_name_has_a_description() -> None:

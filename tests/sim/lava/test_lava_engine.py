@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,6 @@ from neurograph.sim.lava import engine, runtime
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
 pytestmark = needs_lava
-
-SHARED = Path(os.environ.get("NEUROGRAPH_DATA", Path(__file__).parents[4] / "shared"))
 
 
 def rng():
@@ -233,10 +229,8 @@ def test_our_logging_sees_what_stock_lava_and_its_monitor_see(kind, tmp_path):
 
 
 @pytest.mark.data
-def test_a_run_of_one_lif_recorded_on_loihi_and_in_lava():
-    folder = SHARED / "nir_zoo" / "01_lif"
-    if not folder.exists():
-        pytest.skip(f"{folder} is not there; set NEUROGRAPH_DATA")
+def test_a_run_of_one_lif_recorded_on_loihi_and_in_lava(shared):
+    folder = shared / "nir_zoo" / "01_lif"
     loihi, cpu = (np.loadtxt(folder / f"lif_lava_{trace}_fixed.csv", delimiter=",").T for trace in ("loihi", "cpu"))
     late = np.concatenate([[0], cpu[0][:-1]])
     network = build([source("x", 1), ("lif", (1,), lif(vth=25, dv=163))], [("x", "lif", Dense(np.array([[10]])))], 1000)
