@@ -61,26 +61,6 @@ class PerNode(_Extension):
 
 
 @dataclass(eq=False)
-class Aggregate(_Extension):
-    """A CSR matrix over nodes, applied to each of ``features`` features."""
-
-    data: Array
-    indices: Array
-    indptr: Array
-    shape: Array
-    features: int
-
-    def __post_init__(self) -> None:
-        self.features = int(self.features)
-        self.shape = np.asarray(self.shape)
-        rows, columns = _check_csr("Aggregate", self)
-        self._types((columns, self.features), (rows, self.features))
-
-    def matrix(self) -> sp.csr_matrix:
-        return sp.csr_matrix((self.data, self.indices, self.indptr), shape=tuple(self.shape))
-
-
-@dataclass(eq=False)
 class SparseLinear(_Extension):
     """A CSR matrix over flat vectors."""
 
@@ -90,12 +70,40 @@ class SparseLinear(_Extension):
     shape: Array
 
     def __post_init__(self) -> None:
-        self.shape = np.asarray(self.shape)
-        rows, columns = _check_csr("SparseLinear", self)
+        rows, columns = self._check()
         self._types((columns,), (rows,))
 
     def matrix(self) -> sp.csr_matrix:
         return sp.csr_matrix((self.data, self.indices, self.indptr), shape=tuple(self.shape))
+
+    def _check(self) -> tuple[int, int]:
+        """Rows and columns.
+
+        Raises:
+            GraphError: parts that do not fit each other or point outside the matrix.
+        """
+        name = type(self).__name__
+        self.data, self.indices, self.indptr, self.shape = (np.asarray(p) for p in (self.data, self.indices, self.indptr, self.shape))
+        if self.shape.shape != (2,) or (self.shape < 1).any():
+            raise GraphError(f"{name}: shape {self.shape.tolist()}, must be two positive sizes")
+        rows, columns = (int(size) for size in self.shape)
+        inside = len(self.indices) == 0 or (self.indices.min() >= 0 and self.indices.max() < columns)
+        lengths = len(self.indptr) == rows + 1 and self.indptr[0] == 0 and self.indptr[-1] == len(self.data) == len(self.indices)
+        if not inside or not lengths or (np.diff(self.indptr) < 0).any():
+            raise GraphError(f"{name}: data, indices and indptr do not make a CSR matrix of shape {rows} x {columns}")
+        return rows, columns
+
+
+@dataclass(eq=False)
+class Aggregate(SparseLinear):
+    """A CSR matrix over nodes, applied to each of ``features`` features."""
+
+    features: int
+
+    def __post_init__(self) -> None:
+        self.features = int(self.features)
+        rows, columns = self._check()
+        self._types((columns, self.features), (rows, self.features))
 
 
 @dataclass(eq=False)
@@ -125,20 +133,3 @@ class BroadcastNodes(_Extension):
 
 
 EXTENSIONS: dict[str, type[Any]] = {PREFIX + c.__name__: c for c in (Aggregate, BroadcastNodes, PerNode, ReduceNodes, SparseLinear)}
-
-
-def _check_csr(name: str, node: Any) -> tuple[int, int]:
-    """Rows and columns of a CSR node.
-
-    Raises:
-        GraphError: parts that do not fit each other or point outside the matrix.
-    """
-    node.data, node.indices, node.indptr = (np.asarray(part) for part in (node.data, node.indices, node.indptr))
-    if node.shape.shape != (2,) or (node.shape < 1).any():
-        raise GraphError(f"{name}: shape {node.shape.tolist()}, must be two positive sizes")
-    rows, columns = (int(size) for size in node.shape)
-    inside = len(node.indices) == 0 or (node.indices.min() >= 0 and node.indices.max() < columns)
-    lengths = len(node.indptr) == rows + 1 and node.indptr[0] == 0 and node.indptr[-1] == len(node.data) == len(node.indices)
-    if not inside or not lengths or (np.diff(node.indptr) < 0).any():
-        raise GraphError(f"{name}: data, indices and indptr do not make a CSR matrix of shape {rows} x {columns}")
-    return rows, columns

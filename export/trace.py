@@ -9,7 +9,6 @@ from typing import Any
 import nir
 import nirtorch
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from neurograph.errors import UnsupportedError
@@ -19,6 +18,7 @@ from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate
+from neurograph.nn.record import record_outputs
 
 __all__ = ["DT", "trace"]
 
@@ -40,7 +40,8 @@ def trace(core: nn.Module, current: Tensor) -> nir.NIRGraph:
         UnsupportedError: modules without a counterpart on chip, all of them by their qualified names.
     """
     core.eval()
-    shapes = _output_shapes(core, current)
+    outputs = record_outputs(core, current)
+    shapes = {core.get_submodule(path): tuple(output.shape[1:]) for path, output in outputs.items()}  # without ticks
     _refuse_unknown(core, shapes)
     module_map = {kind: _with_shape(convert, shapes) for kind, convert in _CONVERT.items()}
     traced = nirtorch.torch_to_nir(core, module_map, type_check=False)
@@ -98,24 +99,6 @@ _CONVERT: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
 
 def _with_shape(convert: Callable[[Any, Shape], Any], shapes: dict[nn.Module, Shape]) -> Callable[[nn.Module], Any]:
     return lambda module: convert(module, shapes[module])
-
-
-def _output_shapes(core: nn.Module, current: Tensor) -> dict[nn.Module, Shape]:
-    """Run once and note the shape, without ticks, of what each module returns."""
-    shapes: dict[nn.Module, Shape] = {}
-
-    def note(module: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            shapes[module] = tuple(output.shape[1:])
-
-    handles = [module.register_forward_hook(note) for module in core.modules()]
-    try:
-        with torch.no_grad():
-            core(current)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
 
 
 def _refuse_unknown(core: nn.Module, shapes: dict[nn.Module, Shape]) -> None:

@@ -1,7 +1,9 @@
-"""Watching a core: the spikes of every LIF layer and gate during one call."""
+"""Watching a core: what its modules give out during one call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from neurograph.nn.attention import And
 from neurograph.nn.neurons import LIF
 
-__all__ = ["record_spikes"]
+__all__ = ["record_outputs", "record_spikes"]
 
 
 def record_spikes(core: nn.Module, current: Tensor) -> dict[str, Tensor]:
@@ -18,11 +20,19 @@ def record_spikes(core: nn.Module, current: Tensor) -> dict[str, Tensor]:
 
     Names are those that tracing gives to populations: the module's path with dots as underscores. Shapes: (T, N, D), (T, 1, D) for masks.
     """
+    recorded = record_outputs(core, current, lambda module: isinstance(module, (LIF, And)))
+    return {path.replace(".", "_"): spikes for path, spikes in recorded.items()}
+
+
+def record_outputs(core: nn.Module, current: Tensor, wanted: Callable[[nn.Module], bool] = lambda module: True) -> dict[str, Tensor]:
+    """Run ``core(current)`` without gradients and return what each wanted module gave out, if it is a tensor, by the module's path."""
     recorded: dict[str, Tensor] = {}
-    handles = []
-    for path, module in core.named_modules():
-        if isinstance(module, (LIF, And)):
-            handles.append(module.register_forward_hook(_keep(recorded, path.replace(".", "_"))))
+
+    def keep(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            recorded[path] = output
+
+    handles = [module.register_forward_hook(partial(keep, path)) for path, module in core.named_modules() if wanted(module)]
     try:
         with torch.no_grad():
             core(current)
@@ -30,10 +40,3 @@ def record_spikes(core: nn.Module, current: Tensor) -> dict[str, Tensor]:
         for handle in handles:
             handle.remove()
     return recorded
-
-
-def _keep(recorded: dict[str, Tensor], name: str) -> Any:
-    def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        recorded[name] = output
-
-    return hook

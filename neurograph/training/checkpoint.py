@@ -10,9 +10,7 @@ versions          of neurograph and torch that wrote it
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +25,7 @@ import torch
 
 from neurograph.data import GraphData
 from neurograph.errors import CheckpointError, DataError
+from neurograph.files import write_file
 from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
 from neurograph.training.loop import TrainingResult, check_sizes
 
@@ -76,17 +75,7 @@ def save(path: str | Path, model: SpikeGraphormer, graph: GraphData, result: Tra
     }
     buffer = io.BytesIO()
     torch.save(payload, buffer)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(buffer.getbuffer())
-        temporary.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        reason = error.strerror or type(error).__name__
-        raise CheckpointError(
-            f"checkpoint {target}: {buffer.tell()} bytes cannot be written ({reason}); choose a writable folder with room"
-        ) from error
+    write_file(target, buffer.getvalue(), "checkpoint", CheckpointError)
     return target
 
 

@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(CheckpointError, match=r"bytes cannot be written \(No space left on device\); choose a writable folder"):
+    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left on device\); choose a folder"):
         save(path, result.model, graph, result)
     assert path.read_bytes() == before
     assert [child.name for child in path.parent.iterdir()] == ["model.pt"]
