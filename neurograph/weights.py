@@ -210,7 +210,7 @@ class Kron:
         if isinstance(self.right, Identity):
             right = sp.identity(d, dtype=self.values.dtype, format="csr")
         elif self.right.ndim == 1:
-            right = sp.diags(self.right, format="csr")
+            right = sp.diags(self.right, format="csr", dtype=self.right.dtype)
         else:
             right = sp.csr_matrix(self.right)
         return sp.csr_matrix(sp.kron(left, right, format="csr"))

@@ -91,13 +91,14 @@ def export_model(
     verify: bool = True,
 ) -> dict[str, Any]:
     """Export, and return what ``export --json`` prints."""
-    from neurograph.export import bundle as bundles
     from neurograph.export import targets
 
     chosen = targets.find(target)
     if nir_form not in ("graph", "portable", "auto"):
         raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
     start = time.perf_counter()
+    from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
+
     path = output or model_file.with_suffix("")
     compiled = _compile(model_file, chosen, ticks, weight_bits, dataset, data_root, sample)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")

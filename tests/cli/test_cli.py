@@ -283,10 +283,10 @@ def test_check_against_lava(capsys, lava, trained):
 
 
 def test_as_a_program(trained):
-    done = subprocess.run([sys.executable, "-m", "neurograph", "--version"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "neurograph", "--version"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.startswith("neurograph ")
     done = subprocess.run(
-        [sys.executable, "-m", "neurograph", "export", "x.pt", "--target", "y"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "neurograph", "export", "x.pt", "--target", "y"], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stdout) == (2, "") and len(done.stderr.splitlines()) == 1
 
