@@ -41,7 +41,7 @@ def setup():
     python, version = find_python()
     extras = "lava,dev" if version == (3, 10) else "dev"
     say(f"setting up {VENV} with Python {version[0]}.{version[1]} (some GB of PyTorch the first time)")
-    if version != (3, 10):
+    if version != (3, 10) and "NEUROGRAPH_PYTHON" not in os.environ:
         say(
             "no Python 3.10 found, and Lava 0.10 runs on nothing else: going on without Lava "
             "(set NEUROGRAPH_PYTHON to a Python 3.10 to have it)"
