@@ -18,6 +18,7 @@ from neurograph.export.host import encoder_model, readout_model
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
 from neurograph.export.trace import trace
@@ -71,6 +72,7 @@ def compile_graph(
     """
     network = lower(graph, time)
     check_target(network, target)
+    network = bias_source(network)
     aligned = align_delays(network, longest=target.longest_delay)
     quantized, report = quantize(aligned, inputs, bits=bits)
     return Compiled(graph, aligned, quantized, report, inputs)

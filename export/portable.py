@@ -96,6 +96,8 @@ def _refuse_unsupported(network: Network) -> None:
             offenders.append(f"population {p.name!r}: {type(p.neuron).__name__}")
         elif isinstance(p.neuron, LIF) and (p.neuron.reset != "value" or np.any(p.neuron.v_leak) or np.any(p.neuron.v_reset)):
             offenders.append(f"population {p.name!r}: a reset or rest other than to 0")
+        elif isinstance(p.neuron, LIF) and p.neuron.gain is not None:
+            offenders.append(f"population {p.name!r}: integrates without a leak, or with a gain of its own")
     if not offenders and portable_bytes(network) > PORTABLE_LIMIT_BYTES:
         offenders.append(f"{portable_bytes(network):,} bytes of block matrices (limit {PORTABLE_LIMIT_BYTES:,})")
     if offenders:

@@ -2,7 +2,7 @@
 
 One scale S a population (volts in 64 integer steps of v) serves its threshold, its bias and all its projections:
 
-    vth = θ/S,   w_int · 2^e = β w/S,   mantissa · 2^exp = 64 β b/S
+    vth = θ/S,   w_int · 2^e = γ w/S,   mantissa · 2^exp = 64 γ b/S
 
 S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold,
 13-bit bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.passes.fold_gain import fold_gain
 from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, gain_of
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
 
@@ -37,7 +38,7 @@ _GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates
 
 @dataclass(frozen=True)
 class ProjectionReport:
-    """What rounding did to one projection; ``relative_error`` is ‖w_int·2^e·S/β − w‖ / ‖w‖."""
+    """What rounding did to one projection; ``relative_error`` is ‖w_int·2^e·S/γ − w‖ / ‖w‖."""
 
     projection: str
     exponent: int
@@ -88,6 +89,7 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
+    network = fold_gain(network)
     _refuse_unsupported(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
@@ -105,7 +107,7 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
         best: tuple[float, Population, dict[int, Projection], Array] | None = None
         for scale in _scales(network, population, largest_bias):
             candidate = _at_scale(population, scale, largest_bias, limits)
-            integer = {i: _round(network, p, scale / _beta(population), bits) for i, p in incoming}
+            integer = {i: _round(network, p, scale / _gain(population), bits) for i, p in incoming}
             got = _simulate(network, candidate, integer, done, spikes, inputs)
             mismatch = float(np.mean(got != reference.spikes[name]))
             if best is None or mismatch < best[0]:
@@ -128,14 +130,12 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
 
 def _refuse_unsupported(network: Network) -> None:
     offenders = []
-    for p in network.neurons:
-        if isinstance(p.neuron, FixedLIF):
+    for p in network.populations.values():
+        if p.is_real:
+            offenders.append(f"population {p.name!r}: real values in place of spikes")
+        elif isinstance(p.neuron, FixedLIF):
             offenders.append(f"population {p.name!r}: is integer already")
         elif isinstance(p.neuron, (LIF, CubaLIF)):
-            if np.ptp(p.neuron.beta) or (isinstance(p.neuron, CubaLIF) and np.ptp(p.neuron.alpha)):
-                offenders.append(f"population {p.name!r}: time constants that differ between its neurons")
-            if p.neuron.reset == "value" and np.any(np.asarray(p.neuron.v_reset) != np.asarray(p.neuron.v_leak)):
-                offenders.append(f"population {p.name!r}: a reset to v_reset other than v_leak")
             if np.any(np.asarray(p.neuron.threshold) <= np.asarray(p.neuron.v_leak)):
                 offenders.append(f"population {p.name!r}: a threshold not above v_leak")
             static = any(network.populations[j.source].is_static for j in network.into(p.name))
@@ -145,8 +145,8 @@ def _refuse_unsupported(network: Network) -> None:
         raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
 
 
-def _beta(population: Population) -> float:
-    return float(np.max(getattr(population.neuron, "beta", 1.0)))
+def _gain(population: Population) -> float:
+    return float(np.max(gain_of(population.neuron)))
 
 
 def _threshold(population: Population) -> Array:
@@ -158,18 +158,18 @@ def _threshold(population: Population) -> Array:
 
 def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
     """Candidate scales, finest first."""
-    beta, threshold = _beta(population), float(np.max(_threshold(population)))
+    gain, threshold = _gain(population), float(np.max(_threshold(population)))
     positive, negative = synaptic_bounds(network, population)
-    reach = beta * float(max(positive.max(), negative.max()))
+    reach = gain * float(max(positive.max(), negative.max()))
     if isinstance(population.neuron, Threshold):
         return (max(reach, threshold) / _GATE_SUM,)
     if isinstance(population.neuron, CubaLIF):
-        reach /= float(np.max(population.neuron.alpha))
+        reach /= float(np.min(population.neuron.alpha))
     weights = [float(np.abs(p.weights.values).max(initial=0)) for p in network.into(population.name) if _carries_spikes(network, p)]
     finest = max(
-        (threshold + reach + beta * largest_bias) / _HEADROOM,
-        beta * largest_bias / _BIAS_UNITS,
-        beta * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
+        (threshold + reach + gain * largest_bias) / _HEADROOM,
+        gain * largest_bias / _BIAS_UNITS,
+        gain * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
     )
     return tuple(finest * step for step in _OCTAVE)
 
@@ -180,29 +180,30 @@ def _carries_spikes(network: Network, projection: Projection) -> bool:
 
 def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
     """The integer population at one scale."""
-    beta, neuron = _beta(population), population.neuron
+    gain, neuron = _gain(population), population.neuron
     vth = np.rint(_threshold(population) / scale).astype(np.int64)
     if vth.max() > fx.VTH_MAX or vth.min() < 1:
         raise QuantizationError(
             f"population {population.name!r}: vth {vth.min()} to {vth.max()}, must be 1 to {fx.VTH_MAX}: rescale its weights"
         )
     unit = scale / (1 << fx.V_SHIFT)
-    exponent = max(0, math.ceil(math.log2(max(beta * largest_bias / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
+    exponent = max(0, math.ceil(math.log2(max(gain * largest_bias / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
     if exponent > fx.BIAS_EXP_MAX:
         raise QuantizationError(
-            f"population {population.name!r}: bias {largest_bias:g} V, at most {_BIAS_UNITS * scale / beta:g}: rescale its input"
+            f"population {population.name!r}: bias {largest_bias:g} V, at most {_BIAS_UNITS * scale / gain:g}: rescale its input"
         )
     step = unit * 2.0**exponent
-    mantissa = np.rint(beta * np.asarray(population.bias, dtype=np.float64) / step).astype(np.int64)
-    cut = None if limits is None else tuple(int(np.clip(math.floor(beta * x / step), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
+    mantissa = np.rint(gain * np.asarray(population.bias, dtype=np.float64) / step).astype(np.int64)
+    cut = None if limits is None else tuple(int(np.clip(math.floor(gain * x / step), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
     integer = FixedLIF(
-        du=_du(neuron),
-        dv=min(fx.DECAY_UNITY - 1, round(fx.DECAY_UNITY * beta)),
-        vth=int(vth) if vth.ndim == 0 else vth,
-        bias_mant=int(mantissa) if mantissa.ndim == 0 else mantissa,
+        du=_decay(getattr(neuron, "alpha", 1.0), 1),
+        dv=_decay(getattr(neuron, "beta", 1.0), 0),
+        vth=_integers(vth),
+        bias_mant=_integers(mantissa),
         bias_exp=exponent,
         scale=scale,
-        beta=beta,
+        gain=gain,
+        v_reset=_integers((np.asarray(getattr(neuron, "v_reset", 0.0)) - np.asarray(getattr(neuron, "v_leak", 0.0))) / unit),
         reset=getattr(neuron, "reset", "value"),
         state=getattr(neuron, "state", "cleared"),
         saturation=cut,  # type: ignore[arg-type]
@@ -210,13 +211,19 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
     return replace(population, neuron=integer, bias=0.0)
 
 
-def _du(neuron: Any) -> int:
-    alpha = float(np.max(neuron.alpha)) if isinstance(neuron, CubaLIF) else 1.0
-    return int(np.clip(round(fx.DECAY_UNITY * alpha) - 1, 0, fx.DECAY_UNITY - 1))
+def _decay(rate: Any, offset: int) -> Any:
+    """A rate in 1/4096, less what the hardware adds to it itself (1 for u, 0 for v)."""
+    return _integers(np.clip(np.rint(fx.DECAY_UNITY * np.asarray(rate, dtype=np.float64)) - offset, 0, fx.DECAY_UNITY - 1))
+
+
+def _integers(values: Any) -> Any:
+    """Rounded; a plain int where there is one."""
+    rounded = np.rint(np.asarray(values)).astype(np.int64)
+    return int(rounded) if rounded.ndim == 0 else rounded
 
 
 def _round(network: Network, projection: Projection, unit: float, bits: int) -> Projection:
-    """Integer weights at ``unit`` volts (before β) a step, with the exponent that fills the range."""
+    """Integer weights at ``unit`` volts (before γ) a step, with the exponent that fills the range."""
     if not _carries_spikes(network, projection):
         return projection
     values = projection.weights.values
@@ -261,7 +268,7 @@ def _report(before: Projection, after: Projection, target: Population) -> Projec
     assert isinstance(neuron, FixedLIF)
     wanted = before.weights.values
     low, high, _ = fx.weight_limits(after.sign_mode or "mixed")
-    unit = neuron.scale / float(np.max(neuron.beta)) * 2.0**after.exponent
+    unit = neuron.scale / neuron.gain * 2.0**after.exponent
     exact = wanted / unit
     got = np.asarray(after.weights.values, dtype=np.float64)
     norm = float(np.linalg.norm(wanted)) or 1.0

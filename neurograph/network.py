@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neurograph.errors import NetworkError
 from neurograph.weights import Weights
 
-__all__ = ["LIF", "CubaLIF", "FixedLIF", "Network", "Neuron", "Population", "Projection", "Source", "Threshold"]
+__all__ = ["LIF", "CubaLIF", "FixedLIF", "Integrator", "Network", "Neuron", "Population", "Projection", "Source", "Threshold", "gain_of"]
 
 Array = NDArray[Any]
 Value = Union[float, Array]
@@ -28,17 +28,19 @@ State = Literal["cleared", "kept"]
 
 @dataclass(frozen=True)
 class Source:
-    """Input. ``spikes`` are given tick by tick, (T, *shape), binary; a ``static`` source is one real value a neuron, (*shape),
-    held for the whole inference, which the host turns into a bias current of the populations that it projects to."""
+    """Input. ``spikes`` are given tick by tick, (T, *shape), binary; ``values`` likewise, real (float engine only); a ``static`` source is
+    one real value a neuron, (*shape), held for the whole inference, which the host turns into a bias current of the populations that it
+    projects to; a ``constant`` one spikes in every tick and takes no input."""
 
-    kind: Literal["spikes", "static"] = "spikes"
+    kind: Literal["spikes", "static", "values", "constant"] = "spikes"
 
 
 @dataclass(frozen=True)
 class LIF:
-    """``v ← (1−β)v + β(v_leak + i)``, ``z = [v > θ]``, then ``v ← v_reset`` where z ("value") or ``v ← v − θz`` ("subtract").
+    """``v ← v + β(v_leak − v) + γi``, ``z = [v > θ]``, then ``v ← v_reset`` where z ("value") or ``v ← v − θz`` ("subtract").
 
-    v starts at v_leak. Parameters are scalars or arrays that broadcast to the population's shape. Units: volts; β has none.
+    γ is ``gain``, β if not given; an integrate-and-fire neuron is β = 0 with a gain. v starts at v_leak. Parameters are scalars or arrays
+    that broadcast to the population's shape. Units: volts; β and γ have none.
     """
 
     beta: Value
@@ -47,11 +49,12 @@ class LIF:
     v_reset: Value = 0.0
     reset: Reset = "value"
     state: State = "cleared"
+    gain: Value | None = None
 
 
 @dataclass(frozen=True)
 class CubaLIF:
-    """``u ← (1−α)u + i``, ``v ← (1−β)v + β(v_leak + u)``, then as :class:`LIF`."""
+    """``u ← (1−α)u + i``, ``v ← v + β(v_leak − v) + γu``, then as :class:`LIF`."""
 
     alpha: Value
     beta: Value
@@ -59,6 +62,21 @@ class CubaLIF:
     v_leak: Value = 0.0
     v_reset: Value = 0.0
     reset: Reset = "value"
+    state: State = "cleared"
+    gain: Value | None = None
+
+
+@dataclass(frozen=True)
+class Integrator:
+    """Real-valued: ``u ← (1−α)u + i``, ``v ← v + β(v_leak − v) + γu``, and v itself goes out. Float engine only.
+
+    A leaky integrator has α = 1, a current-based one α < 1, a pure integrator β = 0.
+    """
+
+    beta: Value
+    gain: Value
+    alpha: Value = 1.0
+    v_leak: Value = 0.0
     state: State = "cleared"
 
 
@@ -74,8 +92,9 @@ class Threshold:
 class FixedLIF:
     """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
 
-    ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v
-    in volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (the pass ``saturate_bias``).
+    After a spike with reset "value", v ← v_reset (in steps of v). ``scale`` is the float network's volts per 64 integer steps of v, kept to
+    turn static currents into bias mantissas and to read v in volts. ``saturation`` is the range of mantissas beyond which the neuron
+    spikes the same anyway (the pass ``saturate_bias``).
     """
 
     du: Value
@@ -84,13 +103,22 @@ class FixedLIF:
     bias_mant: Value
     bias_exp: int
     scale: float
-    beta: float = 1.0
+    gain: float = 1.0
+    v_reset: Value = 0
     reset: Reset = "value"
     state: State = "cleared"
     saturation: tuple[int, int] | None = None
 
 
-Neuron = Union[Source, LIF, CubaLIF, Threshold, FixedLIF]
+Neuron = Union[Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF]
+
+
+def gain_of(neuron: Neuron) -> Value:
+    """γ: what the neuron multiplies its input with before it reaches v."""
+    if isinstance(neuron, (LIF, CubaLIF)) and neuron.gain is None:
+        return neuron.beta
+    gain: Value = getattr(neuron, "gain", 1.0)
+    return gain
 
 
 @dataclass(frozen=True)
@@ -122,6 +150,15 @@ class Population:
     @property
     def is_static(self) -> bool:
         return isinstance(self.neuron, Source) and self.neuron.kind == "static"
+
+    @property
+    def is_constant(self) -> bool:
+        return isinstance(self.neuron, Source) and self.neuron.kind == "constant"
+
+    @property
+    def is_real(self) -> bool:
+        """Whether what goes out is a real value in place of a spike."""
+        return isinstance(self.neuron, Integrator) or (isinstance(self.neuron, Source) and self.neuron.kind == "values")
 
 
 @dataclass(frozen=True)
@@ -247,7 +284,8 @@ def _check_population(name: str, population: Population) -> None:
             raise NetworkError(f"population {name!r}: {key} of shape {array.shape} does not broadcast to {population.shape}") from None
     for key in ("alpha", "beta"):
         rate = np.asarray(parameters.get(key, 1.0))
-        if (rate <= 0).any() or (rate > 1).any():
+        lowest_is_bad = (rate < 0).any() if key == "beta" and parameters.get("gain") is not None else (rate <= 0).any()
+        if lowest_is_bad or (rate > 1).any():
             raise NetworkError(
                 f"population {name!r}: {key} is {rate.min():g} to {rate.max():g}, must lie in (0, 1]: use a dt no larger than tau"
             )

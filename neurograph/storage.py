@@ -11,13 +11,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Neuron, Population, Projection, Source, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Network, Neuron, Population, Projection, Source, Threshold
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "load_network", "save_network"]
 
 VERSION = 1
-_NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Source, LIF, CubaLIF, Threshold, FixedLIF)}
+_NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF)}
 _PLAIN: dict[str, type[Any]] = {kind.__name__: kind for kind in (Identity, OnesRow, OnesColumn)}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Network, Population, Projection, Threshold, gain_of
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
 from neurograph.sim.ticks import run_ticks
@@ -24,27 +24,26 @@ Array = NDArray[Any]
 
 
 class _FloatNeurons:
-    """u and v of one population in float64; :class:`Threshold` is the case α = β = 1 that forgets at once."""
+    """u and v of one population in float64; :class:`Threshold` is the case α = β = γ = 1 that forgets at once."""
 
     def __init__(self, population: Population, bias: Array) -> None:
         neuron = population.neuron
-        if not isinstance(neuron, (LIF, CubaLIF, Threshold)):
+        if not isinstance(neuron, (LIF, CubaLIF, Integrator, Threshold)):
             raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} is not a float neuron; use the fixed engine")
 
         def flat(value: Any) -> Array:
             return np.broadcast_to(np.asarray(value, dtype=np.float64), population.shape).ravel()
 
-        self.bias, self.threshold = bias, flat(neuron.threshold)
-        self.memoryless = isinstance(neuron, Threshold)
-        self.synaptic = isinstance(neuron, CubaLIF)
+        self.bias = bias
+        self.memoryless, self.real = isinstance(neuron, Threshold), isinstance(neuron, Integrator)
+        self.threshold = flat(getattr(neuron, "threshold", np.inf))
+        self.alpha, self.beta = flat(getattr(neuron, "alpha", 1.0)), flat(getattr(neuron, "beta", 1.0))
+        self.gain = None if getattr(neuron, "gain", None) is None else flat(gain_of(neuron))
+        self.v_leak, self.v_reset = flat(getattr(neuron, "v_leak", 0.0)), flat(getattr(neuron, "v_reset", 0.0))
+        self.subtract = getattr(neuron, "reset", "value") == "subtract"
+        self.synaptic = bool((self.alpha != 1).any())
         self.u: Array = np.zeros(bias.shape)
-        self.v: Array = np.zeros(bias.shape)
-        if isinstance(neuron, Threshold):
-            return
-        self.beta, self.v_leak, self.v_reset = flat(neuron.beta), flat(neuron.v_leak), flat(neuron.v_reset)
-        self.v = np.tile(self.v_leak, (len(bias), 1))  # neurons start at rest, as Norse's do
-        self.subtract = neuron.reset == "subtract"
-        self.alpha = flat(neuron.alpha) if isinstance(neuron, CubaLIF) else flat(1.0)
+        self.v: Array = np.tile(self.v_leak, (len(bias), 1))  # neurons start at rest, as Norse's do
 
     def step(self, current: Array) -> Array:
         current = current + self.bias
@@ -52,7 +51,13 @@ class _FloatNeurons:
         if self.memoryless:
             self.v = self.u
             return self.v > self.threshold
-        v = self.v + self.beta * (self.u + self.v_leak - self.v)
+        if self.gain is None:
+            v = self.v + self.beta * (self.u + self.v_leak - self.v)
+        else:
+            v = self.v + self.beta * (self.v_leak - self.v) + self.gain * self.u
+        if self.real:
+            self.v = v
+            return v
         z = v > self.threshold
         self.v = np.where(z, v - self.threshold if self.subtract else self.v_reset, v)
         return z

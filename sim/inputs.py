@@ -49,11 +49,12 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
-    names = {source.name for source in network.sources}
+    wanted = [source for source in network.sources if not source.is_constant]
+    names = {source.name for source in wanted}
     for name in inputs:
         if name not in names:
             raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
-    values = {source.name: _check(source, inputs, network.ticks) for source in network.sources}
+    values = {source.name: _check(source, inputs, network.ticks) for source in wanted}
     counts = {name: len(value) for name, value in values.items()}
     samples = max(counts.values(), default=1)
     for name, count in counts.items():
@@ -61,6 +62,9 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
             raise InputError(f"input {name!r}: {count} samples, but another source has {samples}; give all the same number")
         if count < samples:
             values[name] = np.repeat(values[name], samples, axis=0)
+    for source in network.sources:
+        if source.is_constant:
+            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
     spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
     return Prepared(samples, spikes, {p.name: _bias(network, p, values, samples) for p in network.neurons})
 
@@ -73,7 +77,7 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
         raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
     value = value.reshape(-1, *shape)
-    if source.is_static:
+    if source.is_static or source.is_real:
         value = value.astype(np.float64)
         if not np.isfinite(value).all():
             raise InputError(f"input {source.name!r}: holds NaN or infinity; mend the data")
@@ -95,7 +99,7 @@ def _bias(network: Network, population: Population, values: Mapping[str, Array],
     if not isinstance(neuron, FixedLIF):
         return current + np.broadcast_to(np.asarray(population.bias, dtype=np.float64), population.shape)
     unit = neuron.scale / (1 << fx.V_SHIFT) * 2.0**neuron.bias_exp
-    mantissa = np.rint(neuron.beta * current / unit).astype(np.int64) + np.broadcast_to(neuron.bias_mant, population.shape)
+    mantissa = np.rint(neuron.gain * current / unit).astype(np.int64) + np.broadcast_to(neuron.bias_mant, population.shape)
     if neuron.saturation is not None:
         mantissa = np.clip(mantissa, *neuron.saturation)
     if mantissa.min() < fx.BIAS_MANT_MIN or mantissa.max() > fx.BIAS_MANT_MAX:

@@ -90,7 +90,7 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
             kept[population.name] = state
         neurons[population.name] = state
         shape = (samples, ticks, population.size)
-        traces.spikes[population.name] = np.zeros(shape, dtype=np.uint8)
+        traces.spikes[population.name] = np.zeros(shape, dtype=np.float64 if population.is_real else np.uint8)
         traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
     for group in _groups(network):
         _run_group(network, group, neurons, dynamics, traces)

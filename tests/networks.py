@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from neurograph.network import LIF, Network, Population, Projection, Source, Threshold
+from neurograph.export.passes.bias_source import bias_source
+from neurograph.network import LIF, CubaLIF, Network, Population, Projection, Source, Threshold
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
 
@@ -35,7 +36,7 @@ def random_weights(rng, source, target):
     return Dense(rng.normal(0, 0.7, (m * e, n * d)))
 
 
-def random_network(seed, *, ticks=6, layers=4, recurrent=True, reset=("value", "subtract"), static=True, gates=True):
+def random_network(seed, *, ticks=6, layers=4, recurrent=True, reset=("value", "subtract"), static=True, gates=True, plain=False):
     """A float network of ``layers`` populations, each hearing one to three earlier ones; and inputs for it."""
     rng = np.random.default_rng(seed)
     nodes, widths = int(rng.integers(2, 5)), [1, 2, 3]
@@ -50,24 +51,39 @@ def random_network(seed, *, ticks=6, layers=4, recurrent=True, reset=("value", "
         inputs["current"] = rng.normal(0, 1, populations[1].shape)
     projections = []
     for i in range(layers):
-        target = Population(f"p{i}", shape(), _neuron(rng, reset, gates))
+        size = shape()
+        target = Population(f"p{i}", size, _neuron(rng, reset, gates, size, plain))
         if not isinstance(target.neuron, Threshold):
             target = Population(target.name, target.shape, target.neuron, bias=rng.normal(0, 0.3, target.shape))
         earlier = list(rng.permutation(len(populations)))[: rng.integers(1, 4)]
         for j in earlier:
             source = populations[j]
-            if isinstance(target.neuron, Threshold) and source.is_static:
+            if isinstance(target.neuron, (Threshold, CubaLIF)) and source.is_static:
                 continue
             projections.append(Projection(source.name, target.name, random_weights(rng, source.shape, target.shape)))
         if recurrent and not isinstance(target.neuron, Threshold) and rng.random() < 0.3:
             projections.append(Projection(target.name, target.name, random_weights(rng, target.shape, target.shape), lag=1))
         populations.append(target)
     network = Network({p.name: p for p in populations}, tuple(projections), ticks, outputs=(populations[-1].name,))
-    return network, inputs
+    return bias_source(network), inputs
 
 
-def _neuron(rng, reset, gates):
+def _neuron(rng, reset, gates, shape, plain):
+    """Threshold, LIF, integrate-and-fire or CubaLIF; some with parameters of each neuron's own, a rest or a reset potential."""
     if gates and rng.random() < 0.2:
         return Threshold(float(rng.uniform(0.2, 1.5)))
-    beta = float(rng.choice([0.25, 0.5, 0.7, 1.0]))
-    return LIF(beta, float(rng.uniform(0.2, 1.0)), reset=str(rng.choice(reset)))
+    if plain:
+        return LIF(rng.choice([0.25, 0.5, 1.0], shape), float(rng.uniform(0.2, 1.0)), reset=str(rng.choice(reset)))
+    rates = [0.25, 0.5, 0.7, 1.0]
+    beta = rng.choice(rates, shape) if rng.random() < 0.3 else float(rng.choice(rates))
+    rule = str(rng.choice(reset))
+    leak = float(rng.choice([0.0, 0.0, 0.1]))
+    down = leak if rule == "subtract" or rng.random() < 0.6 or "subtract" not in reset else leak - 0.2
+    more = {"v_leak": leak, "v_reset": down, "reset": rule}
+    threshold = float(rng.uniform(0.2, 1.0))
+    kind = rng.random()
+    if kind < 0.2:
+        return LIF(0.0, threshold, gain=float(rng.uniform(0.5, 2)), **more)
+    if kind < 0.4:
+        return CubaLIF(float(rng.choice([0.25, 0.5])), beta, threshold, **more)
+    return LIF(beta, threshold, **more)

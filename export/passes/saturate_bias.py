@@ -1,9 +1,9 @@
 """saturate_bias: static currents beyond the point where a neuron does the same whatever else it hears.
 
 For a LIF with hard reset to 0 and no synaptic state, with B⁺ and B⁻ the largest positive and negative sums that its synapses can bring
-(volts, before β):
+(volts, before γ):
 
-    b > θ/β + B⁻   fires in every tick;     b < −B⁺   never rises above 0, so never fires
+    b > θ/γ + B⁻   fires in every tick;     b < −B⁺   never rises above 0, so never fires
 
 so a bias may be cut at those points without moving a single spike. Integers have 13 bits for a bias mantissa; this leaves them where
 they matter.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.network import LIF, Network, Population
+from neurograph.network import LIF, Network, Population, gain_of
 
 __all__ = ["saturation", "synaptic_bounds"]
 
@@ -25,7 +25,7 @@ _MARGIN = 1.01
 
 
 def synaptic_bounds(network: Network, population: Population) -> tuple[Array, Array]:
-    """Largest positive and largest negative (as a magnitude) synaptic sum of each neuron in one tick, shape (size,), volts before β."""
+    """Largest positive and largest negative (as a magnitude) synaptic sum of each neuron in one tick, shape (size,), volts before γ."""
     positive, negative = np.zeros(population.size), np.zeros(population.size)
     for projection in network.into(population.name):
         source = network.populations[projection.source]
@@ -42,6 +42,6 @@ def saturation(network: Network, population: Population) -> tuple[float, float] 
     if not isinstance(neuron, LIF) or neuron.reset != "value" or np.any(neuron.v_leak) or np.any(neuron.v_reset):
         return None
     positive, negative = synaptic_bounds(network, population)
-    ceiling = float((np.max(np.asarray(neuron.threshold) / np.asarray(neuron.beta))) + negative.max())
+    ceiling = float((np.max(np.asarray(neuron.threshold) / np.asarray(gain_of(neuron)))) + negative.max())
     floor = float(positive.max() + np.min(neuron.threshold))
     return -_MARGIN * floor, _MARGIN * ceiling

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurograph.errors import InputError, UnsupportedError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network
+from neurograph.network import LIF, CubaLIF, Network
 
 __all__ = ["TARGETS", "Target", "check_target", "find"]
 
@@ -20,14 +20,14 @@ class Target:
         name: as on the command line.
         profile: hardware profile whose limits and constants belong to it.
         longest_delay: synaptic delay in machine steps beyond the first.
-        soft_reset: whether a neuron can subtract its threshold in place of going to 0.
+        programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
         about: one line.
     """
 
     name: str
     profile: str
     longest_delay: int
-    soft_reset: bool
+    programmable: bool
     about: str
 
 
@@ -61,13 +61,11 @@ def check_target(network: Network, target: Target) -> None:
     offenders = []
     for population in network.neurons:
         neuron = population.neuron
-        if isinstance(neuron, (LIF, CubaLIF, FixedLIF)) and neuron.reset == "subtract" and not target.soft_reset:
+        if target.programmable or not isinstance(neuron, (LIF, CubaLIF)):
+            continue
+        if neuron.reset == "subtract":
             offenders.append(f"population {population.name!r}: subtract reset")
-        if (
-            isinstance(neuron, (LIF, CubaLIF))
-            and np.any(np.asarray(neuron.v_reset) != np.asarray(neuron.v_leak))
-            and neuron.reset == "value"
-        ):
+        elif np.any(np.asarray(neuron.v_reset) != np.asarray(neuron.v_leak)):
             offenders.append(f"population {population.name!r}: v_reset other than v_leak")
     if offenders:
         raise UnsupportedError(f"target {target.name}", offenders, "train with a reset to rest, or choose another target")

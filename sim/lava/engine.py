@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import LavaError, LavaMissingError, LavaTimeoutError, NetworkError
-from neurograph.network import LIF, CubaLIF, Network
+from neurograph.network import CubaLIF, Network, gain_of
 from neurograph.sim.inputs import Prepared, prepare
 from neurograph.sim.lava import program, runtime
 from neurograph.sim.recording import Recording
@@ -204,8 +204,7 @@ def _rest(network: Network, name: str) -> Array:
 
 
 def _model_current(network: Network, prepared: Prepared, name: str, u: Array) -> Array:
-    """Lava's u is β times ours, and where the bias enters v (anything but a CubaLIF) lacks it."""
+    """Lava's u is γ times ours, and where the bias enters v (anything but a CubaLIF) lacks it."""
     neuron = network.populations[name].neuron
-    if isinstance(neuron, CubaLIF):
-        return u / np.asarray(neuron.beta)
-    return u / np.asarray(neuron.beta if isinstance(neuron, LIF) else 1.0) + prepared.bias[name][:, None]
+    gain = np.broadcast_to(np.asarray(gain_of(neuron)), network.populations[name].shape)
+    return u / gain if isinstance(neuron, CubaLIF) else u / gain + prepared.bias[name][:, None]

@@ -1,10 +1,10 @@
 """Network + inputs → ``program.npz``, which ``worker.py`` runs in Lava with nothing of neurograph installed.
 
 The file holds one JSON description and plain arrays, no pickle; the same network and inputs give the same bytes. Weights stay in Kron form.
-Float networks are rewritten for Lava's LIF, which has no factor β on its input: u and the biases are stored times β.
+Float networks are rewritten for Lava's LIF, which has no gain γ on its input: u and the biases are stored times γ.
 
-    Lava:   u ← (1−du)u + a;  v ← (1−dv)v + u + bias        du = α (1 for a LIF), dv = β, a = β·Σ weights · spikes
-    LIF     bias = β·bias
+    Lava:   u ← (1−du)u + a;  v ← (1−dv)v + u + bias        du = α (1 for a LIF), dv = β, a = γ·Σ weights · spikes
+    LIF     bias = γ·bias
     CubaLIF the bias enters u, so it is added to a
     both    v is counted from v_leak, where neurons start and rest, so θ and v_reset lose v_leak and no leak current is needed
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, QuantizationError, UnsupportedError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, gain_of
 from neurograph.sim.inputs import Prepared
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
@@ -149,25 +149,31 @@ class _Writer:
             "bias": self.store_bias(mantissa.astype(np.int64)),
             "bias_exp": int(neuron.bias_exp),
             "current": None,
-            "reset": "subtract" if subtract else "zero",
-            "reset_by": self.store(flat["vth"].astype(np.int64) << fx.V_SHIFT) if subtract else None,
+            "reset": "subtract" if subtract else "value" if np.any(neuron.v_reset) else "zero",
+            "reset_by": self.store(flat["vth"].astype(np.int64) << fx.V_SHIFT if subtract else _flat(population, neuron.v_reset)),
         }
 
     def _float(self, population: Population, bias: Array) -> dict[str, Any]:
         neuron = population.neuron
         if not isinstance(neuron, (LIF, CubaLIF, Threshold)):
             raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} in a float network; mend the network")
-        beta, vth = _beta(population), _flat(population, neuron.threshold)
-        about = {"dv": self.store(beta), "vth": self.store(vth), "bias_exp": 0, "current": None, "reset_by": None}
+        gain, vth = _gain(population), _flat(population, neuron.threshold)
+        about = {
+            "dv": self.store(_flat(population, getattr(neuron, "beta", 1.0))),
+            "vth": self.store(vth),
+            "bias_exp": 0,
+            "current": None,
+            "reset_by": None,
+        }
         if isinstance(neuron, Threshold):
             # The reset has no effect where v forgets at once; leaving it out keeps v readable as the input current.
             return {**about, "du": 1.0, "reset": "none", "bias": self.store_bias(bias)}
         leak = _flat(population, neuron.v_leak)
         about["vth"] = self.store(vth - leak)
         if isinstance(neuron, LIF):
-            about.update(du=1.0, bias=self.store_bias(beta * bias))
+            about.update(du=1.0, bias=self.store_bias(gain * bias))
         else:
-            current = self.store_bias(beta * bias) if bias.any() else None
+            current = self.store_bias(gain * bias) if bias.any() else None
             silent = self.store_bias(np.zeros((1, population.size)))
             about.update(du=self.store(_flat(population, neuron.alpha)), bias=silent, current=current)
         reset_to = _flat(population, neuron.v_reset) - leak
@@ -195,7 +201,7 @@ class _Writer:
             "delay": projection.delay,
             "exponent": projection.exponent,
             "sign_mode": projection.sign_mode,
-            "row_scale": None if self.network.is_integer else self.store(_beta(target)),
+            "row_scale": None if self.network.is_integer else self.store(_gain(target)),
             "weights": self.weights(projection.weights),
         }
 
@@ -229,9 +235,8 @@ def _flat(population: Population, value: Any) -> Array:
     return np.broadcast_to(np.asarray(value), population.shape).ravel()
 
 
-def _beta(population: Population) -> Array:
-    beta = population.neuron.beta if isinstance(population.neuron, (LIF, CubaLIF)) else 1.0
-    return _flat(population, np.asarray(beta, dtype=np.float64))
+def _gain(population: Population) -> Array:
+    return _flat(population, np.asarray(gain_of(population.neuron), dtype=np.float64))
 
 
 def _small(values: Array) -> Array:

@@ -38,7 +38,7 @@ def test_karate_chain_spikes_as_the_network(compiled):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 100_000))
 def test_random_networks_keep_every_spike(seed):
-    network, inputs = random_network(seed, recurrent=False, reset=("value",))
+    network, inputs = random_network(seed, recurrent=False, reset=("value",), plain=True)
     network = align_delays(network)
     assert_same_spikes(network, inputs, portable(network, inputs))
 
@@ -72,7 +72,7 @@ def test_norse_runs_the_chain_with_the_same_spikes(compiled, tmp_path):
 
 
 def test_what_has_no_portable_form_is_named():
-    network, inputs = random_network(3, reset=("subtract",), recurrent=True, gates=False, layers=6)
+    network, inputs = random_network(3, reset=("subtract",), recurrent=True, gates=False, layers=6, plain=True)
     network = align_delays(network)
     assert network.is_recurrent
     with pytest.raises(UnsupportedError, match=r"portable NIR form cannot take projection p\d→p\d: recurrent.*population 'p0': a reset"):

@@ -9,7 +9,7 @@ from neurograph.errors import QuantizationError, UnsupportedError
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.saturate_bias import saturation
 from neurograph.export.quantize import quantize
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source
+from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Network, Population, Projection, Source
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
 from neurograph.weights import Dense, one_to_one
@@ -87,8 +87,7 @@ def lone(neuron, bias=0.0):
 @pytest.mark.parametrize(
     ("neuron", "bias", "says"),
     [
-        (LIF(np.array([0.5, 0.6]), 1.0), 0.0, "time constants that differ"),
-        (LIF(0.5, 1.0, v_reset=-0.5), 0.0, "reset to v_reset other than v_leak"),
+        (Integrator(0.5, 0.5), 0.0, "real values in place of spikes"),
         (LIF(0.5, 1.0, v_leak=2.0, v_reset=2.0), 0.0, "threshold not above v_leak"),
         (CubaLIF(0.5, 0.5, 1.0), 1.0, "bias current into a neuron with synaptic state"),
     ],

@@ -21,6 +21,9 @@ def plain_loop(network, inputs):
     for t in range(network.ticks):
         for name in network.order():
             population = network.populations[name]
+            if population.is_constant:
+                spikes[name][t] = 1
+                continue
             if population.is_source:
                 spikes[name][t] = (inputs[name] if population.is_static else inputs[name][t]).ravel()
                 continue
@@ -29,9 +32,10 @@ def plain_loop(network, inputs):
             for p in network.into(name):
                 if t >= p.lag:
                     i = i + p.weights.to_csr().toarray() @ spikes[p.source][t - p.lag]
-            alpha, beta = getattr(neuron, "alpha", 1.0), getattr(neuron, "beta", 1.0)
+            alpha, beta = (np.broadcast_to(getattr(neuron, k, 1.0), population.shape).ravel() for k in ("alpha", "beta"))
+            gain = beta if getattr(neuron, "gain", None) is None else neuron.gain
             u = (1 - alpha) * u + i
-            v = (1 - beta) * v + beta * (getattr(neuron, "v_leak", 0.0) + u)
+            v = (1 - beta) * v + beta * getattr(neuron, "v_leak", 0.0) + gain * u
             z = v > neuron.threshold
             if getattr(neuron, "reset", "value") == "subtract":
                 v = v - neuron.threshold * z
