@@ -1,31 +1,33 @@
 """Lowering: a NIR graph with time metadata becomes a float Network.
 
 Neuron nodes become populations, and each path of linear nodes between two of them becomes one projection; a bias on the way becomes the
-bias of the population where it ends. β = dt/tau, α = dt/tau_syn (forward Euler); r scales the incoming weights.
+bias of the population where it ends, a Delay on the way the projection's lag. In a loop, the edge that goes back toward the input carries
+the last tick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import networkx as nx
 import nir
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.errors import GraphError, UnsupportedError
-from neurograph.export import nodes as ext
 from neurograph.export.compose import compose
+from neurograph.export.linear_nodes import LINEAR
+from neurograph.export.neuron_nodes import NEURONS, tidy
 from neurograph.export.nir_io import TimeMetadata, time_of
-from neurograph.network import LIF, CubaLIF, Network, Neuron, Population, Projection, Source, Threshold
-from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights, one_to_one
+from neurograph.network import Network, Population, Projection, Source
+from neurograph.weights import Sparse, Weights, one_to_one
 
-__all__ = ["lower"]
+__all__ = ["flatten", "lower"]
 
 Array = NDArray[Any]
-Linear = tuple[Weights, "Array | float"]
 
 
 def lower(graph: nir.NIRGraph, time: TimeMetadata | None = None) -> Network:
@@ -36,141 +38,168 @@ def lower(graph: nir.NIRGraph, time: TimeMetadata | None = None) -> Network:
         time: how it runs in ticks, where the graph does not say so itself.
 
     Raises:
-        GraphError: no time metadata; an edge that makes no sense.
+        GraphError: no time metadata; parts that make no sense.
         UnsupportedError: nodes without a lowering, all of them by name.
     """
     time = time or time_of(graph)
     if time is None:
-        raise GraphError("graph: carries no time metadata, so its ticks are not defined; export it with neurograph, or state dt and ticks")
-    _refuse_unsupported(graph, time)
+        raise GraphError("graph: carries no time metadata, so its ticks are not defined; name a --dialect, or export it with neurograph")
+    nodes, edges = flatten(graph)
+    _refuse_unsupported(nodes, time)
     populations: dict[str, Population] = {}
-    for name, node in graph.nodes.items():
+    for name, node in nodes.items():
         if isinstance(node, nir.Input):
             populations[name] = Population(name, _shape(node.output_type["output"]), Source(time.inputs))
-        elif type(node) in _NEURONS:
-            neuron = _NEURONS[type(node)](node, time)
-            populations[name] = Population(name, _shape(node.output_type["output"]), neuron)
-    outgoing: dict[str, list[str]] = {}
-    for a, b in graph.edges:
-        outgoing.setdefault(a, []).append(b)
+        elif type(node) in NEURONS:
+            try:
+                populations[name] = Population(name, _shape(node.output_type["output"]), NEURONS[type(node)](node, time))
+            except GraphError as error:
+                raise GraphError(f"node {name!r}: {error}") from None
+    outgoing: dict[str, list[str]] = {name: [] for name in nodes}
+    for a, b in edges:
+        outgoing[a].append(b)
     projections: list[Projection] = []
     outputs: list[str] = []
     for name in list(populations):
-        for target, weights, bias in _paths(graph, outgoing, name, populations):
-            if isinstance(graph.nodes[target], nir.Output):
+        for path in _paths(nodes, outgoing, populations[name], time.dt):
+            if isinstance(nodes[path.end], nir.Output):
                 outputs.append(name)
                 continue
-            projections.append(Projection(name, target, weights, lag=int(name == target)))
-            if np.any(bias):
-                old = populations[target]
-                populations[target] = replace(old, bias=_tidy(np.asarray(old.bias) + np.reshape(bias, _bias_shape(bias, old.shape))))
-    return Network(populations, tuple(projections), time.ticks, time.dt, tuple(dict.fromkeys(outputs)))
+            target = populations[path.end]
+            weights = one_to_one(populations[name].shape) if path.weights is None else path.weights
+            if weights.shape[0] != target.size:
+                raise GraphError(f"edge into {path.end!r}: brings {weights.shape[0]} values from {name!r}, the node has {target.size}")
+            projections.append(Projection(name, path.end, weights, lag=path.lag))
+            if np.any(path.bias):
+                bias = np.asarray(target.bias) + np.broadcast_to(path.bias, (target.size,)).reshape(target.shape)
+                populations[path.end] = replace(target, bias=tidy(bias))
+    return Network(populations, _with_recurrence(populations, projections, time), time.ticks, time.dt, tuple(dict.fromkeys(outputs)))
 
 
-def _paths(
-    graph: nir.NIRGraph, outgoing: dict[str, list[str]], start: str, populations: dict[str, Population]
-) -> list[tuple[str, Weights, Array | float]]:
-    """Every path of linear nodes from ``start`` to the next neuron or output: its end, its composed weights, its bias."""
-    found: list[tuple[str, Weights, Array | float]] = []
-    stack: list[tuple[str, Weights | None, Array | float, tuple[str, ...]]] = [(n, None, 0.0, (start,)) for n in outgoing.get(start, [])]
-    while stack:
-        name, weights, bias, path = stack.pop()
-        node = graph.nodes[name]
-        if name in populations or isinstance(node, nir.Output):
-            if name in populations and np.ndim(bias) == 0:
-                bias = float(bias)
-            found.append((name, weights or one_to_one(populations[start].shape), bias))
+def flatten(graph: nir.NIRGraph, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Nodes and edges with nested graphs unfolded; an inner node is named ``outer.inner``."""
+    nodes: dict[str, Any] = {}
+    entry: dict[str, str] = {}
+    leave: dict[str, list[str]] = {}
+    edges: list[tuple[str, str]] = []
+    for name, node in graph.nodes.items():
+        if not isinstance(node, nir.NIRGraph):
+            nodes[prefix + name] = node
             continue
-        if name in path:
-            raise GraphError(f"graph: loop {' → '.join([*path, name])} holds no neuron, so it has no meaning")
-        here, offset = _LINEAR[type(node)](node)
-        if weights is not None:
-            if np.any(bias):
-                offset = offset + here.apply(np.broadcast_to(bias, (1, here.shape[1])))[0]
-            here = compose(here, weights)
-        stack += [(n, here, offset, (*path, name)) for n in outgoing.get(name, [])]
-    return sorted(found, key=lambda item: item[0])
+        inner, inner_edges = flatten(node, f"{prefix}{name}.")
+        inputs = [key for key, value in inner.items() if isinstance(value, nir.Input)]
+        sinks = [key for key, value in inner.items() if isinstance(value, nir.Output)]
+        if len(inputs) != 1 or len(sinks) != 1:
+            raise GraphError(f"subgraph {prefix + name!r}: {len(inputs)} inputs and {len(sinks)} outputs, must have one of each")
+        entry[prefix + name], leave[prefix + name] = inputs[0], sinks
+        edges += inner_edges
+        nodes.update(inner)
+        for gate in (inputs[0], sinks[0]):  # the subgraph's own ends carry the signal through
+            nodes[gate] = nir.Scale(np.ones(_shape(next(iter(inner[gate].output_type.values())))))
+    for a, b in graph.edges:
+        edges.append((leave[prefix + a][0] if prefix + a in leave else prefix + a, entry.get(prefix + b, prefix + b)))
+    return nodes, edges
 
 
-def _refuse_unsupported(graph: nir.NIRGraph, time: TimeMetadata) -> None:
-    known = {nir.Input, nir.Output, *_NEURONS, *_LINEAR}
-    offenders = [f"node {name!r}: {type(node).__name__}" for name, node in graph.nodes.items() if type(node) not in known]
-    for key, value in (("scheme", "forward_euler"), ("order", "current_then_voltage"), ("compare", ">"), ("reset_acts", "same_step")):
-        if getattr(time, key) != value:
-            offenders.append(f"time metadata {key}={getattr(time, key)!r} (only {value!r})")
+@dataclass(frozen=True)
+class _Path:
+    """Linear nodes from a population to ``end``; weights None is the identity."""
+
+    end: str
+    weights: Weights | None = None
+    bias: Any = 0.0
+    lag: int = 0
+    seen: tuple[str, ...] = ()
+
+
+def _paths(nodes: dict[str, Any], outgoing: dict[str, list[str]], start: Population, dt: float) -> Iterator[_Path]:
+    """Every path of linear nodes from ``start`` to the next neuron or output."""
+    stack = [_Path(name, seen=(start.name,)) for name in sorted(outgoing[start.name], reverse=True)]
+    while stack:
+        path = stack.pop()
+        node = nodes[path.end]
+        if isinstance(node, (nir.Input, nir.Output)) or type(node) in NEURONS:
+            yield path
+            continue
+        if path.end in path.seen:
+            raise GraphError(f"graph: loop {' → '.join([*path.seen, path.end])} holds no neuron, so it has no meaning")
+        try:
+            passed = list(_through(node, path, start, dt))
+        except GraphError as error:
+            raise GraphError(f"node {path.end!r}: {error}") from None
+        for next_name in sorted(outgoing[path.end], reverse=True):
+            stack += [replace(p, end=next_name, seen=(*path.seen, path.end)) for p in passed]
+
+
+def _through(node: Any, path: _Path, start: Population, dt: float) -> Iterator[_Path]:
+    """What a path becomes behind a linear node: one path, or one for each lag of a Delay."""
+    if isinstance(node, nir.Delay):
+        yield from _delayed(node, path, start, dt)
+        return
+    here, offset = LINEAR[type(node)](node, _shape(next(iter(node.input_type.values()))))
+    if here is None:
+        yield path
+        return
+    size = start.size if path.weights is None else path.weights.shape[0]
+    if here.shape[1] != size:
+        raise GraphError(f"takes {here.shape[1]} values, but {size} arrive")
+    bias = offset
+    if np.any(path.bias):
+        bias = offset + here.apply(np.broadcast_to(path.bias, (1, size)))[0]
+    yield replace(path, weights=here if path.weights is None else compose(here, path.weights), bias=bias)
+
+
+def _delayed(node: nir.Delay, path: _Path, start: Population, dt: float) -> Iterator[_Path]:
+    delay = np.asarray(node.delay, dtype=np.float64).ravel()
+    if not np.isfinite(delay).all() or (delay < 0).any():
+        raise GraphError(f"delay of {delay.min():g} s, must be at least 0 and finite")
+    lags = np.rint(delay / dt).astype(np.int64)
+    if (lags == lags[0]).all():
+        yield replace(path, lag=path.lag + int(lags[0]))
+        return
+    matrix = (one_to_one(start.shape) if path.weights is None else path.weights).to_csr()
+    for index, lag in enumerate(np.unique(lags)):
+        rows = sp.diags((lags == lag).astype(np.float64), dtype=np.float64)
+        yield replace(path, weights=Sparse(sp.csr_matrix(rows @ matrix)), lag=path.lag + int(lag), bias=path.bias if index == 0 else 0.0)
+
+
+def _with_recurrence(populations: dict[str, Population], projections: list[Projection], time: TimeMetadata) -> tuple[Projection, ...]:
+    """Inside a loop, an edge from a population to one no farther from the input gets the lag of recurrence."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(populations)
+    graph.add_edges_from((p.source, p.target) for p in projections)
+    start = {name for name, population in populations.items() if population.is_source}
+    distance = dict.fromkeys(populations, len(populations))
+    distance |= dict(nx.multi_source_dijkstra_path_length(graph, start)) if start else {}
+    rank = {name: i for i, name in enumerate(sorted(populations, key=lambda n: (distance[n], list(populations).index(n))))}
+    undelayed = nx.DiGraph()
+    undelayed.add_nodes_from(populations)
+    undelayed.add_edges_from((p.source, p.target) for p in projections if p.lag == 0)
+    group = {name: i for i, members in enumerate(nx.strongly_connected_components(undelayed)) for name in members}
+
+    def goes_back(p: Projection) -> bool:
+        return p.lag == 0 and group[p.source] == group[p.target] and rank[p.target] <= rank[p.source]
+
+    return tuple(replace(p, lag=time.recurrent_delay) if goes_back(p) else p for p in projections)
+
+
+def _refuse_unsupported(nodes: dict[str, Any], time: TimeMetadata) -> None:
+    known = {nir.Input, nir.Output, nir.Delay, *NEURONS, *LINEAR}
+    offenders = [f"node {name!r}: {type(node).__name__}" for name, node in nodes.items() if type(node) not in known]
+    allowed = {
+        "scheme": ("forward_euler", "exponential_euler"),
+        "order": ("current_then_voltage",),
+        "compare": (">", ">="),
+        "reset_acts": ("same_step",),
+    }
+    for key, values in allowed.items():
+        if getattr(time, key) not in values:
+            offenders.append(f"time metadata {key}={getattr(time, key)!r} (only {' or '.join(map(repr, values))})")
     if offenders:
         raise UnsupportedError("lowering to a Network", offenders, "rewrite the model with the nodes and rules that it takes")
 
 
 def _shape(sizes: Any) -> tuple[int, ...]:
-    return tuple(int(size) for size in np.atleast_1d(sizes))
-
-
-def _tidy(value: Array) -> Any:
-    """One number where all are equal: parameters that do not vary stay scalars."""
-    value = np.asarray(value, dtype=np.float64)
-    return float(value.flat[0]) if value.size and (value == value.flat[0]).all() else value
-
-
-def _bias_shape(bias: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape if np.size(bias) == int(np.prod(shape)) else np.shape(bias)
-
-
-def _rate(time: TimeMetadata, tau: Array, what: str) -> Any:
-    if (np.asarray(tau) <= 0).any():
-        raise GraphError(f"{what}: time constant {np.min(tau):g} s, must be above 0")
-    return _tidy(time.dt / np.asarray(tau, dtype=np.float64))
-
-
-def _lif(node: nir.LIF, time: TimeMetadata) -> Neuron:
-    _need_unit_r("LIF", node.r)
-    beta, reset = _rate(time, node.tau, "LIF"), _tidy(node.v_reset)
-    threshold, leak = _tidy(node.v_threshold), _tidy(node.v_leak)
-    if np.all(beta == 1.0) and not np.any(reset) and not np.any(leak) and time.reset == "value":
-        return Threshold(threshold)
-    return LIF(beta, threshold, leak, reset, reset=_reset_rule(time))
-
-
-def _cuba_lif(node: nir.CubaLIF, time: TimeMetadata) -> Neuron:
-    _need_unit_r("CubaLIF", np.asarray(node.r))
-    alpha, beta = _rate(time, node.tau_syn, "CubaLIF"), _rate(time, node.tau_mem, "CubaLIF")
-    # Forward Euler puts α·w_in on the input; a network keeps weights unscaled only where that product is 1.
-    if np.any(np.asarray(alpha) * np.asarray(node.w_in) != 1.0):
-        raise UnsupportedError(
-            "lowering to a Network", ["CubaLIF: dt/tau_syn · w_in other than 1"], "scale the weights into it instead of w_in"
-        )
-    return CubaLIF(alpha, beta, _tidy(node.v_threshold), _tidy(node.v_leak), _tidy(node.v_reset), reset=_reset_rule(time))
-
-
-def _reset_rule(time: TimeMetadata) -> Any:
-    if time.reset not in ("value", "subtract"):
-        raise GraphError(f"time metadata: reset {time.reset!r}, must be 'value' or 'subtract'")
-    return time.reset
-
-
-def _need_unit_r(kind: str, r: Array) -> None:
-    if np.any(np.asarray(r) != 1.0):
-        raise UnsupportedError("lowering to a Network", [f"{kind}: r other than 1"], "scale the weights before it by r")
-
-
-def _affine(node: Any) -> Linear:
-    return Dense(np.asarray(node.weight, dtype=np.float64)), np.asarray(getattr(node, "bias", 0.0), dtype=np.float64)
-
-
-def _per_node(node: ext.PerNode) -> Linear:
-    return Kron(Identity(node.nodes), node.weight), np.tile(node.bias, node.nodes) if np.any(node.bias) else 0.0
-
-
-_NEURONS: dict[type[Any], Callable[[Any, TimeMetadata], Neuron]] = {
-    nir.LIF: _lif,
-    nir.CubaLIF: _cuba_lif,
-}
-_LINEAR: dict[type[Any], Callable[[Any], Linear]] = {
-    nir.Affine: _affine,
-    nir.Linear: _affine,
-    ext.PerNode: _per_node,
-    ext.Aggregate: lambda node: (Kron(node.matrix(), Identity(node.features)), 0.0),
-    ext.ReduceNodes: lambda node: (Kron(OnesRow(node.nodes), node.weight), 0.0),
-    ext.BroadcastNodes: lambda node: (Kron(OnesColumn(node.nodes), np.ones(node.features)), 0.0),
-    ext.SparseLinear: lambda node: (Sparse(sp.csr_matrix(node.matrix())), 0.0),
-}
+    if sizes is None:
+        raise GraphError("a node has no shape; read the graph with type checking, or set its input type")
+    return tuple(int(size) for size in np.atleast_1d(sizes)) or (1,)

@@ -120,6 +120,14 @@ def with_time(graph: nir.NIRGraph, time: TimeMetadata) -> nir.NIRGraph:
     return nir.NIRGraph(graph.nodes, graph.edges, metadata={**graph.metadata, "neurograph": asdict(time)}, type_check=False)
 
 
+def mend_groups(node: Any) -> Any:
+    """NIR 1.0.8 gives a grouped convolution the input channels of one group, and then refuses the graph; this sets them right, in place."""
+    groups = int(np.asarray(getattr(node, "groups", 1)))
+    if groups > 1 and node.input_type["input"] is not None:
+        node.input_type = {"input": np.array([node.weight.shape[1] * groups, *node.input_type["input"][1:]])}
+    return node
+
+
 def unknown_types(fields: dict[str, Any], prefix: str = "") -> list[str]:
     """Every node whose type neither NIR nor neurograph knows, as ``name (type)``."""
     found = []
@@ -149,7 +157,7 @@ def _node(name: str, fields: dict[str, Any], type_check: bool) -> Any:
     if kind == "NIRGraph":
         return _graph(fields, type_check)
     try:
-        return EXTENSIONS[kind].from_dict(fields) if kind in EXTENSIONS else nir.dict2NIRNode(fields)
+        return EXTENSIONS[kind].from_dict(fields) if kind in EXTENSIONS else mend_groups(nir.dict2NIRNode(fields))
     except GraphError as error:
         raise GraphError(f"node {name!r}: {error}") from None
     except (ValueError, TypeError, KeyError, AssertionError, AttributeError, IndexError) as error:

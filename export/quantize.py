@@ -26,6 +26,7 @@ from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, gain_of
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
+from neurograph.sim.ticks import groups
 
 __all__ = ["PopulationReport", "ProjectionReport", "QuantizationReport", "quantize"]
 
@@ -97,10 +98,8 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     projections: dict[int, Projection] = {}
     spikes = {name: values for name, values in reference.spikes.items() if name in done}
     reports = []
-    for name in network.order():
+    for name in (name for group in groups(network) for name in group):
         population = network.populations[name]
-        if population.is_source:
-            continue
         incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
         limits = saturation(network, population)
         largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
@@ -108,7 +107,7 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
         for scale in _scales(network, population, largest_bias):
             candidate = _at_scale(population, scale, largest_bias, limits)
             integer = {i: _round(network, p, scale / _gain(population), bits) for i, p in incoming}
-            got = _simulate(network, candidate, integer, done, spikes, inputs)
+            got = _simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
             mismatch = float(np.mean(got != reference.spikes[name]))
             if best is None or mismatch < best[0]:
                 best = mismatch, candidate, integer, got
@@ -243,17 +242,16 @@ def _simulate(
     network: Network,
     candidate: Population,
     integer: Mapping[int, Projection],
-    done: Mapping[str, Population],
     spikes: Mapping[str, Array],
     inputs: Mapping[str, Array],
 ) -> Array:
-    """Run one population alone: its inputs' spikes are known, so they stand in as spike sources."""
+    """Run one population alone: its inputs' spikes are known (in a loop, those of the float network), so they stand in as spike sources."""
     projections = tuple(integer.values())
     names = {p.source for p in projections if p.source != candidate.name}
     populations = {candidate.name: candidate}
     given: dict[str, Array] = {}
     for name in names:
-        source = done[name]
+        source = network.populations[name]
         if source.is_static:
             populations[name], given[name] = source, inputs[name]
         else:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurograph.network import Network, Population, Projection
 from neurograph.sim.inputs import Prepared
 
-__all__ = ["Dynamics", "Neurons", "Traces", "run_ticks"]
+__all__ = ["Dynamics", "Neurons", "Traces", "groups", "run_ticks"]
 
 Array = NDArray[Any]
 
@@ -92,12 +92,12 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
         shape = (samples, ticks, population.size)
         traces.spikes[population.name] = np.zeros(shape, dtype=np.float64 if population.is_real else np.uint8)
         traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
-    for group in _groups(network):
+    for group in groups(network):
         _run_group(network, group, neurons, dynamics, traces)
     return traces
 
 
-def _groups(network: Network) -> list[list[str]]:
+def groups(network: Network) -> list[list[str]]:
     """Strongly connected groups of populations, upstream first; within a group in tick order."""
     graph = nx.DiGraph()
     graph.add_nodes_from(p.name for p in network.neurons)
