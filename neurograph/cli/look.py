@@ -29,9 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     file: Path = typer.Argument(..., help="NIR graph, bundle folder or checkpoint."),
+    svg: Path | None = typer.Option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
     as_json: bool = JSON,
 ) -> None:
     """Say what is in a file."""
+    if svg is not None:
+        _draw(file, svg)
     if file.is_dir():
         found = _bundle(file)
     elif file.suffix == ".nir":
@@ -46,6 +49,17 @@ def inspect(
         print_json(found)
     else:
         _print_fields(found)
+
+
+def _draw(file: Path, svg: Path) -> None:
+    from neurograph.export import nir_io
+    from neurograph.export.draw import draw
+
+    source = file / "model.nir" if file.is_dir() else file
+    if source.suffix != ".nir":
+        raise InputError(f"--svg: {file} is no NIR graph and no bundle, so there is nothing to draw; leave --svg out")
+    draw(nir_io.read(source), svg)
+    log(f"drawing {svg}")
 
 
 def _bundle(path: Path) -> dict[str, Any]:

@@ -295,3 +295,15 @@ def test_help_imports_no_torch():
     code = "import sys; sys.argv = ['neurograph', '--help']\nfrom neurograph.cli import main\ntry:\n main()\nexcept SystemExit:\n pass\n"
     code += "assert not {'torch', 'norse', 'onnx', 'lava'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_inspect_draws(capsys, trained, tmp_path):
+    from xml.etree import ElementTree
+
+    assert call(capsys, "inspect", trained / "b", "--svg", tmp_path / "g.svg")[0] == 0
+    text = "".join(ElementTree.parse(tmp_path / "g.svg").getroot().itertext())
+    assert (tmp_path / "g.svg").read_bytes().count(b"<path") > 20, text
+    again = (tmp_path / "g.svg").read_bytes()
+    assert call(capsys, "inspect", trained / "b" / "model.nir", "--svg", tmp_path / "g.svg")[0] == 0
+    assert (tmp_path / "g.svg").read_bytes() == again
+    one_line_error(capsys, "inspect", trained / "model.pt", "--svg", tmp_path / "g.svg", says=["nothing to draw"])
