@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -24,11 +24,11 @@ import onnx
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neurograph.errors import BundleError, InputError, NetworkError
+from neurograph.errors import BundleError, InputError, NetworkError, UnsupportedError
 from neurograph.export import nir_io
 from neurograph.export.compile import Compiled
 from neurograph.export.host import host_macs, run_onnx
-from neurograph.export.portable import PORTABLE_LIMIT_BYTES, portable, portable_bytes
+from neurograph.export.portable import portable
 from neurograph.export.targets import Target
 from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.network import Network
@@ -51,15 +51,15 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         compiled: from :mod:`neurograph.export.compile`.
         target: that it was compiled for.
         path: folder; replaced if it is a bundle already.
-        nir_form: "graph", "portable", or "auto" (portable while it fits PORTABLE_LIMIT_BYTES and has no recurrence, beside the graph form).
+        nir_form: "graph", "portable" (beside the graph form), or "auto" (portable where the network has such a form).
 
     Raises:
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
     """
     with atomic_folder(path, marker=MANIFEST) as folder:
         nir_io.write(compiled.graph, folder / "model.nir")
-        if nir_form == "portable" or (nir_form == "auto" and _fits_portable(compiled.network)):
-            nir_io.write(portable(compiled.network, compiled.inputs).graph, folder / "portable.nir")
+        if nir_form != "graph":
+            _write_portable(compiled, folder / "portable.nir", must=nir_form == "portable")
         with write_hdf5(folder / "network.h5", error=BundleError) as file:
             save_network(compiled.network, file.create_group("float"))
             save_network(compiled.quantized, file.create_group("integer"))
@@ -106,6 +106,21 @@ class Bundle:
 
     path: Path
     manifest: Mapping[str, Any]
+
+    def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
+        """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
+        verification = {
+            "ok": ok,
+            "pairs": [{key: pair[key] for key in ("a", "b", "compared", "mismatched_spikes", "ties")} for pair in pairs],
+        }
+        text = json.dumps({**self.manifest, "verification": verification}, indent=1) + "\n"
+        write_file(self.path / MANIFEST, text.encode(), error=BundleError)
+
+    def rounding(self) -> dict[str, float]:
+        """Share of spike slots in which float and fixed engine differ on the sample, by population."""
+        a, b = self.expected("float"), self.expected("fixed")
+        assert a is not None and b is not None
+        return {p.name: float(np.mean(a.spikes[p.name] != b.spikes[p.name])) for p in self.network.neurons}
 
     @cached_property
     def network(self) -> Network:
@@ -176,8 +191,14 @@ class Bundle:
         return {path.stem: host_macs(onnx.load(str(path)), nodes) for path in sorted((self.path / "host").glob("*.onnx"))}
 
 
-def _fits_portable(network: Network) -> bool:
-    return not network.is_recurrent and portable_bytes(network) <= PORTABLE_LIMIT_BYTES
+def _write_portable(compiled: Compiled, path: Path, *, must: bool) -> None:
+    try:
+        made = portable(compiled.network, compiled.inputs)
+    except UnsupportedError:
+        if must:
+            raise
+        return
+    nir_io.write(made.graph, path)
 
 
 def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Path) -> None:
@@ -219,6 +240,7 @@ def _manifest(compiled: Compiled, target: Target, run: Recording, folder: Path) 
         "outputs": list(network.outputs),
         "origin": dict(compiled.origin),
         "quantization": compiled.report.to_json(),
+        "verification": None,
         "wraps": dict(run.notes["wraps"]),
         "clips": dict(run.notes["clips"]),
         "versions": {name: metadata.version(name) for name in packages},

@@ -63,9 +63,23 @@ class Compiled:
 
 
 def compile_graph(
-    graph: nir.NIRGraph, inputs: Mapping[str, Array], target: Target, *, bits: int = 8, time: TimeMetadata | None = None
+    graph: nir.NIRGraph,
+    inputs: Mapping[str, Array],
+    target: Target,
+    *,
+    bits: int = 8,
+    time: TimeMetadata | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Compiled:
-    """Compile a NIR graph for a target; ``inputs`` is the sample on which it is quantised and checked.
+    """Compile a NIR graph for a target.
+
+    Args:
+        graph: from :mod:`neurograph.export.nir_io`.
+        inputs: the sample on which it is quantised and checked.
+        target: from :data:`neurograph.export.targets.TARGETS`.
+        bits: weight bits.
+        time: how the graph runs in ticks, where it does not say so itself.
+        origin: where it came from, for the manifest.
 
     Raises:
         NeurographError: see lower, align_delays, check_target and quantize.
@@ -75,7 +89,7 @@ def compile_graph(
     network = bias_source(network)
     aligned = align_delays(network, longest=target.longest_delay)
     quantized, report = quantize(aligned, inputs, bits=bits)
-    return Compiled(graph, aligned, quantized, report, inputs)
+    return Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
 
 
 def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8, ticks: int | None = None) -> Compiled:

@@ -190,7 +190,7 @@ def _refuse_unsupported(nodes: dict[str, Any], time: TimeMetadata) -> None:
         "scheme": ("forward_euler", "exponential_euler"),
         "order": ("current_then_voltage",),
         "compare": (">", ">="),
-        "reset_acts": ("same_step",),
+        "reset_acts": ("same_step", "next_step"),
     }
     for key, values in allowed.items():
         if getattr(time, key) not in values:

@@ -3,6 +3,7 @@
 forward_euler:      β = dt/τ          exponential_euler: β = 1 − exp(−dt/τ)
 LIF, LI             v ← v + β(v_leak − v) + β·r·i
 CubaLIF, CubaLI     u ← (1−α)u + α·w_in·i,   v ← v + β(v_leak − v) + β·r·u       (our u is theirs divided by α·w_in)
+next_step           reset "subtract" one step late: v ← v − θ/(1−β) in this one
 IF, I               v ← v + s·r·i, s = ``input_scale``: 1 where the input of a tick is what arrives in it, dt where it is a current
 """
 
@@ -57,7 +58,7 @@ def _lif(node: nir.LIF, time: TimeMetadata) -> Neuron:
     gain = _gain(beta, node.r)
     if gain is None and time.reset == "value" and np.all(beta == 1.0) and not np.any(reset) and not np.any(leak):
         return Threshold(_threshold(node, time))
-    return LIF(beta, _threshold(node, time), leak, reset, reset=_rule(time), gain=gain)
+    return LIF(beta, _threshold(node, time), leak, reset, reset=_rule(time), gain=gain, reset_by=_reset_by(node, beta, time))
 
 
 def _if(node: nir.IF, time: TimeMetadata) -> Neuron:
@@ -67,7 +68,8 @@ def _if(node: nir.IF, time: TimeMetadata) -> Neuron:
 def _cuba_lif(node: nir.CubaLIF, time: TimeMetadata) -> Neuron:
     alpha, beta = _rate(time, node.tau_syn, "CubaLIF"), _rate(time, node.tau_mem, "CubaLIF")
     gain = _gain(beta, np.asarray(node.r) * alpha * np.asarray(node.w_in))
-    return CubaLIF(alpha, beta, _threshold(node, time), tidy(node.v_leak), tidy(node.v_reset), reset=_rule(time), gain=gain)
+    threshold, by = _threshold(node, time), _reset_by(node, beta, time)
+    return CubaLIF(alpha, beta, threshold, tidy(node.v_leak), tidy(node.v_reset), reset=_rule(time), gain=gain, reset_by=by)
 
 
 def _li(node: nir.LI, time: TimeMetadata) -> Neuron:
@@ -82,6 +84,15 @@ def _cuba_li(node: nir.CubaLI, time: TimeMetadata) -> Neuron:
 
 def _i(node: nir.I, time: TimeMetadata) -> Neuron:
     return Integrator(0.0, tidy(np.asarray(node.r) * time.input_scale))
+
+
+def _reset_by(node: Any, beta: Any, time: TimeMetadata) -> Any:
+    """A θ taken off one step later has met no leak: (1−β)(v − a) = (1−β)v − θ for a = θ/(1−β). A reset to a value is the same then."""
+    if time.reset != "subtract" or time.reset_acts == "same_step":
+        return None
+    if np.any(np.asarray(beta) >= 1):
+        raise GraphError("subtracts its threshold a step after the spike, but forgets at once (dt = tau); give it a longer time constant")
+    return tidy(np.asarray(node.v_threshold, dtype=np.float64) / (1 - np.asarray(beta)))
 
 
 def _rule(time: TimeMetadata) -> Any:

@@ -206,8 +206,16 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
         reset=getattr(neuron, "reset", "value"),
         state=getattr(neuron, "state", "cleared"),
         saturation=cut,  # type: ignore[arg-type]
+        reset_by=_reset_by(neuron, unit),
     )
     return replace(population, neuron=integer, bias=0.0)
+
+
+def _reset_by(neuron: Any, unit: float) -> Any:
+    """What a spike takes off v, in steps of v, where it is not the integer threshold: that is counted from v_leak."""
+    if getattr(neuron, "reset", "value") != "subtract" or (neuron.reset_by is None and not np.any(neuron.v_leak)):
+        return None
+    return _integers(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) / unit)
 
 
 def _decay(rate: Any, offset: int) -> Any:
@@ -232,10 +240,19 @@ def _round(network: Network, projection: Projection, unit: float, bits: int) -> 
     largest = float(np.abs(values).max(initial=0)) / unit
     exponent = math.ceil(math.log2(largest / top)) if largest > 0 else 0
     if isinstance(network.populations[projection.target].neuron, Threshold):
-        exponent = max(exponent, 0)  # a gate adds few, exact weights: a shift of their sum would floor it
+        exponent = _exact_exponent(values / unit, mode, bits)
     exponent = int(np.clip(exponent, fx.EXPONENT_MIN, fx.EXPONENT_MAX))
     weights = projection.weights.map(lambda w: fx.round_weights(w / (unit * 2.0**exponent), mode, bits))
     return replace(projection, weights=weights, exponent=exponent, sign_mode=mode)
+
+
+def _exact_exponent(values: Array, mode: fx.SignMode, bits: int) -> int:
+    """A gate adds few weights that must be exact: the exponent nearest to 0 at which rounding changes least."""
+
+    def error(exponent: int) -> float:
+        return float(np.abs(fx.round_weights(values / 2.0**exponent, mode, bits) * 2.0**exponent - values).max(initial=0))
+
+    return min(range(0, fx.EXPONENT_MIN - 1, -1), key=lambda exponent: (error(exponent), -exponent))
 
 
 def _simulate(

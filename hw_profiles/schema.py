@@ -162,9 +162,9 @@ class Profile(_Strict):
     node_nm: float | None = Field(default=None, gt=0)
     scope: str = Field(min_length=1)
     energy: Mapping[str, Constant] = Field(min_length=1)
-    time: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
-    power: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
-    limits: Mapping[str, Constant] = Field(default_factory=lambda: MappingProxyType({}))
+    time: Mapping[str, Constant] = Field(default_factory=dict)
+    power: Mapping[str, Constant] = Field(default_factory=dict)
+    limits: Mapping[str, Constant] = Field(default_factory=dict)
     sha256: str = ""
     path: str = ""
 

@@ -15,7 +15,7 @@ import h5py
 
 from neurograph.errors import BundleError, InputError, NeurographError
 
-__all__ = ["atomic_folder", "sha256", "write_file", "write_hdf5"]
+__all__ = ["atomic_folder", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
@@ -54,10 +54,7 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
     Raises:
         BundleError: something else is there, or the folder cannot be written. Nothing half-written is left.
     """
-    if target.exists() and not target.is_dir():
-        raise BundleError(f"output {target}: is a file, must be a folder; choose another -o")
-    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
-        raise BundleError(f"output {target}: is not empty and holds no {marker}, so it is not replaced; choose another -o")
+    refuse_foreign(target, marker)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -71,6 +68,18 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
         raise _refused(f"output {target}", cause, BundleError) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_foreign(target: Path, marker: str) -> None:
+    """Refuse to put a folder where something else is.
+
+    Raises:
+        BundleError: ``target`` is a file, or a folder that is not empty and does not hold ``marker``.
+    """
+    if target.exists() and not target.is_dir():
+        raise BundleError(f"output {target}: is a file, must be a folder; choose another -o")
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():
+        raise BundleError(f"output {target}: is not empty and holds no {marker}, so it is not replaced; choose another -o")
 
 
 def sha256(path: Path) -> str:

@@ -38,9 +38,10 @@ class Source:
 @dataclass(frozen=True)
 class LIF:
     """``v ← v + β(v_leak − v) + γi``, ``z = [v > θ]``, then ``v ← v_reset`` where z ("value") or ``v ← v − θz`` ("subtract").
+    ``reset_by``, where it is given, stands in place of the θ that is subtracted.
 
-    γ is ``gain``, β if not given; an integrate-and-fire neuron is β = 0 with a gain. v starts at v_leak. Parameters are scalars or arrays
-    that broadcast to the population's shape. Units: volts; β and γ have none.
+    γ is ``gain``, β if not given; an integrate-and-fire neuron is β = 0 with a gain. v starts at v_leak. Parameters are
+    scalars or arrays that broadcast to the population's shape. Units: volts; β and γ have none.
     """
 
     beta: Value
@@ -50,6 +51,7 @@ class LIF:
     reset: Reset = "value"
     state: State = "cleared"
     gain: Value | None = None
+    reset_by: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class CubaLIF:
     reset: Reset = "value"
     state: State = "cleared"
     gain: Value | None = None
+    reset_by: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,9 @@ class Threshold:
 class FixedLIF:
     """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
 
-    After a spike with reset "value", v ← v_reset (in steps of v). ``scale`` is the float network's volts per 64 integer steps of v, kept to
-    turn static currents into bias mantissas and to read v in volts. ``saturation`` is the range of mantissas beyond which the neuron
-    spikes the same anyway (the pass ``saturate_bias``).
+    After a spike with reset "value", v ← v_reset; with "subtract", v ← v − reset_by (both in steps of v; the threshold if not given).
+    ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v in
+    volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (the pass ``saturate_bias``).
     """
 
     du: Value
@@ -108,6 +111,7 @@ class FixedLIF:
     reset: Reset = "value"
     state: State = "cleared"
     saturation: tuple[int, int] | None = None
+    reset_by: Value | None = None
 
 
 Neuron = Union[Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF]

@@ -36,6 +36,7 @@ class _FixedNeurons:
         self.threshold = flat(neuron.vth) << fx.V_SHIFT
         self.bias = mantissa.astype(np.int64) << neuron.bias_exp
         self.subtract = neuron.reset == "subtract"
+        self.reset_by = self.threshold if neuron.reset_by is None else flat(neuron.reset_by)
         self.v_reset = flat(neuron.v_reset)
         self.u, self.v = np.zeros(mantissa.shape, np.int64), np.zeros(mantissa.shape, np.int64)
         self.wraps = self.clips = self.largest_u = self.largest_v = 0
@@ -50,7 +51,7 @@ class _FixedNeurons:
         self.largest_u = max(self.largest_u, int(np.abs(u).max(initial=0)))
         self.largest_v = max(self.largest_v, int(np.abs(v).max(initial=0)))
         z = clipped > self.threshold
-        self.v = np.where(z, clipped - self.threshold if self.subtract else self.v_reset, clipped)
+        self.v = np.where(z, clipped - self.reset_by if self.subtract else self.v_reset, clipped)
         return z
 
 

@@ -99,12 +99,12 @@ def _bias(network: Network, population: Population, values: Mapping[str, Array],
     if not isinstance(neuron, FixedLIF):
         return current + np.broadcast_to(np.asarray(population.bias, dtype=np.float64), population.shape)
     unit = neuron.scale / (1 << fx.V_SHIFT) * 2.0**neuron.bias_exp
-    mantissa = np.rint(neuron.gain * current / unit).astype(np.int64) + np.broadcast_to(neuron.bias_mant, population.shape)
+    mantissa = np.rint(neuron.gain * current / unit) + np.broadcast_to(neuron.bias_mant, population.shape)
     if neuron.saturation is not None:
         mantissa = np.clip(mantissa, *neuron.saturation)
     if mantissa.min() < fx.BIAS_MANT_MIN or mantissa.max() > fx.BIAS_MANT_MAX:
         raise QuantizationError(
-            f"population {population.name!r}: bias mantissa {mantissa.min()} to {mantissa.max()} at exponent {neuron.bias_exp}, limit "
-            f"{fx.BIAS_MANT_MIN} to {fx.BIAS_MANT_MAX}: this input is larger than the one that the network was quantised on; export with it"
+            f"population {population.name!r}: bias mantissa {mantissa.min():.0f} to {mantissa.max():.0f} at exponent {neuron.bias_exp}, "
+            f"limit {fx.BIAS_MANT_MIN} to {fx.BIAS_MANT_MAX}: larger than the input that the network was quantised on; export with this one"
         )
-    return mantissa
+    return mantissa.astype(np.int64)

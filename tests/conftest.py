@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("neurograph", deadline=None)  # a time limit an example would make slow machines fail
+settings.load_profile("neurograph")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 
-__all__ = ["for_bundle", "for_graph", "read_arrays"]
+__all__ = ["for_bundle", "for_graph", "kind_of", "read_arrays"]
 
 Array = NDArray[Any]
 
@@ -60,3 +60,40 @@ def for_graph(graph: Any, path: Path | None) -> dict[str, Array]:
         )
     arrays = read_arrays(path)
     return {sources[0]: arrays[""]} if "" in arrays and len(sources) == 1 else arrays
+
+
+def kind_of(graph: Any, inputs: dict[str, Array], ticks: int | None) -> tuple[str, int]:
+    """What a sample is, from its shape and values, and the number of ticks.
+
+    Per source of shape S: (T, *S) of zeros and ones is "spikes", other numbers are "values"; (*S) is "static" and does not say T.
+
+    Raises:
+        InputError: sources of different kinds or lengths, a shape that is neither, a static sample without --ticks.
+    """
+    import nir
+
+    shapes = {
+        name: tuple(int(n) for n in np.atleast_1d(node.output_type["output"]))
+        for name, node in graph.nodes.items()
+        if isinstance(node, nir.Input)
+    }
+    kinds, lengths = set(), set()
+    for name, value in inputs.items():
+        if name not in shapes:
+            raise InputError(f"input {name!r}: no such source; the graph has {', '.join(shapes)}")
+        shape = shapes[name]
+        if value.shape[value.ndim - len(shape) :] != shape or value.ndim - len(shape) not in (0, 1):
+            raise InputError(f"input {name!r}: shape {value.shape}, must be {shape} or (ticks, {', '.join(map(str, shape))})")
+        static = value.ndim == len(shape)
+        kinds.add("static" if static else "spikes" if np.isin(value, (0, 1)).all() else "values")
+        lengths |= set() if static else {len(value)}
+    if kinds == {"spikes", "values"}:
+        kinds = {"values"}
+    if len(kinds) != 1 or len(lengths) > 1:
+        raise InputError(f"input: sources that are {', '.join(sorted(kinds)) or 'missing'} over {sorted(lengths)} ticks; give all alike")
+    given = lengths.pop() if lengths else ticks
+    if given is None:
+        raise InputError("input: one value a neuron does not say how long an inference is; give --ticks")
+    if ticks is not None and ticks != given:
+        raise InputError(f"input: {given} ticks, but --ticks is {ticks}; give the same")
+    return kinds.pop(), given

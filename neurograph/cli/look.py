@@ -68,7 +68,7 @@ def _bundle(path: Path) -> dict[str, Any]:
     bundle = open_bundle(path)
     return {
         "kind": "bundle",
-        **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "depth", "outputs", "origin", "versions")},
+        **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "depth", "outputs", "verification", "origin", "versions")},
         "populations": _populations(bundle.quantized),
         "projections": _projections(bundle.quantized),
         "files": sorted(bundle.manifest["files"]),

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from neurograph.errors import InputError
 from neurograph.files import write_file
 
-__all__ = ["comparison_line", "log", "print_json", "write_text"]
+__all__ = ["check_output", "comparison_line", "log", "print_json", "write_text"]
 
 
 def log(message: str) -> None:
@@ -31,6 +32,18 @@ def comparison_line(comparison: Any) -> str:
     if c.ties:
         line += f"; {c.ties} ties, {c.skipped:,} slots behind them not compared"
     return f"{'ok  ' if c.ok else 'FAIL'} {line}" + (f"; first: {c.first_mismatch}" if c.first_mismatch else "")
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output file before the work is done that it is for.
+
+    Raises:
+        InputError: its folder does not exist, or it is a folder itself.
+    """
+    if path.is_dir():
+        raise InputError(f"output {path}: is a folder, must be a file; choose another -o")
+    if not path.parent.is_dir():
+        raise InputError(f"output {path}: the folder {path.parent} does not exist; make it or choose another -o")
 
 
 def write_text(text: str, path: Path) -> None:

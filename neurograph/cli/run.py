@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from neurograph.cli.output import comparison_line, log, print_json, write_text
+from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
 from neurograph.errors import InputError
 
 __all__ = ["available_engines", "compare_engines", "make_report", "register"]
@@ -34,10 +34,15 @@ def simulate(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
+    from neurograph.sim.check import ENGINES, run_engine
+
+    if engine not in ENGINES:
+        raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
+    if output is not None:
+        check_output(output)
     from neurograph.cli.inputs import for_bundle
     from neurograph.export.bundle import open_bundle
     from neurograph.sim import recording as recordings
-    from neurograph.sim.check import run_engine
 
     opened = open_bundle(bundle)
     run = run_engine(engine, opened.network, opened.quantized, for_bundle(opened, sample), timeout_s=timeout_s)
@@ -121,6 +126,8 @@ def report(
     """Count every operation of one inference and print its energy under each profile."""
     if form not in ("md", "json"):
         raise InputError(f"--format {form!r}: must be md or json")
+    if output is not None:
+        check_output(output)
     from neurograph.export.bundle import open_bundle
     from neurograph.hw_profiles.report import to_json, to_markdown
 

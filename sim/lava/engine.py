@@ -126,7 +126,9 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
         for segment in SHARED_MEMORY.glob(f"{tag}_*"):
             segment.unlink(missing_ok=True)
     if not ended:
-        raise LavaTimeoutError(f"Lava worker: killed after {timeout_s:g} s, its limit ({said}); give a larger timeout_s, or fewer samples")
+        raise LavaTimeoutError(
+            f"Lava worker: killed after {timeout_s:g} s, its limit ({said}); give a larger limit (--timeout), or fewer samples"
+        )
     if worker.returncode == 0:
         return
     reason = _last_line(tail)

@@ -144,13 +144,15 @@ class _Writer:
         _check_integers(what, "bias mantissa", mantissa, fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)
         _check_integers(what, "bias exponent", np.asarray(neuron.bias_exp), 0, fx.BIAS_EXP_MAX)
         subtract = neuron.reset == "subtract"
+        threshold = flat["vth"].astype(np.int64) << fx.V_SHIFT
+        reset_by = threshold if neuron.reset_by is None else _flat(population, neuron.reset_by)
         return {
             **{key: self.store(value.astype(np.int64)) for key, value in flat.items()},
             "bias": self.store_bias(mantissa.astype(np.int64)),
             "bias_exp": int(neuron.bias_exp),
             "current": None,
             "reset": "subtract" if subtract else "value" if np.any(neuron.v_reset) else "zero",
-            "reset_by": self.store(flat["vth"].astype(np.int64) << fx.V_SHIFT if subtract else _flat(population, neuron.v_reset)),
+            "reset_by": self.store(reset_by if subtract else _flat(population, neuron.v_reset)),
         }
 
     def _float(self, population: Population, bias: Array) -> dict[str, Any]:
@@ -178,7 +180,8 @@ class _Writer:
             about.update(du=self.store(_flat(population, neuron.alpha)), bias=silent, current=current)
         reset_to = _flat(population, neuron.v_reset) - leak
         if neuron.reset == "subtract":
-            return {**about, "reset": "subtract", "reset_by": self.store(vth)}
+            by = vth if neuron.reset_by is None else _flat(population, neuron.reset_by)
+            return {**about, "reset": "subtract", "reset_by": self.store(by)}
         if reset_to.any():
             return {**about, "reset": "value", "reset_by": self.store(reset_to)}
         return {**about, "reset": "zero"}

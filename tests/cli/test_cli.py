@@ -125,6 +125,9 @@ def test_listings(capsys):
     assert "karate" in call(capsys, "datasets", "list")[1]
     assert json.loads(call(capsys, "datasets", "show", "karate", "--json")[1])["nodes"] == 34
     assert "loihi2" in call(capsys, "profiles", "list")[1]
+    for name in ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2"):
+        status, out, _ = call(capsys, "profiles", "show", name)
+        assert status == 0 and "sha256" in out
     assert "Davies" in call(capsys, "profiles", "show", "loihi1")[1]
 
 

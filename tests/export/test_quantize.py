@@ -107,3 +107,21 @@ def test_rest_potential_is_shifted_away():
     inputs = {"in": np.random.default_rng(0).random((4, 2)) < 0.7}
     quantized, _ = quantize(network, inputs)
     np.testing.assert_array_equal(fixed.run(quantized, inputs).spikes["n"], floating.run(network, inputs).spikes["n"])
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_gates_stay_exact_at_any_width(compiled, bits):
+    quantized, report = quantize(compiled.network, compiled.inputs, bits=bits)
+    gates = {p.name for p in quantized.neurons if p.name.endswith(("_kv", "_gate"))}
+    assert len(gates) == 2
+    for row in report.projections:
+        if row.projection.split("→")[1] in gates:
+            assert row.relative_error == 0 and row.stored > 0, row
+
+
+def test_a_huge_current_saturates_and_does_not_overflow(compiled):
+    (name,) = compiled.inputs
+    huge = {name: np.sign(compiled.inputs[name]) * 1e30}
+    before, after = floating.run(compiled.network, huge), fixed.run(compiled.quantized, huge)
+    for population in ("gnn_neuron", "attention_blocks_0_neuron"):
+        np.testing.assert_array_equal(before.spikes[population], after.spikes[population])

@@ -66,7 +66,7 @@ def command(folder: Path, network, *, edit=None) -> list[str]:
 
 def test_a_timeout_leaves_nothing(tmp_path):
     start = time.monotonic()
-    with pytest.raises(LavaTimeoutError, match=r"killed after 4 s, its limit \(compiled 3 processes.*timeout_s"):
+    with pytest.raises(LavaTimeoutError, match=r"killed after 4 s, its limit \(compiled 3 processes.*--timeout"):
         engine.run_worker(command(tmp_path, chain(10**6)), tmp_path, 4.0, "ngtimeout")
     assert time.monotonic() - start < 10
     assert alive(str(tmp_path)) == []
@@ -124,7 +124,7 @@ def test_control_c_ends_the_group_too(tmp_path):
     )
     wait_for_processes(mark, 6)
     child.send_signal(signal.SIGINT)
-    _, stderr = child.communicate(timeout=15)
+    _, stderr = child.communicate(timeout=60)
     assert b"KeyboardInterrupt" in stderr
     assert alive(mark) == []
     assert not list(tmp_path.glob("*-lava-*"))
