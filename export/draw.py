@@ -41,7 +41,8 @@ def draw(graph: nir.NIRGraph, path: Path) -> None:
     rows = max(sum(drawn.nodes[n]["column"] == c for n in nodes) for c in range(columns))
     figure, axes = pyplot.subplots(figsize=(2.1 * columns + 1, 0.9 * rows + 2))
     axes.set_axis_off()
-    axes.scatter(*zip(*places.values(), strict=True), s=0)  # annotations alone set no limits, and are clipped without
+    across, up = zip(*places.values(), strict=True)
+    axes.scatter(across, up, s=0)  # annotations alone set no limits, and are clipped without
     axes.margins(0.1, 0.25)
     for a, b in edges:
         span = drawn.nodes[b]["column"] - drawn.nodes[a]["column"]

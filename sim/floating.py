@@ -41,7 +41,8 @@ class _FloatNeurons:
         self.gain = None if getattr(neuron, "gain", None) is None else flat(gain_of(neuron))
         self.v_leak, self.v_reset = flat(getattr(neuron, "v_leak", 0.0)), flat(getattr(neuron, "v_reset", 0.0))
         self.subtract = getattr(neuron, "reset", "value") == "subtract"
-        self.reset_by = self.threshold if getattr(neuron, "reset_by", None) is None else flat(neuron.reset_by)
+        taken = getattr(neuron, "reset_by", None)  # what a spike subtracts, θ if not given
+        self.reset_by = self.threshold if taken is None else flat(taken)
         self.synaptic = bool((self.alpha != 1).any())
         self.u: Array = np.zeros(bias.shape)
         self.v: Array = np.tile(self.v_leak, (len(bias), 1))  # neurons start at rest, as Norse's do
