@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -117,7 +117,10 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
     reader.start()
     ended = False
     try:
-        ended = _wait(worker, timeout_s)
+        with _control_c() as interrupted:
+            ended = _wait(worker, timeout_s, interrupted)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     finally:
         said = _last_line(tail)
         _end(worker, ended)
@@ -141,11 +144,25 @@ def _short_folder() -> str | None:
     return "/tmp" if len(tempfile.gettempdir()) > _SOCKET_PATH_LIMIT else None
 
 
-def _wait(worker: subprocess.Popen[bytes], timeout_s: float) -> bool:
+@contextlib.contextmanager
+def _control_c() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets: an exception could be raised inside some finaliser, where Python drops it and the run would go on."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed  # only the main thread hears of signals
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.set())
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _wait(worker: subprocess.Popen[bytes], timeout_s: float, stop: threading.Event | None = None) -> bool:
     """Wait until the worker has ended, without reaping it: as long as it is a zombie, its process group's number can't be given away."""
     deadline = time.monotonic() + timeout_s
     while os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or (stop is not None and stop.is_set()):
             return False
         time.sleep(0.02)
     return True
