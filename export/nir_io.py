@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import nir
 import numpy as np
 from nir.serialization import hdf2dict
@@ -70,8 +71,6 @@ def read(path: Path, *, type_check: bool = True) -> nir.NIRGraph:
     """
     if not path.is_file():
         raise GraphError(f"graph {path}: no such file; give the path of a .nir file")
-    import h5py
-
     try:
         with h5py.File(path, "r") as file:
             if "node" not in file:

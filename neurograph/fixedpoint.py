@@ -25,7 +25,6 @@ __all__ = [
     "EXPONENT_MAX",
     "EXPONENT_MIN",
     "STATE_LIMIT",
-    "U_REFUSE",
     "VTH_MAX",
     "V_SHIFT",
     "clip24",
@@ -43,7 +42,6 @@ SignMode = Literal["mixed", "excitatory", "inhibitory"]
 DECAY_UNITY = 4096  # 12-bit decay constants
 V_SHIFT = 6  # weights and thresholds stand 6 bits above the unit of v
 STATE_LIMIT = 1 << 23  # u and v are 24-bit signed
-U_REFUSE = 3 * STATE_LIMIT  # u wraps once; a larger sum stays out of range
 VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX, BIAS_EXP_MAX = -4096, 4095, 7
 EXPONENT_MIN, EXPONENT_MAX = -8, 7

@@ -15,6 +15,7 @@ from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
 from neurograph.sim.ticks import run_ticks
+from neurograph.weights import Weights
 
 __all__ = ["run"]
 
@@ -58,10 +59,13 @@ class _FixedNeurons:
 class _FixedDynamics:
     def __init__(self) -> None:
         self.states: dict[str, _FixedNeurons] = {}
+        self._weights: dict[int, tuple[Projection, Weights]] = {}
 
     def contribution(self, projection: Projection, spikes: Array) -> Array:
         # Integer sums stay far below 2^53, so the products may run in float64, where BLAS and SciPy are fast, and stay exact.
-        weights = projection.weights.map(lambda values: values.astype(np.float64))
+        if id(projection) not in self._weights:  # once a run, not once a tick; the projection is held so that its id stays its own
+            self._weights[id(projection)] = projection, projection.weights.map(lambda values: values.astype(np.float64))
+        weights = self._weights[id(projection)][1]
         return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), projection.exponent)
 
     def neurons(self, population: Population, bias: Array) -> _FixedNeurons:
