@@ -7,8 +7,10 @@ from pathlib import Path
 
 import typer
 
-from neurograph.cli.build import export_model, train_model
+from neurograph.cli.export import export_model
+from neurograph.cli.model_files import Request
 from neurograph.cli.output import log, print_json, write_text
+from neurograph.cli.train import train_model
 from neurograph.errors import InputError
 
 __all__ = ["register"]
@@ -34,7 +36,7 @@ def demo(
     log(f"     test accuracy {trained['test_accuracy']:.1%} in {trained['wall_s']:.1f} s")
     log("2/4  export it: NIR, integer network, Lava program")
     log("3/4  compare engines, spike by spike")
-    exported = export_model(output / "model.pt", "loihi2", output / "bundle")
+    exported = export_model(Request(output / "model.pt"), "loihi2", output / "bundle")
     log("4/4  count and price one inference")
     from neurograph.cli.run import make_report
     from neurograph.export.bundle import open_bundle

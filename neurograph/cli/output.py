@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from neurograph.errors import InputError
 from neurograph.files import write_file
 
-__all__ = ["check_output", "comparison_line", "log", "print_json", "write_text"]
+__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "write_text"]
+
+JSON: bool = typer.Option(False, "--json", help="Print one JSON object.")
 
 
 def log(message: str) -> None:
@@ -21,6 +25,33 @@ def log(message: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON object to stdout."""
     print(json.dumps(value, indent=1, default=float))
+
+
+def print_fields(found: dict[str, Any]) -> None:
+    """A dict for a person: lists of dicts as tables, the rest line by line."""
+    for key, value in found.items():
+        if isinstance(value, dict):
+            print(f"{key}:")
+            for name, item in value.items():
+                print(f"  {name}: {item}")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            _print_table(key, value)
+        elif isinstance(value, list):
+            print(f"{key}:")
+            for item in value:
+                print(f"  {item}")
+        else:
+            print(f"{key}: {value}")
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    columns = list(rows[0])
+    cells = [[f"{v:,}" if isinstance(v, int) else "" if v is None else str(v) for v in row.values()] for row in rows]
+    widths = [max(len(c), *(len(row[i]) for row in cells)) for i, c in enumerate(columns)]
+    right = [isinstance(v, int) for v in rows[0].values()]
+    print(f"{title}:")
+    for row in [columns, *cells]:
+        print("  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip())
 
 
 def comparison_line(comparison: Any) -> str:

@@ -1,0 +1,135 @@
+"""profiles, datasets and lava: what there is to choose from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neurograph.cli.output import JSON, log, print_fields, print_json
+from neurograph.errors import InputError
+
+__all__ = ["register"]
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+profiles = typer.Typer(help="Hardware profiles: constants with their sources.", no_args_is_help=True, context_settings=_HELP)
+datasets = typer.Typer(help="Datasets that 'train' knows.", no_args_is_help=True, context_settings=_HELP)
+lava = typer.Typer(help="The Lava runtime.", no_args_is_help=True, context_settings=_HELP)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(profiles, name="profiles")
+    app.add_typer(datasets, name="datasets")
+    app.add_typer(lava, name="lava")
+
+
+@profiles.command("list")
+def profiles_list(as_json: bool = JSON) -> None:
+    """Names and one line each."""
+    from neurograph.hw_profiles import load, names
+
+    found = {name: load(name) for name in names()}
+    if as_json:
+        print_json({"profiles": [{"name": name, "level": p.level, "title": p.title} for name, p in found.items()]})
+        return
+    for name, p in found.items():
+        print(f"{name:<16}{p.title}")
+
+
+@profiles.command("show")
+def profiles_show(name: str = typer.Argument(..., help="Name, or path of a TOML."), as_json: bool = JSON) -> None:
+    """Every constant with unit, range, status and source."""
+    from neurograph.hw_profiles import load
+
+    profile = load(name)
+    found = {**profile.model_dump(mode="json"), "sha256": profile.sha256}
+    if as_json:
+        print_json(found)
+    else:
+        _print_profile(found)
+
+
+def _print_profile(found: dict[str, Any]) -> None:
+    for key, value in found.items():
+        if not isinstance(value, dict):
+            print(f"{key}: {value}")
+            continue
+        print(f"{key}:")
+        for name, item in value.items():
+            if isinstance(item, dict) and "value" in item:
+                spread = "" if item.get("low") is None else f" ({item['low']:g} to {item['high']:g})"
+                print(f"  {name}: {item['value']:g} {item['unit']}{spread}  [{item['status']}; {item['source']}]")
+            elif item is not None:
+                print(f"  {name}: {item}")
+
+
+@profiles.command("validate")
+def profiles_validate(file: Path = typer.Argument(..., help="TOML file."), as_json: bool = JSON) -> None:
+    """Check a profile file against the schema."""
+    from neurograph.hw_profiles import load
+
+    if not file.is_file():
+        raise InputError(f"profile {file}: no such file; give the path of a TOML file")
+    profile = load(file)
+    if as_json:
+        print_json({"ok": True, "name": profile.name, "sha256": profile.sha256})
+    else:
+        print(f"ok: {profile.name}, sha256 {profile.sha256}")
+
+
+@datasets.command("list")
+def datasets_list(as_json: bool = JSON) -> None:
+    """Names and one line each."""
+    from neurograph import data
+
+    if as_json:
+        print_json({"datasets": [{"name": name, "about": data.describe(name)} for name in data.names()]})
+        return
+    for name in data.names():
+        print(f"{name:<12}{data.describe(name)}")
+
+
+@datasets.command("show")
+def datasets_show(
+    name: str = typer.Argument(...),
+    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    as_json: bool = JSON,
+) -> None:
+    """Load a dataset and print its sizes and split."""
+    from neurograph import data
+
+    graph = data.load(name, data_root)
+    split = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
+    found = {"name": graph.name, "nodes": graph.nodes, "edges": graph.edges, "features": graph.features, "classes": graph.classes, **split}
+    if as_json:
+        print_json(found)
+    else:
+        print_fields(found)
+
+
+@lava.command("status")
+def lava_status(as_json: bool = JSON) -> int:
+    """Which interpreter would run Lava; exit 1 where none would."""
+    from neurograph.sim.lava import runtime
+
+    found = runtime.status()
+    if as_json:
+        print_json(found)
+    else:
+        print_fields({key: value for key, value in found.items() if value is not None})
+    return 0 if found["version"] else 1
+
+
+@lava.command("install")
+def lava_install(as_json: bool = JSON) -> None:
+    """Make an environment with Lava in the user's cache (needs a Python 3.10)."""
+    from neurograph.sim.lava import runtime
+
+    log("installing Lava ...")
+    interpreter = runtime.install()
+    if as_json:
+        print_json({"interpreter": str(interpreter)})
+    else:
+        print(f"Lava runs with {interpreter}")

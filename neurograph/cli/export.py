@@ -1,0 +1,97 @@
+"""export."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neurograph.cli.model_files import Request, compile_file
+from neurograph.cli.output import JSON, comparison_line, log, print_json
+from neurograph.errors import InputError
+from neurograph.files import refuse_foreign
+
+__all__ = ["export_model", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("export")(export)
+
+
+def export(
+    model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
+    target: str = typer.Option(..., "--target", help="lava, loihi1 or loihi2."),
+    output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
+    ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
+    weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),
+    nir_form: str = typer.Option("auto", "--nir", help="graph, portable or auto."),
+    dataset: str | None = typer.Option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
+    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    sample: Path | None = typer.Option(None, "--input", help="Sample input, .npy or .npz: to quantise and verify on."),
+    model: str | None = typer.Option(None, "--model", help="pkg.mod:factory of your own torch model, whose weights the file holds."),
+    allow_pickle: bool = typer.Option(False, "--allow-pickle", help="Load a whole pickled module: runs whatever code the file holds."),
+    dialect: str | None = typer.Option(None, "--dialect", help="Framework that wrote the NIR graph, where it holds no time metadata."),
+    dt: float | None = typer.Option(None, "--dt", help="Seconds a tick, where the file does not say; the dialect's own if not given."),
+    relax: bool = typer.Option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
+    verify: bool = typer.Option(True, "--verify/--no-verify", help="Run the engines on the sample and compare every spike."),
+    as_json: bool = JSON,
+) -> int:
+    """Compile a trained model for a target, verify it, and write a bundle."""
+    request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle)
+    result = export_model(request, target, output, nir_form=nir_form, verify=verify)
+    if as_json:
+        print_json(result)
+    else:
+        print(f"bundle {result['bundle']} ({len(result['files'])} files, {result['wall_s']:.1f} s)")
+    return 0 if result["ok"] else 1
+
+
+def export_model(
+    request: Request, target: str, output: Path | None = None, *, nir_form: str = "auto", verify: bool = True
+) -> dict[str, Any]:
+    """Export, and return what ``export --json`` prints."""
+    from neurograph.export import targets
+
+    chosen = targets.find(target)
+    if nir_form not in ("graph", "portable", "auto"):
+        raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
+    start = time.perf_counter()
+    from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
+
+    path = output or request.file.with_suffix("")
+    refuse_foreign(path, bundles.MANIFEST)
+    compiled = compile_file(request, chosen)
+    log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
+    bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)
+    comparisons = verify_bundle(bundle) if verify else []
+    ok = all(c.ok for c in comparisons)
+    if comparisons:
+        bundle.mark_verified([c.to_json() for c in comparisons], ok)
+    rounding = bundle.rounding()
+    worst = max(rounding, key=rounding.__getitem__)
+    log(f"float against fixed, {request.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    for row in bundle.manifest["quantization"]["projections"]:
+        if row["relative_error"] > 0.5:
+            log(
+                f"warning: projection {row['projection']}: rounding leaves an error of {row['relative_error']:.0%}; give more --weight-bits"
+            )
+    return {
+        "bundle": str(path),
+        "target": target,
+        "ok": ok,
+        "files": ["manifest.json", *bundle.manifest["files"]],
+        "wall_s": time.perf_counter() - start,
+        "pairs": [c.to_json() for c in comparisons],
+        "verified": bool(comparisons),
+        "float_fixed_mismatch": rounding,
+    }
+
+
+def verify_bundle(bundle: Any) -> list[Any]:
+    """Compare all engines that are to be had on the bundle's sample; one line each to stderr."""
+    from neurograph.cli.run import available_engines, compare_engines
+
+    return compare_engines(bundle, available_engines(bundle), lambda c: log(comparison_line(c)))

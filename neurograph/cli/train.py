@@ -1,0 +1,53 @@
+"""train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neurograph.cli.output import check_output, print_json
+from neurograph.errors import InputError
+
+__all__ = ["register", "train_model"]
+
+MODELS = ("spikegraphormer",)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("train")(train)
+
+
+def train(
+    model: str = typer.Argument(..., help=f"Model: {', '.join(MODELS)}."),
+    dataset: str = typer.Option("karate", "--dataset", help="'neurograph datasets list' has the names."),
+    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    epochs: int | None = typer.Option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
+    seed: int = typer.Option(0, "--seed", min=0, max=2**63 - 1),
+    output: Path = typer.Option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Train a model on a graph and write a checkpoint."""
+    result = train_model(model, dataset, data_root, epochs, seed, output)
+    if as_json:
+        print_json(result)
+        return
+    alive = "" if result["mask_alive"] is None else f", {result['mask_alive']:.0%} of the attention's mask neurons alive"
+    print(f"validation {result['val_accuracy']:.2%}, test {result['test_accuracy']:.2%} after {result['epochs']} epochs{alive}")
+    print(f"checkpoint {result['checkpoint']}")
+
+
+def train_model(model: str, dataset: str, data_root: Path | None, epochs: int | None, seed: int, output: Path) -> dict[str, Any]:
+    """Train, write the checkpoint, and return what ``train --json`` prints."""
+    if model not in MODELS:
+        raise InputError(f"model {model!r}: does not exist; there is {', '.join(MODELS)}")
+    check_output(output)
+    from neurograph import data, training
+
+    graph = data.load(dataset, data_root)
+    config, recipe = training.preset(graph)
+    result = training.train(config, graph, seed, recipe, epochs, progress=True)
+    training.save(output, result.model, graph, result)
+    return {"checkpoint": str(output), **result.metrics()}
