@@ -4,6 +4,7 @@ model.nir      the interchange graph           network.h5   the float and the in
 manifest.json  versions, target, scales and errors, sha256 of every other file
 check.h5       sample input, expected spikes (torch, float, fixed), labels
 lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
+onnx/          target onnx, in place of lava/: network.onnx, the float Network over its ticks
 host/          encoder and readout as ONNX
 """
 
@@ -30,6 +31,7 @@ from neurograph.export.compile import Compiled
 from neurograph.export.host import host_macs, run_onnx
 from neurograph.export.portable import portable
 from neurograph.export.targets import Target
+from neurograph.export.targets.onnx import onnx_model, to_bytes
 from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.network import Network
 from neurograph.sim import fixed, floating
@@ -51,28 +53,32 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         compiled: from :mod:`neurograph.export.compile`.
         target: that it was compiled for.
         path: folder; replaced if it is a bundle already.
-        nir_form: "graph", "portable" (beside the graph form), or "auto" (portable where the network has such a form).
+        nir_form: "graph", "portable" (beside the graph form), or "auto" (portable where the network has such a form; not for target onnx).
 
     Raises:
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
     """
     with atomic_folder(path, marker=MANIFEST) as folder:
         nir_io.write(compiled.graph, folder / "model.nir")
-        if nir_form != "graph":
+        if nir_form == "portable" or (nir_form == "auto" and not target.onnx):
             _write_portable(compiled, folder / "portable.nir", must=nir_form == "portable")
         with write_hdf5(folder / "network.h5", error=BundleError) as file:
             save_network(compiled.network, file.create_group("float"))
-            save_network(compiled.quantized, file.create_group("integer"))
-        expected = {"float": floating.run(compiled.network, compiled.inputs), "fixed": fixed.run(compiled.quantized, compiled.inputs)}
+            if compiled.quantized is not None:
+                save_network(compiled.quantized, file.create_group("integer"))
+        expected = {"float": floating.run(compiled.network, compiled.inputs)}
+        if compiled.quantized is not None:
+            expected["fixed"] = fixed.run(compiled.quantized, compiled.inputs)
         if compiled.torch is not None:
             expected["torch"] = compiled.torch
         _write_check(compiled, expected, folder / "check.h5")
-        _write_lava(compiled, expected["fixed"], folder / "lava")
-        if compiled.host:
-            (folder / "host").mkdir()
+        if target.onnx:
+            write_file(_made(folder / "onnx") / "network.onnx", to_bytes(onnx_model(compiled.network, record="all")), error=BundleError)
+        elif compiled.quantized is not None:
+            _write_lava(compiled.quantized, compiled.inputs, expected["fixed"], _made(folder / "lava"))
         for name, model in compiled.host.items():
-            write_file(folder / "host" / name, model.SerializeToString(), error=BundleError)
-        (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected["fixed"], folder), indent=1) + "\n")
+            write_file(_made(folder / "host") / name, model.SerializeToString(), error=BundleError)
+        (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected.get("fixed"), folder), indent=1) + "\n")
     return open_bundle(path)
 
 
@@ -117,9 +123,10 @@ class Bundle:
         write_file(self.path / MANIFEST, text.encode(), error=BundleError)
 
     def rounding(self) -> dict[str, float]:
-        """Share of spike slots in which float and fixed engine differ on the sample, by population."""
+        """Share of spike slots in which float and fixed engine differ on the sample, by population; empty without integers."""
         a, b = self.expected("float"), self.expected("fixed")
-        assert a is not None and b is not None
+        if a is None or b is None:
+            return {}
         return {p.name: float(np.mean(a.spikes[p.name] != b.spikes[p.name])) for p in self.network.neurons}
 
     @cached_property
@@ -129,8 +136,25 @@ class Bundle:
 
     @cached_property
     def quantized(self) -> Network:
-        """The integer Network."""
-        return self._network("integer")
+        """The integer Network.
+
+        Raises:
+            InputError: there is none, with the reason.
+        """
+        if self.integers is None:
+            raise InputError(f"bundle {self.path}: holds no integer network ({self.manifest['no_integers']})")
+        return self.integers
+
+    @cached_property
+    def integers(self) -> Network | None:
+        """The integer Network; None in a bundle for target onnx that does without."""
+        return self._network("integer") if self.manifest.get("no_integers") is None else None
+
+    @property
+    def onnx_file(self) -> Path | None:
+        """The float Network as ONNX, in a bundle for target onnx."""
+        path = self.path / "onnx" / "network.onnx"
+        return path if path.is_file() else None
 
     def _network(self, kind: str) -> Network:
         with h5py.File(self.path / "network.h5", "r") as file:
@@ -218,15 +242,18 @@ def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Pa
                 file.create_dataset(f"features/{part}", data=getattr(features, part), compression="gzip", compression_opts=1)
 
 
-def _write_lava(compiled: Compiled, expected: Recording, folder: Path) -> None:
-    folder.mkdir()
-    prepared = prepare(compiled.quantized, compiled.inputs)
-    program.write(compiled.quantized, prepared, folder / "program.npz", expected=expected.spikes)
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _write_lava(quantized: Network, inputs: Mapping[str, Array], expected: Recording, folder: Path) -> None:
+    program.write(quantized, prepare(quantized, inputs), folder / "program.npz", expected=expected.spikes)
     for name, source in program.SCRIPTS.items():
         shutil.copyfile(source, folder / name)
 
 
-def _manifest(compiled: Compiled, target: Target, run: Recording, folder: Path) -> dict[str, Any]:
+def _manifest(compiled: Compiled, target: Target, run: Recording | None, folder: Path) -> dict[str, Any]:
     network = compiled.network
     packages = ("neurograph", "nir", "nirtorch", "norse", "numpy", "scipy", "torch")
     return {
@@ -239,10 +266,11 @@ def _manifest(compiled: Compiled, target: Target, run: Recording, folder: Path) 
         "depth": max(p.depth or 1 for p in network.populations.values()),
         "outputs": list(network.outputs),
         "origin": dict(compiled.origin),
-        "quantization": compiled.report.to_json(),
+        "quantization": None if compiled.report is None else compiled.report.to_json(),
+        "no_integers": compiled.no_integers,
         "verification": None,
-        "wraps": dict(run.notes["wraps"]),
-        "clips": dict(run.notes["clips"]),
+        "wraps": {} if run is None else dict(run.notes["wraps"]),
+        "clips": {} if run is None else dict(run.notes["clips"]),
         "versions": {name: metadata.version(name) for name in packages},
         "files": {name: sha256(folder / name) for name in _files(folder)},
     }

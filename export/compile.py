@@ -13,12 +13,13 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from neurograph.errors import InputError
+from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host import encoder_model, readout_model
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.bias_source import bias_source
+from neurograph.export.passes.expand_products import expand_products
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
 from neurograph.export.trace import trace
@@ -41,6 +42,7 @@ class Compiled:
         graph: NIR, graph form.
         network, quantized: aligned float and integer Networks.
         report: of the quantisation.
+        no_integers: why there is no integer Network, where the target does without; ``quantized`` and ``report`` are None then.
         inputs: sample input, source → values.
         torch: spikes of the torch model itself in float64, where there is one.
         host: file name → ONNX model of what stays on the host.
@@ -51,9 +53,10 @@ class Compiled:
 
     graph: nir.NIRGraph
     network: Network
-    quantized: Network
-    report: QuantizationReport
+    quantized: Network | None
+    report: QuantizationReport | None
     inputs: Mapping[str, Array]
+    no_integers: str | None = None
     torch: Recording | None = None
     host: Mapping[str, onnx.ModelProto] = field(default_factory=dict)
     features: Any = None
@@ -87,8 +90,13 @@ def compile_graph(
     network = lower(graph, time)
     check_target(network, target)
     network = bias_source(network)
-    aligned = align_delays(network, longest=target.longest_delay)
-    quantized, report = quantize(aligned, inputs, bits=bits)
+    try:
+        aligned = align_delays(expand_products(network), longest=target.longest_delay)
+        quantized, report = quantize(aligned, inputs, bits=bits)
+    except (UnsupportedError, QuantizationError, NetworkError) as error:
+        if not target.onnx:
+            raise
+        return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin or {})
     return Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
 
 
@@ -120,6 +128,7 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
         quantized=compiled.quantized,
         report=compiled.report,
         inputs=compiled.inputs,
+        no_integers=compiled.no_integers,
         torch=recording,
         host=_host(model, compiled.network),
         features=data.x,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,26 +18,43 @@ from neurograph.sim.recording import Recording
 __all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
-FLOAT_ENGINES = ("torch", "float", "lava-float")
+FLOAT_ENGINES = ("torch", "float", "lava-float", "onnx")
 INTEGER_ENGINES = ("fixed", "lava-fixed")
-ENGINES = ("float", "fixed", "lava-float", "lava-fixed")
+ENGINES = ("float", "fixed", "lava-float", "lava-fixed", "onnx")
 
 
-def run_engine(engine: str, network: Network, quantized: Network, inputs: Mapping[str, Array], *, timeout_s: float = 170.0) -> Recording:
-    """Run one of :data:`ENGINES` on the Network that it takes.
+def run_engine(
+    engine: str,
+    network: Network,
+    quantized: Network | None,
+    inputs: Mapping[str, Array],
+    *,
+    timeout_s: float = 170.0,
+    onnx_file: Path | None = None,
+) -> Recording:
+    """Run one of :data:`ENGINES` on the Network that it takes; "onnx" runs ``onnx_file``, which was made of ``network``.
 
     Raises:
-        InputError: no such engine.
+        InputError: no such engine, or one whose network or file is not there.
     """
+    chosen = quantized if engine in INTEGER_ENGINES else network
+    if chosen is None:
+        raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
     if engine == "float":
-        return floating.run(network, inputs)
+        return floating.run(chosen, inputs)
     if engine == "fixed":
-        return fixed.run(quantized, inputs)
+        return fixed.run(chosen, inputs)
+    if engine == "onnx":
+        if onnx_file is None:
+            raise InputError("engine 'onnx': there is no onnx/network.onnx here; export the model with --target onnx")
+        from neurograph.sim import onnx_engine
+
+        return onnx_engine.run(onnx_file, chosen, inputs)
     if engine in ("lava-float", "lava-fixed"):
         from neurograph.sim.lava import engine as lava
 
         kind: Any = engine.removeprefix("lava-")
-        return lava.run(network if kind == "float" else quantized, inputs, engine=kind, timeout_s=timeout_s)
+        return lava.run(chosen, inputs, engine=kind, timeout_s=timeout_s)
     raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
 
 
@@ -63,7 +81,7 @@ def pairs_of(engines: Sequence[str]) -> list[tuple[str, str]]:
 
 def check(
     network: Network,
-    quantized: Network,
+    quantized: Network | None,
     pairs: Sequence[tuple[str, str]],
     record: Callable[[str], Recording],
     done: Callable[[Comparison], None] = lambda comparison: None,
@@ -75,7 +93,9 @@ def check(
         for engine in (a, b):
             if engine not in recordings:
                 recordings[engine] = record(engine)
-        integer = a in INTEGER_ENGINES
-        comparisons.append(compare(quantized if integer else network, recordings[a], recordings[b], voltages=integer))
+        if a in INTEGER_ENGINES and quantized is not None:
+            comparisons.append(compare(quantized, recordings[a], recordings[b], voltages=True))
+        else:
+            comparisons.append(compare(network, recordings[a], recordings[b]))
         done(comparisons[-1])
     return comparisons

@@ -1,7 +1,8 @@
 """Parity: two recordings of the same network, compared population by population and tick by tick.
 
 A float mismatch at a tie, where the neuron that stayed silent has |v − θ| below 1e-9, is no mismatch: rounding decided. It is counted as
-a tie, and what lies downstream of it in that sample, from that tick on, is not compared but counted as skipped.
+a tie, and what lies downstream of it in that sample, from that tick on, is not compared but counted as skipped. What a real-valued
+population sends differs where |a − b| is 1e-9 · max(1, |a|) or more.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """No mismatch, and something was compared."""
-        return self.mismatched_spikes == 0 and self.mismatched_voltages == 0 and self.compared > 0
+        """No mismatch, and something was compared, or not because of a tie."""
+        return self.mismatched_spikes == 0 and self.mismatched_voltages == 0 and (self.compared > 0 or self.ties > 0)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "ok": self.ok}
@@ -78,7 +79,8 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
     found: list[Mismatch] = []
     totals = dict.fromkeys(("compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "skipped"), 0)
     for name in names:
-        compared = _compare_one(name, "spike", a.spikes[name], b.spikes[name], valid[name], found)
+        sent = "value" if network.populations[name].is_real else "spike"
+        compared = _compare_one(name, sent, a.spikes[name], b.spikes[name], valid[name], found)
         totals["compared"] += compared[0]
         totals["mismatched_spikes"] += compared[1]
         totals["skipped"] += a.spikes[name].size - compared[0]
@@ -95,7 +97,8 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
 
 def _compare_one(name: str, quantity: str, a: Array, b: Array, valid: Array, found: list[Mismatch]) -> tuple[int, int]:
     """Slots compared and slots that differ; the first one that differs goes to ``found``."""
-    differ = (a != b) & valid.reshape(*valid.shape, *(1,) * (a.ndim - 2))
+    unequal = a != b if quantity != "value" else np.abs(a - b) >= TIE * np.maximum(1.0, np.abs(a))
+    differ = unequal & valid.reshape(*valid.shape, *(1,) * (a.ndim - 2))
     count = int(np.count_nonzero(differ))
     if count:
         where = tuple(int(i) for i in np.unravel_index(int(np.argmax(differ)), differ.shape))

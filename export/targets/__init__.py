@@ -22,6 +22,7 @@ class Target:
         longest_delay: synaptic delay in machine steps beyond the first.
         programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
         about: one line.
+        onnx: whether it is an ONNX runtime: real values are fine, and integers are made where they can be, for the report.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Target:
     longest_delay: int
     programmable: bool
     about: str
+    onnx: bool = False
 
 
 TARGETS = {
@@ -37,6 +39,7 @@ TARGETS = {
         Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
         Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes"),
         Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons"),
+        Target("onnx", "horowitz45", 63, True, "any ONNX runtime: the float network over its ticks as one graph", onnx=True),
     )
 }
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
-    target: str = typer.Option(..., "--target", help="lava, loihi1 or loihi2."),
+    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2 or onnx."),
     output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
     ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
     weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),
@@ -70,14 +70,7 @@ def export_model(
     ok = all(c.ok for c in comparisons)
     if comparisons:
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
-    rounding = bundle.rounding()
-    worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {request.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
-    for row in bundle.manifest["quantization"]["projections"]:
-        if row["relative_error"] > 0.5:
-            log(
-                f"warning: projection {row['projection']}: rounding leaves an error of {row['relative_error']:.0%}; give more --weight-bits"
-            )
+    _say_rounding(bundle, request.bits)
     return {
         "bundle": str(path),
         "target": target,
@@ -86,8 +79,23 @@ def export_model(
         "wall_s": time.perf_counter() - start,
         "pairs": [c.to_json() for c in comparisons],
         "verified": bool(comparisons),
-        "float_fixed_mismatch": rounding,
+        "float_fixed_mismatch": bundle.rounding(),
     }
+
+
+def _say_rounding(bundle: Any, bits: int) -> None:
+    """What integers cost, or why there are none."""
+    rounding = bundle.rounding()
+    if bundle.integers is None:
+        log(f"no integer network: {bundle.manifest['no_integers']}")
+        return
+    worst = max(rounding, key=rounding.__getitem__)
+    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    for row in bundle.manifest["quantization"]["projections"]:
+        if row["relative_error"] > 0.5:
+            log(
+                f"warning: projection {row['projection']}: rounding leaves an error of {row['relative_error']:.0%}; give more --weight-bits"
+            )
 
 
 def verify_bundle(bundle: Any) -> list[Any]:

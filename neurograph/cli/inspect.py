@@ -19,23 +19,28 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    file: Path = typer.Argument(..., help="NIR graph, bundle folder or checkpoint."),
+    file: Path = typer.Argument(..., help="NIR graph, lava-dl network, bundle folder or checkpoint."),
     svg: Path | None = typer.Option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
+    dialect: str | None = typer.Option(None, "--dialect", help="Framework that wrote the NIR graph; plain NIR if not given."),
+    dt: float | None = typer.Option(None, "--dt", help="Seconds a tick of such a graph; the dialect's own if not given."),
+    relax: bool = typer.Option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
     as_json: bool = JSON,
 ) -> None:
-    """Say what is in a file."""
+    """Say what is in a file, and what can run it."""
     if svg is not None:
         _draw(file, svg)
     if file.is_dir():
         found = _bundle(file)
     elif file.suffix == ".nir":
-        found = _graph(file)
+        found = _graph(file, dialect, dt, relax)
     elif file.suffix == ".pt":
         found = _checkpoint(file)
     elif not file.exists():
-        raise InputError(f"{file}: does not exist; give a .nir graph, a bundle folder or a .pt checkpoint")
+        raise InputError(f"{file}: does not exist; give a .nir graph, a .net network, a bundle folder or a .pt checkpoint")
     else:
-        raise InputError(f"{file}: ending {file.suffix!r} is not known; give a .nir graph, a bundle folder or a .pt checkpoint")
+        raise InputError(
+            f"{file}: ending {file.suffix!r} is not known; give a .nir graph, a .net network, a bundle folder or a .pt checkpoint"
+        )
     if as_json:
         print_json(found)
     else:
@@ -60,28 +65,75 @@ def _bundle(path: Path) -> dict[str, Any]:
     return {
         "kind": "bundle",
         **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "depth", "outputs", "verification", "origin", "versions")},
-        "populations": _populations(bundle.quantized),
-        "projections": _projections(bundle.quantized),
+        "populations": _populations(bundle.integers or bundle.network),
+        "projections": _projections(bundle.integers or bundle.network),
         "files": sorted(bundle.manifest["files"]),
     }
 
 
-def _graph(path: Path) -> dict[str, Any]:
+def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
     from neurograph.export import nir_io
+    from neurograph.export.draw import columns
+    from neurograph.export.lower import flatten
 
     graph = nir_io.read(path)
     time = nir_io.time_of(graph)
+    nodes, edges = flatten(graph)
+    order = [name for column in columns(nodes, edges) for name in column]
     return {
         "kind": "NIR graph",
         "time": "none: state dt and ticks to run it" if time is None else asdict(time),
         "nodes": [
-            {"name": name, "type": type(node).__name__, "shape": [int(n) for n in next(iter(node.output_type.values()))]}
-            for name, node in graph.nodes.items()
+            {"name": name, "type": type(nodes[name]).__name__, "shape": _shape(nodes[name]), "parameters": _parameters(nodes[name])}
+            for name in order
         ],
-        "edges": [f"{a} → {b}" for a, b in graph.edges],
+        "edges": [f"{a} → {b}" for a, b in sorted(edges, key=lambda edge: [order.index(end) for end in edge])],
+        "support": _support(graph, dialect, dt),
     }
+
+
+def _support(graph: Any, dialect: str | None, dt: float | None) -> list[dict[str, str]]:
+    """What each engine and target says to the graph, read by its own time metadata or by a dialect."""
+    from neurograph.errors import NeurographError
+    from neurograph.export import dialects, nir_io
+    from neurograph.export.lower import lower
+    from neurograph.export.support import support_of
+
+    try:
+        if nir_io.time_of(graph) is None:
+            graph = dialects.interpret(graph, dialect or "nir", ticks=1, dt=dt).graph
+        found = support_of(lower(graph))
+    except NeurographError as error:
+        return [{"where": "nowhere", "runs": str(error)}]
+    return [{"where": name, "runs": "yes" if not refused else f"no: {'; '.join(refused)}"} for name, refused in found.items()]
+
+
+def _shape(node: Any) -> list[int] | None:
+    shape = next(iter(node.output_type.values()))
+    return None if shape is None else [int(n) for n in shape]
+
+
+def _parameters(node: Any) -> str:
+    """Each numeric field: its value, its range, or its shape where it is a matrix."""
+    import numpy as np
+
+    said = []
+    for name, value in vars(node).items():
+        if name in ("input_type", "output_type", "metadata", "name") or value is None or isinstance(value, dict):
+            continue
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf" or array.size == 0:
+            said.append(f"{name} {value}" if isinstance(value, str) else f"{name} of shape {array.shape}")
+        elif (array == array.flat[0]).all():
+            said.append(f"{name} {array.flat[0]:g}")
+        elif array.size <= 3:
+            said.append(f"{name} {' '.join(f'{x:g}' for x in array.ravel())}")
+        else:
+            size = "×".join(map(str, array.shape))
+            said.append(f"{name} {size} in {array.min():g} to {array.max():g}")
+    return ", ".join(said)
 
 
 def _checkpoint(path: Path) -> dict[str, Any]:

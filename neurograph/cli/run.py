@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float or lava-fixed."),
+    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float, lava-fixed or onnx."),
     sample: Path | None = typer.Option(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
@@ -45,7 +45,8 @@ def simulate(
     from neurograph.sim import recording as recordings
 
     opened = open_bundle(bundle)
-    run = run_engine(engine, opened.network, opened.quantized, for_bundle(opened, sample), timeout_s=timeout_s)
+    inputs = for_bundle(opened, sample)
+    run = run_engine(engine, opened.network, opened.integers, inputs, timeout_s=timeout_s, onnx_file=opened.onnx_file)
     if output is not None:
         recordings.save(run, output)
         log(f"recording {output}")
@@ -68,7 +69,7 @@ def simulate(
 def check(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
     engines: str | None = typer.Option(
-        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed."
+        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed, onnx."
     ),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
@@ -86,11 +87,14 @@ def check(
 
 
 def available_engines(bundle: Any) -> list[str]:
-    """The engines that can be compared here; says so where Lava is missing."""
+    """The engines that can be compared here, for what the bundle was made for; says so where Lava is missing."""
     from neurograph.errors import LavaMissingError
     from neurograph.sim.lava import runtime
 
-    engines = ["float", "fixed"] if bundle.expected("torch") is None else ["torch", "float", "fixed"]
+    engines = ["float"] if bundle.expected("torch") is None else ["torch", "float"]
+    if bundle.onnx_file is not None:
+        return [*engines, "onnx"]
+    engines.append("fixed")
     try:
         runtime.find()
     except LavaMissingError as error:
@@ -111,9 +115,10 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             return recorded
         if engine.startswith("lava"):
             log(f"running {engine} ...")
-        return checks.run_engine(engine, bundle.network, bundle.quantized, bundle.inputs, timeout_s=timeout_s)
+        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
+        return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
-    return checks.check(bundle.network, bundle.quantized, checks.pairs_of(engines), record, done)
+    return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
 
 
 def report(

@@ -5,7 +5,7 @@ import pytest
 from networks import random_network
 
 from neurograph.errors import InputError
-from neurograph.network import LIF, Network, Population, Projection, Source
+from neurograph.network import LIF, Integrator, Network, Population, Projection, Source
 from neurograph.sim import floating
 from neurograph.sim.check import pairs_of
 from neurograph.sim.parity import compare
@@ -59,6 +59,29 @@ def test_a_tie_is_no_mismatch_and_hides_what_lies_behind_it():
     found = compare(network, run, flip(flip(run, "a", (0, 1, 0)), "b", (0, 1, 0)))
     assert (found.ties, found.mismatched_spikes, found.ok) == (1, 0, True)
     assert (found.skipped, found.compared) == (6, 2)
+
+
+def test_where_a_tie_leaves_nothing_to_compare_that_is_no_failure():
+    network = Network(
+        {"in": Population("in", (1,), Source()), "a": Population("a", (1,), LIF(1.0, 1.0))},
+        (Projection("in", "a", one_to_one((1,), 1.0)),),
+        4,
+    )
+    run = floating.run(network, {"in": np.ones((4, 1))})
+    found = compare(network, run, flip(run, "a", (0, 0, 0)))
+    assert (found.ties, found.compared, found.skipped, found.ok) == (1, 0, 4, True)
+
+
+def test_real_values_may_differ_by_rounding_and_no_more():
+    network = Network(
+        {"in": Population("in", (1,), Source()), "v": Population("v", (1,), Integrator(0.5, 0.5))},
+        (Projection("in", "v", one_to_one((1,), 1e3)),),
+        4,
+    )
+    run = floating.run(network, {"in": np.ones((4, 1))})
+    for change, ok in ((1e-10, True), (1e-8, False)):
+        found = compare(network, run, replace(run, spikes={k: v * (1 + change) if k == "v" else v for k, v in run.spikes.items()}))
+        assert found.ok == ok and (ok or found.first_mismatch.quantity == "value")
 
 
 def test_a_mismatch_away_from_the_threshold_is_no_tie():

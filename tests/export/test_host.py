@@ -1,0 +1,37 @@
+import numpy as np
+import onnx
+import scipy.sparse as sp
+
+from neurograph.export.host import encoder_model, host_macs, readout_model, run_onnx
+
+RNG = np.random.default_rng(0)
+
+
+def test_encoder_is_a_linear_map(tmp_path):
+    weight, bias, features = RNG.normal(size=(5, 9)), RNG.normal(size=5), RNG.normal(size=(7, 9))
+    (tmp_path / "e.onnx").write_bytes(encoder_model(weight, bias).SerializeToString())
+    np.testing.assert_allclose(run_onnx(tmp_path / "e.onnx", {"features": features}), features @ weight.T + bias, atol=1e-5)
+
+
+def test_readout_propagates_the_same_every_time(tmp_path):
+    """A hub that thousands of edges add up in, and rows of no edge at all; an adding scatter in several threads lost summands here."""
+    nodes, classes = 2708, 7
+    graph = sp.random(nodes, nodes, 0.002, "csr", rng=RNG).tolil()
+    graph[5] = RNG.random(nodes)
+    graph[9] = 0
+    graph = sp.csr_matrix(graph)
+    weight, bias = RNG.normal(size=(classes, 12)), RNG.normal(size=classes)
+    rates = {"a": RNG.random((nodes, 8)), "b": RNG.random((nodes, 4))}
+    model = readout_model({"a": 8, "b": 4}, weight, bias, graph)
+    (tmp_path / "r.onnx").write_bytes(model.SerializeToString())
+    first = run_onnx(tmp_path / "r.onnx", rates)
+    wanted = graph @ np.concatenate([rates["a"], rates["b"]], axis=1) @ weight.T + bias
+    np.testing.assert_allclose(first, wanted, rtol=1e-5, atol=1e-3)
+    for _ in range(30):
+        np.testing.assert_array_equal(run_onnx(tmp_path / "r.onnx", rates), first)
+    loaded = onnx.load(str(tmp_path / "r.onnx"))
+    assert host_macs(loaded, nodes) == nodes * 12 * classes + graph.nnz * 12
+
+
+def test_readout_without_propagation_counts_no_edges():
+    assert host_macs(readout_model({"a": 3}, np.ones((2, 3)), np.zeros(2), None), 10) == 60
