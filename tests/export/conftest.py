@@ -43,3 +43,11 @@ def compiled(checkpoint):
     made = compile_checkpoint(checkpoint, TARGETS["loihi2"])
     assert all(np.any(spikes) for name, spikes in made.torch.spikes.items()), "a silent population tests nothing"
     return made
+
+
+@pytest.fixture
+def float64():
+    """What other frameworks allocate themselves is float64 as well."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
