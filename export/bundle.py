@@ -4,6 +4,7 @@ model.nir      the interchange graph           network.h5   the float and the in
 manifest.json  versions, target, scales and errors, sha256 of every other file
 check.h5       sample input, expected spikes (torch, float, fixed), labels
 lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
+model.net      target netx: the integer Network as one sequential lava-dl network, static input built in
 onnx/          target onnx, in place of lava/: network.onnx, the float Network over its ticks
 host/          encoder and readout as ONNX
 """
@@ -37,6 +38,7 @@ from neurograph.network import Network
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
 from neurograph.sim.lava import program
+from neurograph.sim.lava.net_file import write_net
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network, save_network
 
@@ -76,6 +78,8 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
             write_file(_made(folder / "onnx") / "network.onnx", to_bytes(onnx_model(compiled.network, record="all")), error=BundleError)
         elif compiled.quantized is not None:
             _write_lava(compiled.quantized, compiled.inputs, expected["fixed"], _made(folder / "lava"))
+            if target.name == "netx":
+                write_net(compiled.quantized, folder / "model.net", compiled.inputs)
         for name, model in compiled.host.items():
             write_file(_made(folder / "host") / name, model.SerializeToString(), error=BundleError)
         (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected.get("fixed"), folder), indent=1) + "\n")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host import encoder_model, readout_model
+from neurograph.export.lava_dl.quantize import quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
@@ -92,7 +93,8 @@ def compile_graph(
     network = bias_source(network)
     try:
         aligned = align_delays(expand_products(network), longest=target.longest_delay)
-        quantized, report = quantize(aligned, inputs, bits=bits)
+        make = quantize_for_netx if target.name == "netx" else quantize
+        quantized, report = make(aligned, inputs, bits=bits)
     except (UnsupportedError, QuantizationError, NetworkError) as error:
         if not target.onnx:
             raise

@@ -1,24 +1,25 @@
 """Dialects: how a graph that another framework wrote runs in ticks, so that we give the same spikes as that framework.
 
 NIR's nodes are equations without a time step, and no framework writes down how it steps them. A dialect is a named convention, and all that
-it assumes comes back as lines of text: guessing silently is a defect. Two things are mended in every dialect, and said: neuron parameters
-of one element are widened to what arrives, and batch dimensions of one are taken off the graph's inputs and outputs.
+it assumes comes back as lines of text: guessing silently is a defect. What :mod:`neurograph.export.relax` mends in shapes is said too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import networkx as nx
 import nir
 import numpy as np
 
-from neurograph.errors import GraphError, InputError, UnsupportedError
-from neurograph.export.lower import flatten
+from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.neuron_nodes import NEURONS
-from neurograph.export.nir_io import TimeMetadata, with_time
+from neurograph.export.nir_io import MOST_TICKS, TimeMetadata, with_time
+from neurograph.export.node_fields import HIGHEST, SMALLEST
+from neurograph.export.relax import checked, rebuilt, relax, unshared
+from neurograph.export.structure import flatten
 
 __all__ = ["DIALECTS", "Dialect", "Reading", "find", "interpret"]
 
@@ -97,7 +98,7 @@ DIALECTS: dict[str, Dialect] = {
     "norse-1.1": Dialect(
         about="Norse 1.1.0's to_nir: LIFBoxCell, LIFCell, LIBoxCell, IAFCell. It writes no v_reset (0 is read), and LIF, LIFRefrac and "
         "LIFAdEx not at all. --dt must be the dt that to_nir was called with. Measured on LIFBoxCell: 0 mismatches; Norse's own round trip "
-        "3,431, and plain NIR at the same dt is refused, for dt is longer than the tau that stands in the file.",
+        "3,415, and plain NIR at the same dt is refused, for dt is longer than the tau that stands in the file.",
         dt=1e-3,
         covers=(nir.LIF, nir.CubaLIF, nir.LI, nir.IF),
         mend=_mend_norse,
@@ -137,11 +138,11 @@ DIALECTS: dict[str, Dialect] = {
         reset="value",
     ),
     "spikingjelly": Dialect(
-        about="SpikingJelly: IFNode, LIFNode and ParametricLIFNode with a hard reset, as the exporter of its development version writes "
-        "them (the wheel 0.0.0.0.14 has no exporter). That writes a soft reset (v_reset=None) as a hard one. "
+        about="SpikingJelly 2.0: IFNode, LIFNode, ParametricLIFNode and CUBALIFNode with a hard reset; its exporter refuses a soft one "
+        "(0.0.0.0.14 has no exporter). "
         "Measured: 0 mismatches; as plain NIR 0 (LIFNode), 536 (IFNode that meets its threshold exactly).",
         dt=1e-4,
-        covers=(nir.LIF, nir.IF),
+        covers=(nir.LIF, nir.CubaLIF, nir.IF),
         compare=">=",
         input_is="current",
     ),
@@ -160,27 +161,33 @@ def find(name: str | None) -> Dialect:
     return DIALECTS[name]
 
 
-def interpret(graph: nir.NIRGraph, name: str | None, *, ticks: int, dt: float | None = None, inputs: Any = "spikes") -> Reading:
+def interpret(
+    graph: nir.NIRGraph, name: str | None, *, ticks: int, dt: float | None = None, inputs: Any = "spikes", relax_shapes: bool = True
+) -> Reading:
     """Read a graph by a dialect.
 
     Args:
-        graph: read with ``type_check=False``, as shapes are mended here and checked after that.
+        graph: read with ``type_check=False``; structure and shapes are checked here.
         name: key of :data:`DIALECTS`.
         ticks: T of one inference.
         dt: seconds a tick; the dialect's own if not given.
         inputs: "spikes", "values" or "static".
+        relax_shapes: mend what :func:`~neurograph.export.relax.relax` finds clear first, and say so.
 
     Raises:
-        InputError: no such dialect, dt not above 0. UnsupportedError: neuron nodes that the framework never writes. GraphError: shapes that
-            disagree along an edge.
+        InputError: no such dialect, dt or ticks out of range. UnsupportedError: neuron nodes that the framework never writes.
+        GraphError: a structure without a meaning, or shapes that disagree along an edge.
     """
     dialect = find(name)
     step = dialect.dt if dt is None else dt
-    if not (np.isfinite(step) and step > 0):
-        raise InputError(f"--dt {step:g}: must be above 0 and finite")
-    if ticks < 1:
-        raise InputError(f"--ticks {ticks}: must be at least 1")
-    offenders = _strangers(graph, dialect) or ([] if dialect.recurrent else _recurrent(graph))
+    if not SMALLEST <= step <= HIGHEST:
+        raise InputError(f"--dt {step:g}: must be above 0 and finite ({SMALLEST:g} to {HIGHEST:g} s)")
+    if not 1 <= ticks <= MOST_TICKS:
+        raise InputError(f"--ticks {ticks}: must be 1 to {MOST_TICKS:,}; run it in parts")
+    offenders = _strangers(graph, dialect)
+    if not offenders:
+        graph, said = relax(graph) if relax_shapes else (checked(unshared(graph)), ())
+        offenders = [] if dialect.recurrent else _recurrent(graph)
     if offenders:
         raise UnsupportedError(f"dialect {name}", offenders, "choose the dialect of the framework that wrote the graph")
     lines = [
@@ -190,9 +197,10 @@ def interpret(graph: nir.NIRGraph, name: str | None, *, ticks: int, dt: float | 
         f"{'to v_reset' if dialect.reset == 'value' else 'by subtraction of the threshold'} in the {dialect.reset_acts.replace('_', ' ')}",
         f"{ticks} ticks; input is {inputs}; what arrives at IF and I is a {dialect.input_is}",
     ]
-    graph, mended = _mend_shapes(graph)
+    mended = list(said)
     if dialect.mend is not None:
-        graph, names = _mend_nodes(graph, dialect.mend, step)
+        with np.errstate(all="ignore"):  # what a strange dt makes of a parameter is checked with all others
+            graph, names = _mend_nodes(graph, dialect.mend, step)
         mended += [f"mended {', '.join(names)}: {dialect.mends}"] if names else []
     scale = step if dialect.input_is == "current" else 1.0
     rules = {key: getattr(dialect, key) for key in ("scheme", "compare", "reset", "reset_acts")}
@@ -212,7 +220,9 @@ def _strangers(graph: nir.NIRGraph, dialect: Dialect, prefix: str = "") -> list[
 
 def _recurrent(graph: nir.NIRGraph) -> list[str]:
     nodes, edges = flatten(graph)
-    loops = [loop for loop in nx.strongly_connected_components(nx.DiGraph(edges)) if len(loop) > 1]
+    directed = nx.DiGraph()
+    directed.add_edges_from(edges)
+    loops = [loop for loop in nx.strongly_connected_components(directed) if len(loop) > 1]
     return sorted(
         f"node {name!r}: recurrent {type(nodes[name]).__name__}" for loop in loops for name in loop if type(nodes[name]) in NEURONS
     )
@@ -224,48 +234,7 @@ def _mend_nodes(graph: nir.NIRGraph, mend: Callable[[Any, float], dict[str, Any]
         if isinstance(node, nir.NIRGraph):
             nodes[name], inner = _mend_nodes(node, mend, dt)
             names += [f"{name}.{key}" for key in inner]
-        elif type(node) in NEURONS and (changed := mend(_with(node), dt)):
-            nodes[name] = _with(node, **changed)
+        elif type(node) in NEURONS and (changed := mend(rebuilt(node), dt)):
+            nodes[name] = rebuilt(node, **changed)
             names.append(name)
     return nir.NIRGraph(nodes, graph.edges, metadata=graph.metadata, type_check=False), names
-
-
-def _with(node: Any, **changed: Any) -> Any:
-    """A copy of a neuron node with float64 parameters, some of them new."""
-    return type(node)(**{**_parameters(node), **changed})
-
-
-def _mend_shapes(graph: nir.NIRGraph) -> tuple[nir.NIRGraph, list[str]]:
-    """Widen neurons of one element to what arrives, take batch dimensions of one off inputs and outputs, then check every edge."""
-    nodes, lines = dict(graph.nodes), []
-    for _ in nodes:  # what is widened may widen what comes after it
-        for a, b in graph.edges:
-            arrives, target = _sizes(nodes.get(a), "output_type"), nodes.get(b)
-            if type(target) in NEURONS and _sizes(target, "input_type") in ((), (1,)) and arrives not in (None, (), (1,)):
-                nodes[b] = _with(target, **{key: np.broadcast_to(value, arrives).copy() for key, value in _parameters(target).items()})
-                lines.append(f"widened node {b!r}: one element to {arrives}")
-    for a, b in graph.edges:
-        outer, gate, inner = (a, "input_type", _sizes(nodes.get(b), "input_type"))
-        if isinstance(nodes.get(b), nir.Output):
-            outer, gate, inner = (b, "output_type", _sizes(nodes.get(a), "output_type"))
-        elif not isinstance(nodes.get(a), nir.Input):
-            continue
-        sizes = _sizes(nodes[outer], gate)
-        if inner and sizes and len(sizes) > len(inner) and sizes == (1,) * (len(sizes) - len(inner)) + inner:
-            nodes[outer] = type(nodes[outer])(**{gate: {gate.removesuffix("_type"): np.array(inner)}})
-            lines.append(f"reshaped node {outer!r}: {sizes} to {inner}")
-    try:
-        return nir.NIRGraph(nodes, graph.edges, metadata=graph.metadata), lines
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise GraphError(f"graph: {' '.join(str(error).split()) or type(error).__name__}; mend the graph and write it again") from None
-
-
-def _parameters(node: Any) -> dict[str, Any]:
-    types = ("input_type", "output_type", "metadata")
-    return {f.name: np.asarray(getattr(node, f.name), dtype=np.float64) for f in fields(node) if f.name not in types}
-
-
-def _sizes(node: Any, kind: str) -> tuple[int, ...] | None:
-    """The shape at one end of a node, if it is known."""
-    sizes = next(iter((getattr(node, kind, None) or {}).values()), None)
-    return None if sizes is None else tuple(int(size) for size in np.atleast_1d(sizes))

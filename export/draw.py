@@ -13,7 +13,7 @@ from neurograph.export.lower import flatten
 from neurograph.export.neuron_nodes import NEURONS
 from neurograph.files import write_file
 
-__all__ = ["draw"]
+__all__ = ["columns", "draw"]
 
 _COLOURS = {"ends": "#d9d9d9", "neuron": "#9ecae1", "linear": "#ffffff"}
 
@@ -30,19 +30,16 @@ def draw(graph: nir.NIRGraph, path: Path) -> None:
     from matplotlib import pyplot
 
     nodes, edges = flatten(graph)
-    drawn = nx.DiGraph()
-    drawn.add_nodes_from(nodes)
-    drawn.add_edges_from(edges)
-    for column, names in enumerate(_columns(drawn, nodes)):
+    drawn = _graph(nodes, edges)
+    for column, names in enumerate(columns(nodes, edges)):
         for name in names:
             drawn.nodes[name]["column"] = column
     places = nx.multipartite_layout(drawn, subset_key="column")
-    columns = 1 + max(drawn.nodes[name]["column"] for name in nodes)
-    rows = max(sum(drawn.nodes[n]["column"] == c for n in nodes) for c in range(columns))
-    figure, axes = pyplot.subplots(figsize=(2.1 * columns + 1, 0.9 * rows + 2))
+    across = 1 + max(drawn.nodes[name]["column"] for name in nodes)
+    down = max(sum(drawn.nodes[n]["column"] == c for n in nodes) for c in range(across))
+    figure, axes = pyplot.subplots(figsize=(2.1 * across + 1, 0.9 * down + 2))
     axes.set_axis_off()
-    across, up = zip(*places.values(), strict=True)
-    axes.scatter(across, up, s=0)  # annotations alone set no limits, and are clipped without
+    axes.scatter(*zip(*places.values(), strict=True), s=0)  # annotations alone set no limits, and are clipped without
     axes.margins(0.1, 0.25)
     for a, b in edges:
         span = drawn.nodes[b]["column"] - drawn.nodes[a]["column"]
@@ -61,14 +58,21 @@ def draw(graph: nir.NIRGraph, path: Path) -> None:
     write_file(path, buffer.getvalue(), "drawing")
 
 
-def _columns(drawn: nx.DiGraph, nodes: dict[str, Any]) -> list[list[str]]:
-    """Nodes by the longest way to them, loops left out."""
+def columns(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> list[list[str]]:
+    """Node names by the longest way to them, loops left out."""
+    graph = _graph(nodes, edges)
     start = [name for name, node in nodes.items() if isinstance(node, nir.Input)] or list(nodes)[:1]
-    forward = drawn.copy()
-    distance = dict(nx.multi_source_dijkstra_path_length(drawn, set(start)))
-    loop = {name: i for i, members in enumerate(nx.strongly_connected_components(drawn)) for name in members}
-    forward.remove_edges_from([(a, b) for a, b in drawn.edges if loop[a] == loop[b] and distance.get(b, 0) <= distance.get(a, 0)])
-    return [sorted(names) for names in nx.topological_generations(forward)]
+    distance = dict(nx.multi_source_dijkstra_path_length(graph, set(start)))
+    loop = {name: i for i, members in enumerate(nx.strongly_connected_components(graph)) for name in members}
+    graph.remove_edges_from([(a, b) for a, b in edges if loop[a] == loop[b] and distance.get(b, 0) <= distance.get(a, 0)])
+    return [sorted(names) for names in nx.topological_generations(graph)]
+
+
+def _graph(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> nx.DiGraph:
+    graph = nx.DiGraph()
+    graph.add_nodes_from(nodes)
+    graph.add_edges_from(edges)
+    return graph
 
 
 def _short(name: str) -> str:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from neurograph.errors import GraphError, UnsupportedError
 from neurograph.export import nodes as ext
+from neurograph.export.shapes import pair, same_padding
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["LINEAR", "Affine", "convolution"]
+__all__ = ["LINEAR", "MOST_SYNAPSES", "Affine", "convolution"]
 
 Array = NDArray[Any]
+MOST_SYNAPSES = 1 << 26
 Affine = tuple["Weights | None", "Array | float"]
 """Weights (None: the identity) and bias (0.0: none) over flat vectors."""
 
@@ -42,13 +44,18 @@ def convolution(weight: Array, shape: tuple[int, int, int], stride: Any, padding
     """
     channels, *size = shape
     outputs, inner, *kernel = weight.shape
-    stride, dilation = _pair(stride), _pair(dilation)
-    padding = _padding(padding, kernel, dilation, stride)
+    stride, dilation = pair(stride), pair(dilation)
+    padding = same_padding(padding, kernel, dilation, stride)
+    if min(*stride, *dilation, groups) < 1 or min(padding) < 0:
+        raise GraphError(f"convolution: stride {stride}, dilation {dilation}, padding {padding} and {groups} groups, must be positive")
     if inner * groups != channels or outputs % groups:
         raise GraphError(f"convolution: {channels} channels in {groups} groups for weights of shape {weight.shape}")
     target = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, p, d, k, s in zip(size, padding, dilation, kernel, stride, strict=True)]
     if min(target) < 1:
         raise GraphError(f"convolution: kernel {tuple(kernel)} does not fit an input of {tuple(size)} with padding {padding}")
+    entries = outputs * inner * int(np.prod(kernel)) * target[0] * target[1]
+    if entries > MOST_SYNAPSES:
+        raise GraphError(f"convolution: {entries:,} synapses, at most {MOST_SYNAPSES:,}; give a larger stride or a smaller image")
     rows, columns, values = [], [], []
     out, within = np.arange(outputs)[:, None], np.arange(inner)[None, :]
     channel = out // (outputs // groups) * inner + within
@@ -74,7 +81,7 @@ def convolution(weight: Array, shape: tuple[int, int, int], stride: Any, padding
 def _conv(node: Any, shape: tuple[int, ...]) -> Affine:
     flat = len(shape) == 2  # Conv1d: an image of height 1
     weight = np.asarray(node.weight, dtype=np.float64)
-    groups = int(np.asarray(node.groups))
+    groups = int(np.ravel(node.groups)[0])
     if flat:
         stride, dilation = (1, int(_first(node.stride))), (1, int(_first(node.dilation)))
         padding = node.padding if isinstance(node.padding, (str, bytes)) else (0, int(_first(node.padding)))
@@ -83,11 +90,11 @@ def _conv(node: Any, shape: tuple[int, ...]) -> Affine:
         matrix = convolution(weight, _image(shape), node.stride, node.padding, node.dilation, groups)
     bias = np.asarray(0.0 if node.bias is None else node.bias, dtype=np.float64)
     each = matrix.shape[0] // len(weight)
-    return Sparse(matrix), np.broadcast_to(bias, (len(weight),)).repeat(each) if bias.any() else 0.0
+    return Sparse(matrix), np.broadcast_to(bias.ravel(), (len(weight),)).repeat(each) if bias.any() else 0.0
 
 
 def _pool(node: Any, shape: tuple[int, ...]) -> Affine:
-    height, width = (int(n) for n in np.asarray(node.kernel_size).ravel())
+    height, width = pair(node.kernel_size)
     channels = _image(shape)[0]
     share = 1.0 / (height * width) if isinstance(node, nir.AvgPool2d) else 1.0
     kernel = np.full((channels, 1, height, width), share)
@@ -99,7 +106,7 @@ def _affine(node: Any, shape: tuple[int, ...]) -> Affine:
     if weight.ndim != 2:
         offender = f"{type(node).__name__} with weights of shape {weight.shape}"
         raise UnsupportedError("lowering to a Network", [offender], "use one matrix")
-    return Dense(weight), np.asarray(getattr(node, "bias", 0.0), dtype=np.float64)
+    return Dense(weight), np.asarray(getattr(node, "bias", 0.0), dtype=np.float64).ravel()
 
 
 def _scale(node: Any, shape: tuple[int, ...]) -> Affine:
@@ -127,27 +134,8 @@ LINEAR: dict[type[Any], Callable[[Any, tuple[int, ...]], Affine]] = {
 }
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    numbers = [int(n) for n in np.atleast_1d(value)]
-    return (numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
-
-
 def _first(value: Any) -> Any:
     return np.atleast_1d(value)[0]
-
-
-def _padding(padding: Any, kernel: list[int], dilation: tuple[int, int], stride: tuple[int, int]) -> tuple[int, int]:
-    if isinstance(padding, (str, bytes)):
-        name = padding.decode() if isinstance(padding, bytes) else padding
-        if name == "valid":
-            return (0, 0)
-        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        if name != "same" or stride != (1, 1) or any(n % 2 for n in total):
-            raise GraphError(
-                f"convolution: padding {name!r} with kernel {tuple(kernel)} and stride {stride} is not symmetric; give numbers"
-            )
-        return (total[0] // 2, total[1] // 2)
-    return _pair(padding)
 
 
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:

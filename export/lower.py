@@ -17,17 +17,22 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neurograph.errors import GraphError, UnsupportedError
+from neurograph.errors import GraphError, NetworkError, UnsupportedError
 from neurograph.export.compose import compose
-from neurograph.export.linear_nodes import LINEAR
+from neurograph.export.hdf5_tree import quoted
+from neurograph.export.linear_nodes import LINEAR, Affine
 from neurograph.export.neuron_nodes import NEURONS, tidy
-from neurograph.export.nir_io import TimeMetadata, time_of
+from neurograph.export.nir_io import MOST_TICKS, TimeMetadata, check_time, time_of
+from neurograph.export.node_fields import check_size
+from neurograph.export.structure import check_structure, flatten
 from neurograph.network import Network, Population, Projection, Source
 from neurograph.weights import Sparse, Weights, one_to_one
 
 __all__ = ["flatten", "lower"]
 
 Array = NDArray[Any]
+_LARGEST = 1e100  # a product of a few parameters of at most 1e30; v stays far from overflow
+_MOST_ROWS = 1 << 26
 
 
 def lower(graph: nir.NIRGraph, time: TimeMetadata | None = None) -> Network:
@@ -38,129 +43,169 @@ def lower(graph: nir.NIRGraph, time: TimeMetadata | None = None) -> Network:
         time: how it runs in ticks, where the graph does not say so itself.
 
     Raises:
-        GraphError: no time metadata; parts that make no sense.
+        GraphError: no time metadata or bad one; parts that make no sense.
         UnsupportedError: nodes without a lowering, all of them by name.
     """
     time = time or time_of(graph)
     if time is None:
         raise GraphError("graph: carries no time metadata, so its ticks are not defined; name a --dialect, or export it with neurograph")
+    check_time(time)
     nodes, edges = flatten(graph)
+    check_structure(nodes, edges)
     _refuse_unsupported(nodes, time)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what overflows is refused below, by name
+        return _network(nodes, edges, time)
+
+
+def _network(nodes: dict[str, Any], edges: list[tuple[str, str]], time: TimeMetadata) -> Network:
     populations: dict[str, Population] = {}
     for name, node in nodes.items():
-        if isinstance(node, nir.Input):
-            populations[name] = Population(name, _shape(node.output_type["output"]), Source(time.inputs))
-        elif type(node) in NEURONS:
-            try:
-                populations[name] = Population(name, _shape(node.output_type["output"]), NEURONS[type(node)](node, time))
-            except GraphError as error:
-                raise GraphError(f"node {name!r}: {error}") from None
-    outgoing: dict[str, list[str]] = {name: [] for name in nodes}
-    for a, b in edges:
-        outgoing[a].append(b)
+        if isinstance(node, nir.Input) or type(node) in NEURONS:
+            populations[name] = _population(name, node, time)
+    graph = _Graph(nodes, edges, time.dt)
     projections: list[Projection] = []
     outputs: list[str] = []
     for name in list(populations):
-        for path in _paths(nodes, outgoing, populations[name], time.dt):
+        for path in graph.paths(name, populations[name].shape):
             if isinstance(nodes[path.end], nir.Output):
                 outputs.append(name)
                 continue
             target = populations[path.end]
             weights = one_to_one(populations[name].shape) if path.weights is None else path.weights
             if weights.shape[0] != target.size:
-                raise GraphError(f"edge into {path.end!r}: brings {weights.shape[0]} values from {name!r}, the node has {target.size}")
+                raise GraphError(
+                    f"edge into {quoted(path.end)}: brings {weights.shape[0]} values from {quoted(name)}, the node has {target.size}; "
+                    "mend the graph and write it again"
+                )
+            _refuse_large(f"weights from {quoted(name)} to {quoted(path.end)}", weights.values)
             projections.append(Projection(name, path.end, weights, lag=path.lag))
-            if np.any(path.bias):
-                bias = np.asarray(target.bias) + np.broadcast_to(path.bias, (target.size,)).reshape(target.shape)
-                populations[path.end] = replace(target, bias=tidy(bias))
+    _add_biases(graph, populations)
     return Network(populations, _with_recurrence(populations, projections, time), time.ticks, time.dt, tuple(dict.fromkeys(outputs)))
 
 
-def flatten(graph: nir.NIRGraph, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Nodes and edges with nested graphs unfolded; an inner node is named ``outer.inner``."""
-    nodes: dict[str, Any] = {}
-    entry: dict[str, str] = {}
-    leave: dict[str, list[str]] = {}
-    edges: list[tuple[str, str]] = []
+def _population(name: str, node: Any, time: TimeMetadata) -> Population:
+    try:
+        shape = check_size(_shape(node.output_type["output"]), type(node).__name__)
+        return Population(name, shape, Source(time.inputs) if isinstance(node, nir.Input) else NEURONS[type(node)](node, time))
+    except GraphError as error:
+        raise GraphError(f"node {quoted(name)}: {error}") from None
+
+
+def _add_biases(graph: _Graph, populations: dict[str, Population]) -> None:
+    """The bias of each linear node reaches every neuron behind it once, however many inputs the node has."""
     for name, node in graph.nodes.items():
-        if not isinstance(node, nir.NIRGraph):
-            nodes[prefix + name] = node
+        if type(node) not in LINEAR:
             continue
-        inner, inner_edges = flatten(node, f"{prefix}{name}.")
-        inputs = [key for key, value in inner.items() if isinstance(value, nir.Input)]
-        sinks = [key for key, value in inner.items() if isinstance(value, nir.Output)]
-        if len(inputs) != 1 or len(sinks) != 1:
-            raise GraphError(f"subgraph {prefix + name!r}: {len(inputs)} inputs and {len(sinks)} outputs, must have one of each")
-        entry[prefix + name], leave[prefix + name] = inputs[0], sinks
-        edges += inner_edges
-        nodes.update(inner)
-        for gate in (inputs[0], sinks[0]):  # the subgraph's own ends carry the signal through
-            nodes[gate] = nir.Scale(np.ones(_shape(next(iter(inner[gate].output_type.values())))))
-    for a, b in graph.edges:
-        edges.append((leave[prefix + a][0] if prefix + a in leave else prefix + a, entry.get(prefix + b, prefix + b)))
-    return nodes, edges
+        weights, offset = graph.linear(name)
+        if not np.any(offset):
+            continue
+        size = graph.taken(name) if weights is None else weights.shape[0]
+        arrives = np.broadcast_to(np.asarray(offset, dtype=np.float64), (1, size))
+        for path in graph.paths(name, (size,)):
+            if isinstance(graph.nodes[path.end], nir.Output):
+                continue
+            target = populations[path.end]
+            current = np.asarray(arrives if path.weights is None else path.weights.apply(arrives))[0]
+            if len(current) != target.size:
+                raise GraphError(f"edge into {quoted(path.end)}: brings {len(current)} values from {quoted(name)}, not {target.size}")
+            bias = np.asarray(target.bias) + current.reshape(target.shape)
+            _refuse_large(f"bias of {quoted(path.end)}", bias)
+            populations[path.end] = replace(target, bias=tidy(bias))
+
+
+def _refuse_large(what: str, values: Array) -> None:
+    if not (np.abs(values) <= _LARGEST).all():
+        raise GraphError(f"{what}: a product of nodes passes {_LARGEST:g} or is not a number; scale the weights of its linear nodes down")
 
 
 @dataclass(frozen=True)
 class _Path:
-    """Linear nodes from a population to ``end``; weights None is the identity."""
+    """Linear nodes from a node that gives ``shape`` to ``end``; weights None is the identity."""
 
     end: str
+    shape: tuple[int, ...]
     weights: Weights | None = None
-    bias: Any = 0.0
     lag: int = 0
-    seen: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many values arrive."""
+        return int(np.prod(self.shape)) if self.weights is None else int(self.weights.shape[0])
 
 
-def _paths(nodes: dict[str, Any], outgoing: dict[str, list[str]], start: Population, dt: float) -> Iterator[_Path]:
-    """Every path of linear nodes from ``start`` to the next neuron or output."""
-    stack = [_Path(name, seen=(start.name,)) for name in sorted(outgoing[start.name], reverse=True)]
-    while stack:
-        path = stack.pop()
-        node = nodes[path.end]
-        if isinstance(node, (nir.Input, nir.Output)) or type(node) in NEURONS:
-            yield path
-            continue
-        if path.end in path.seen:
-            raise GraphError(f"graph: loop {' → '.join([*path.seen, path.end])} holds no neuron, so it has no meaning")
+class _Graph:
+    """An unfolded graph, and its linear nodes as weights, each made once."""
+
+    def __init__(self, nodes: dict[str, Any], edges: list[tuple[str, str]], dt: float) -> None:
+        self.nodes, self.dt = nodes, dt
+        self.outgoing: dict[str, list[str]] = {name: [] for name in nodes}
+        for a, b in edges:
+            self.outgoing[a].append(b)
+        self._linear: dict[str, Affine] = {}
+
+    def linear(self, name: str) -> Affine:
+        """A linear node as weights and bias."""
+        if name not in self._linear:
+            node = self.nodes[name]
+            try:
+                self._linear[name] = LINEAR[type(node)](node, _shape(next(iter(node.input_type.values()))))
+            except GraphError as error:
+                raise GraphError(f"node {quoted(name)}: {error}") from None
+        return self._linear[name]
+
+    def taken(self, name: str) -> int:
+        """How many values a node takes."""
+        weights = self.linear(name)[0]
+        return int(np.prod(_shape(next(iter(self.nodes[name].input_type.values()))))) if weights is None else weights.shape[1]
+
+    def paths(self, start: str, shape: tuple[int, ...]) -> Iterator[_Path]:
+        """Every path of linear nodes from behind ``start``, which gives ``shape``, to the next neuron or output."""
+        stack = [_Path(name, shape) for name in sorted(self.outgoing[start], reverse=True)]
+        while stack:
+            path = stack.pop()
+            node = self.nodes[path.end]
+            if isinstance(node, nir.Output) or type(node) in NEURONS:
+                yield path
+                continue
+            passed = self.delayed(path) if isinstance(node, nir.Delay) else [self.through(path)]
+            for next_name in sorted(self.outgoing[path.end], reverse=True):
+                stack += [replace(p, end=next_name) for p in passed]
+
+    def through(self, path: _Path) -> _Path:
+        """What a path becomes behind a linear node."""
+        here, takes = self.linear(path.end)[0], self.taken(path.end)
+        if takes != path.size:
+            raise GraphError(f"node {quoted(path.end)}: takes {takes} values, but {path.size} arrive; mend the graph and write it again")
+        if here is None:
+            return path
         try:
-            passed = list(_through(node, path, start, dt))
-        except GraphError as error:
-            raise GraphError(f"node {path.end!r}: {error}") from None
-        for next_name in sorted(outgoing[path.end], reverse=True):
-            stack += [replace(p, end=next_name, seen=(*path.seen, path.end)) for p in passed]
+            return replace(path, weights=here if path.weights is None else compose(here, path.weights))
+        except NetworkError as error:
+            raise GraphError(f"node {quoted(path.end)}: {error}") from None
 
-
-def _through(node: Any, path: _Path, start: Population, dt: float) -> Iterator[_Path]:
-    """What a path becomes behind a linear node: one path, or one for each lag of a Delay."""
-    if isinstance(node, nir.Delay):
-        yield from _delayed(node, path, start, dt)
-        return
-    here, offset = LINEAR[type(node)](node, _shape(next(iter(node.input_type.values()))))
-    if here is None:
-        yield path
-        return
-    size = start.size if path.weights is None else path.weights.shape[0]
-    if here.shape[1] != size:
-        raise GraphError(f"takes {here.shape[1]} values, but {size} arrive")
-    bias = offset
-    if np.any(path.bias):
-        bias = offset + here.apply(np.broadcast_to(path.bias, (1, size)))[0]
-    yield replace(path, weights=here if path.weights is None else compose(here, path.weights), bias=bias)
-
-
-def _delayed(node: nir.Delay, path: _Path, start: Population, dt: float) -> Iterator[_Path]:
-    delay = np.asarray(node.delay, dtype=np.float64).ravel()
-    if not np.isfinite(delay).all() or (delay < 0).any():
-        raise GraphError(f"delay of {delay.min():g} s, must be at least 0 and finite")
-    lags = np.rint(delay / dt).astype(np.int64)
-    if (lags == lags[0]).all():
-        yield replace(path, lag=path.lag + int(lags[0]))
-        return
-    matrix = (one_to_one(start.shape) if path.weights is None else path.weights).to_csr()
-    for index, lag in enumerate(np.unique(lags)):
-        rows = sp.diags((lags == lag).astype(np.float64), dtype=np.float64)
-        yield replace(path, weights=Sparse(sp.csr_matrix(rows @ matrix)), lag=path.lag + int(lag), bias=path.bias if index == 0 else 0.0)
+    def delayed(self, path: _Path) -> list[_Path]:
+        """What a path becomes behind a Delay: one path for each of its lags."""
+        node, what = self.nodes[path.end], f"node {quoted(path.end)}"
+        delay = np.asarray(node.delay, dtype=np.float64).ravel()
+        if not np.isfinite(delay).all() or (delay < 0).any():
+            raise GraphError(f"{what}: delay of {delay.min():g} s, must be at least 0 and finite")
+        ticks = np.rint(delay / self.dt)
+        if ticks.max() > MOST_TICKS:
+            raise GraphError(
+                f"{what}: delay of {delay.max():g} s is {ticks.max():g} ticks of {self.dt:g} s, at most {MOST_TICKS:,}; give a larger --dt"
+            )
+        lags, size = ticks.astype(np.int64), path.size
+        if len(lags) not in (1, size):
+            raise GraphError(f"{what}: delays {len(lags)} values, but {size} arrive; mend the graph and write it again")
+        if (lags == lags[0]).all():
+            return [replace(path, lag=path.lag + int(lags[0]))]
+        different = np.unique(lags)
+        if len(different) * (size + 1) > _MOST_ROWS:
+            raise GraphError(f"{what}: {len(different)} different delays of {size} values, at most {_MOST_ROWS // (size + 1)}; round them")
+        matrix = (one_to_one(path.shape) if path.weights is None else path.weights).to_csr()
+        rows = [sp.diags((lags == lag).astype(np.float64), dtype=np.float64) for lag in different]
+        parts = [Sparse(sp.csr_matrix(chosen @ matrix)) for chosen in rows]
+        return [replace(path, weights=part, lag=path.lag + int(lag)) for part, lag in zip(parts, different, strict=True)]
 
 
 def _with_recurrence(populations: dict[str, Population], projections: list[Projection], time: TimeMetadata) -> tuple[Projection, ...]:

@@ -45,6 +45,11 @@ class _Extension(nir.ir.node.NIRNode):  # type: ignore[misc]
         self.output_type = {"output": np.array(target)}
 
 
+def _count(value: Any) -> int:
+    """A whole number, which a file may hold as an array of one."""
+    return int(np.ravel(value)[0])
+
+
 @dataclass(eq=False)
 class PerNode(_Extension):
     """The same affine map at each of ``nodes`` nodes."""
@@ -54,7 +59,7 @@ class PerNode(_Extension):
     nodes: int
 
     def __post_init__(self) -> None:
-        self.weight, self.bias, self.nodes = np.asarray(self.weight), np.asarray(self.bias), int(self.nodes)
+        self.weight, self.bias, self.nodes = np.asarray(self.weight), np.asarray(self.bias), _count(self.nodes)
         if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[:1]:
             raise GraphError(f"PerNode: weight {self.weight.shape} and bias {self.bias.shape}, must be (out, in) and (out,)")
         self._types((self.nodes, self.weight.shape[1]), (self.nodes, self.weight.shape[0]))
@@ -101,7 +106,7 @@ class Aggregate(SparseLinear):
     features: int
 
     def __post_init__(self) -> None:
-        self.features = int(self.features)
+        self.features = _count(self.features)
         rows, columns = self._check()
         self._types((columns, self.features), (rows, self.features))
 
@@ -114,7 +119,7 @@ class ReduceNodes(_Extension):
     nodes: int
 
     def __post_init__(self) -> None:
-        self.weight, self.nodes = np.asarray(self.weight), int(self.nodes)
+        self.weight, self.nodes = np.asarray(self.weight), _count(self.nodes)
         if self.weight.ndim != 1:
             raise GraphError(f"ReduceNodes: weight of shape {self.weight.shape}, must be (features,)")
         self._types((self.nodes, len(self.weight)), (1, len(self.weight)))
@@ -128,7 +133,7 @@ class BroadcastNodes(_Extension):
     features: int
 
     def __post_init__(self) -> None:
-        self.nodes, self.features = int(self.nodes), int(self.features)
+        self.nodes, self.features = _count(self.nodes), _count(self.features)
         self._types((1, self.features), (self.nodes, self.features))
 
 

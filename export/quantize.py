@@ -7,6 +7,9 @@ One scale S a population (volts in 64 integer steps of v) serves its threshold, 
 S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold,
 13-bit bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's
 on the calibration input, upstream populations already being integer. Each projection gets the exponent that fills its weight range.
+
+A neuron is counted from :func:`~neurograph.network.base_of`, its rest if that lies below its threshold. If not, the leak is a constant
+drift d·(v_leak − base) a tick in its bias, d being the integer decay: it settles where the float neuron settles, whatever d was rounded to.
 """
 
 from __future__ import annotations
@@ -23,17 +26,18 @@ from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError, UnsupportedError
 from neurograph.export.passes.fold_gain import fold_gain
 from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, gain_of
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, base_of, gain_of
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
 from neurograph.sim.ticks import groups
 
-__all__ = ["PopulationReport", "ProjectionReport", "QuantizationReport", "quantize"]
+__all__ = ["PopulationReport", "ProjectionReport", "QuantizationReport", "check_integers", "quantize"]
 
 Array = NDArray[Any]
 _OCTAVE = tuple(2.0 ** (k / 8) for k in range(8))
 _HEADROOM = 131_000  # units of 64 steps of v below the 24-bit limit of 131,072
 _BIAS_UNITS = fx.BIAS_MANT_MAX * (1 << fx.BIAS_EXP_MAX) / (1 << fx.V_SHIFT)
+_CUT_LATER = 1 << 40  # a bias that saturation cuts to 13 bits when the input is known; before that it only has to fit int64
 _GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates 16 + 16 against 24
 
 
@@ -91,7 +95,7 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     network = fold_gain(network)
-    _refuse_unsupported(network)
+    check_integers(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
@@ -127,7 +131,12 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     return quantized, QuantizationReport(bits, rows, tuple(reports))
 
 
-def _refuse_unsupported(network: Network) -> None:
+def check_integers(network: Network) -> None:
+    """Refuse what has no integer form, before any number is looked at.
+
+    Raises:
+        UnsupportedError: every offender by name.
+    """
     offenders = []
     for p in network.populations.values():
         if p.is_real:
@@ -135,8 +144,6 @@ def _refuse_unsupported(network: Network) -> None:
         elif isinstance(p.neuron, FixedLIF):
             offenders.append(f"population {p.name!r}: is integer already")
         elif isinstance(p.neuron, (LIF, CubaLIF)):
-            if np.any(np.asarray(p.neuron.threshold) <= np.asarray(p.neuron.v_leak)):
-                offenders.append(f"population {p.name!r}: a threshold not above v_leak")
             static = any(network.populations[j.source].is_static for j in network.into(p.name))
             if isinstance(p.neuron, CubaLIF) and (static or np.any(p.bias)):
                 offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
@@ -149,10 +156,30 @@ def _gain(population: Population) -> float:
 
 
 def _threshold(population: Population) -> Array:
-    """θ above rest: what rests at v_leak is shifted to rest at 0, and the leak is then no current any more."""
+    """θ counted from the neuron's base."""
     neuron = population.neuron
     assert isinstance(neuron, (LIF, CubaLIF, Threshold))
-    return np.asarray(neuron.threshold, dtype=np.float64) - np.asarray(getattr(neuron, "v_leak", 0.0))
+    return np.asarray(neuron.threshold, dtype=np.float64) - np.asarray(base_of(neuron))
+
+
+def _start(population: Population) -> Array:
+    """Where v starts, at v_leak, counted from the base: 0 for a neuron that rests below its threshold."""
+    return np.asarray(getattr(population.neuron, "v_leak", 0.0), dtype=np.float64) - np.asarray(base_of(population.neuron))
+
+
+def _drift(population: Population) -> Array:
+    """What the leak brings each tick beside the decay toward the base, in volts."""
+    return np.asarray(_decay(getattr(population.neuron, "beta", 1.0), 0)) / fx.DECAY_UNITY * _start(population)
+
+
+def _farthest(population: Population) -> float:
+    """How far from the base a spike can put v: to v_reset, or by what it takes off beyond the threshold."""
+    neuron = population.neuron
+    if not isinstance(neuron, (LIF, CubaLIF)):
+        return 0.0
+    if neuron.reset == "value":
+        return float(np.max(np.abs(np.asarray(neuron.v_reset) - np.asarray(base_of(neuron)))))
+    return float(np.max(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) - _threshold(population)))
 
 
 def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
@@ -165,9 +192,10 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
     if isinstance(population.neuron, CubaLIF):
         reach /= float(np.min(population.neuron.alpha))
     weights = [float(np.abs(p.weights.values).max(initial=0)) for p in network.into(population.name) if _carries_spikes(network, p)]
+    bias = gain * largest_bias + float(_drift(population).max())
     finest = max(
-        (threshold + reach + gain * largest_bias) / _HEADROOM,
-        gain * largest_bias / _BIAS_UNITS,
+        (max(threshold, float(_start(population).max()), _farthest(population)) + reach + bias) / _HEADROOM,
+        bias / _BIAS_UNITS,
         gain * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
     )
     return tuple(finest * step for step in _OCTAVE)
@@ -180,19 +208,21 @@ def _carries_spikes(network: Network, projection: Projection) -> bool:
 def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
     """The integer population at one scale."""
     gain, neuron = _gain(population), population.neuron
-    vth = np.rint(_threshold(population) / scale).astype(np.int64)
-    if vth.max() > fx.VTH_MAX or vth.min() < 1:
+    vth = np.rint(_threshold(population) / scale)
+    if not (vth.max() <= fx.VTH_MAX and vth.min() >= 1):
         raise QuantizationError(
-            f"population {population.name!r}: vth {vth.min()} to {vth.max()}, must be 1 to {fx.VTH_MAX}: rescale its weights"
+            f"population {population.name!r}: vth {vth.min():g} to {vth.max():g}, must be 1 to {fx.VTH_MAX}: rescale its weights"
         )
     unit = scale / (1 << fx.V_SHIFT)
-    exponent = max(0, math.ceil(math.log2(max(gain * largest_bias / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
+    drift, start = _drift(population), _start(population)
+    largest = gain * largest_bias + float(drift.max())
+    exponent = max(0, math.ceil(math.log2(max(largest / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
     if exponent > fx.BIAS_EXP_MAX:
         raise QuantizationError(
             f"population {population.name!r}: bias {largest_bias:g} V, at most {_BIAS_UNITS * scale / gain:g}: rescale its input"
         )
     step = unit * 2.0**exponent
-    mantissa = np.rint(gain * np.asarray(population.bias, dtype=np.float64) / step).astype(np.int64)
+    mantissa = np.clip(np.rint((gain * np.asarray(population.bias, dtype=np.float64) + drift) / step), -_CUT_LATER, _CUT_LATER)
     cut = None if limits is None else tuple(int(np.clip(math.floor(gain * x / step), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
     integer = FixedLIF(
         du=_decay(getattr(neuron, "alpha", 1.0), 1),
@@ -202,18 +232,26 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
         bias_exp=exponent,
         scale=scale,
         gain=gain,
-        v_reset=_integers((np.asarray(getattr(neuron, "v_reset", 0.0)) - np.asarray(getattr(neuron, "v_leak", 0.0))) / unit),
+        v_reset=_reset_to(neuron, unit),
         reset=getattr(neuron, "reset", "value"),
         state=getattr(neuron, "state", "cleared"),
         saturation=cut,  # type: ignore[arg-type]
         reset_by=_reset_by(neuron, unit),
+        v_start=_integers(start / unit),
     )
     return replace(population, neuron=integer, bias=0.0)
 
 
+def _reset_to(neuron: Any, unit: float) -> Any:
+    """Where a spike puts v, counted from the base."""
+    if isinstance(neuron, Threshold) or neuron.reset == "subtract":
+        return 0
+    return _integers((np.asarray(neuron.v_reset) - np.asarray(base_of(neuron))) / unit)
+
+
 def _reset_by(neuron: Any, unit: float) -> Any:
-    """What a spike takes off v, in steps of v, where it is not the integer threshold: that is counted from v_leak."""
-    if getattr(neuron, "reset", "value") != "subtract" or (neuron.reset_by is None and not np.any(neuron.v_leak)):
+    """What a spike takes off v, in steps of v, where it is not the integer threshold: that is counted from the base."""
+    if getattr(neuron, "reset", "value") != "subtract" or (neuron.reset_by is None and not np.any(base_of(neuron))):
         return None
     return _integers(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) / unit)
 

@@ -20,7 +20,7 @@ from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate
 from neurograph.nn.record import record_outputs
 
-__all__ = ["DT", "trace"]
+__all__ = ["DT", "LINEAR", "trace"]
 
 DT = 1e-3  # seconds a tick; Norse's default, and only the ratio dt/tau matters to a spike
 Shape = tuple[int, ...]
@@ -86,15 +86,14 @@ def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
     return ext.BroadcastNodes(module.nodes, shape[1])
 
 
-_CONVERT: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
-    LIF: _lif,
-    And: _gate,
+LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
     PerNode: _per_node,
     Select: _select,
     Propagate: _propagate,
     ReduceNodes: _reduce,
     BroadcastNodes: _broadcast,
 }
+_CONVERT: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {LIF: _lif, And: _gate, **LINEAR}
 
 
 def _with_shape(convert: Callable[[Any, Shape], Any], shapes: dict[nn.Module, Shape]) -> Callable[[nn.Module], Any]:

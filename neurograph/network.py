@@ -18,7 +18,20 @@ from numpy.typing import NDArray
 from neurograph.errors import NetworkError
 from neurograph.weights import Weights
 
-__all__ = ["LIF", "CubaLIF", "FixedLIF", "Integrator", "Network", "Neuron", "Population", "Projection", "Source", "Threshold", "gain_of"]
+__all__ = [
+    "LIF",
+    "CubaLIF",
+    "FixedLIF",
+    "Integrator",
+    "Network",
+    "Neuron",
+    "Population",
+    "Projection",
+    "Source",
+    "Threshold",
+    "base_of",
+    "gain_of",
+]
 
 Array = NDArray[Any]
 Value = Union[float, Array]
@@ -97,7 +110,8 @@ class FixedLIF:
 
     After a spike with reset "value", v ← v_reset; with "subtract", v ← v − reset_by (both in steps of v; the threshold if not given).
     ``scale`` is the float network's volts per 64 integer steps of v, kept to turn static currents into bias mantissas and to read v in
-    volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (the pass ``saturate_bias``).
+    volts. ``saturation`` is the range of mantissas beyond which the neuron spikes the same anyway (the pass ``saturate_bias``). v starts at
+    ``v_start``, in steps of v: 0 but for a neuron that rests at or above its threshold (:func:`base_of`).
     """
 
     du: Value
@@ -112,6 +126,7 @@ class FixedLIF:
     state: State = "cleared"
     saturation: tuple[int, int] | None = None
     reset_by: Value | None = None
+    v_start: Value = 0
 
 
 Neuron = Union[Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF]
@@ -123,6 +138,25 @@ def gain_of(neuron: Neuron) -> Value:
         return neuron.beta
     gain: Value = getattr(neuron, "gain", 1.0)
     return gain
+
+
+def base_of(neuron: Neuron) -> Value:
+    """The voltage from which machines that rest at 0 count v, neuron by neuron; it always lies below the threshold.
+
+        v_leak            where v_leak < θ: the rest is 0, and the leak no current any more
+        v_reset, 0, θ − 1 the first of these that lies below θ, elsewhere; then the leak is the constant β(v_leak − base) a tick beside the
+                          decay toward base, and v starts at v_leak − base
+
+    With w = v − base, v ← v + β(v_leak − v) + γi is w ← w − βw + β(v_leak − base) + γi: the same spikes for any base.
+    """
+    if not isinstance(neuron, (LIF, CubaLIF)):
+        return 0.0
+    if np.all(np.asarray(neuron.v_leak) < np.asarray(neuron.threshold)):
+        return neuron.v_leak
+    leak, reset, threshold = np.broadcast_arrays(neuron.v_leak, neuron.v_reset, np.asarray(neuron.threshold, dtype=np.float64))
+    below = [leak < threshold, reset < threshold, threshold > 0]
+    base: Array = np.select(below, [leak, reset, np.zeros_like(threshold)], threshold - 1)
+    return base
 
 
 @dataclass(frozen=True)

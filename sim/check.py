@@ -19,8 +19,8 @@ __all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
 FLOAT_ENGINES = ("torch", "float", "lava-float", "onnx")
-INTEGER_ENGINES = ("fixed", "lava-fixed")
-ENGINES = ("float", "fixed", "lava-float", "lava-fixed", "onnx")
+INTEGER_ENGINES = ("fixed", "lava-fixed", "netx")
+ENGINES = ("float", "fixed", "lava-float", "lava-fixed", "netx", "onnx")
 
 
 def run_engine(
@@ -50,6 +50,10 @@ def run_engine(
         from neurograph.sim import onnx_engine
 
         return onnx_engine.run(onnx_file, chosen, inputs)
+    if engine == "netx":
+        from neurograph.sim.lava import netx
+
+        return netx.run(chosen, inputs, timeout_s=timeout_s)
     if engine in ("lava-float", "lava-fixed"):
         from neurograph.sim.lava import engine as lava
 

@@ -39,7 +39,7 @@ class _FixedNeurons:
         self.subtract = neuron.reset == "subtract"
         self.reset_by = self.threshold if neuron.reset_by is None else flat(neuron.reset_by)
         self.v_reset = flat(neuron.v_reset)
-        self.u, self.v = np.zeros(mantissa.shape, np.int64), np.zeros(mantissa.shape, np.int64)
+        self.u, self.v = np.zeros(mantissa.shape, np.int64), np.tile(flat(neuron.v_start), (len(mantissa), 1))
         self.wraps = self.clips = self.largest_u = self.largest_v = 0
 
     def step(self, current: Array) -> Array:

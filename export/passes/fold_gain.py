@@ -1,8 +1,8 @@
-"""fold_gain: what a neuron multiplies its input with goes into the weights where it differs from neuron to neuron.
+"""fold_gain: what a neuron multiplies its input with goes into the weights where it differs from neuron to neuron, or is not above 0.
 
     v ← … + γ_n Σ_m w_nm s_m   becomes   v ← … + Σ_m (γ_n w_nm) s_m,   γ = 1
 
-Ensures: every population has one gain for all its neurons, so that its integer weights can share one scale.
+Ensures: every population has one gain above 0 for all its neurons, so that its integer weights can share one scale.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ __all__ = ["fold_gain"]
 
 def fold_gain(network: Network) -> Network:
     """A network that does the same, with gains that do not vary inside a population."""
-    varying = {p.name: p for p in network.neurons if isinstance(p.neuron, (LIF, CubaLIF, Integrator)) and np.ptp(gain_of(p.neuron))}
+    with_gain = (p for p in network.neurons if isinstance(p.neuron, (LIF, CubaLIF, Integrator)))
+    varying = {p.name: p for p in with_gain if np.ptp(gain_of(p.neuron)) or np.min(gain_of(p.neuron)) <= 0}
     if not varying:
         return network
     gains = {name: np.broadcast_to(np.asarray(gain_of(p.neuron)), p.shape).ravel() for name, p in varying.items()}

@@ -41,6 +41,8 @@ def saturation(network: Network, population: Population) -> tuple[float, float] 
     neuron = population.neuron
     if not isinstance(neuron, LIF) or neuron.reset != "value" or np.any(neuron.v_leak) or np.any(neuron.v_reset):
         return None
+    if np.any(np.asarray(neuron.threshold) <= 0):  # rests at its threshold, so its bias holds a leak too (network.base_of)
+        return None
     positive, negative = synaptic_bounds(network, population)
     ceiling = float((np.max(np.asarray(neuron.threshold) / np.asarray(gain_of(neuron)))) + negative.max())
     floor = float(positive.max() + np.min(neuron.threshold))

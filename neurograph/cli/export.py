@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from neurograph.cli.model_files import Request, compile_file
+from neurograph.cli.model_files import Request, check_request, compile_file
 from neurograph.cli.output import JSON, comparison_line, log, print_json
 from neurograph.errors import InputError
 from neurograph.files import refuse_foreign
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
-    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2 or onnx."),
+    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2, netx or onnx."),
     output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
     ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
     weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),
@@ -58,6 +58,7 @@ def export_model(
     chosen = targets.find(target)
     if nir_form not in ("graph", "portable", "auto"):
         raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
+    check_request(request)
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
 

@@ -49,15 +49,11 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
     return dict(bundle.encode(values))
 
 
-def for_graph(graph: Any, path: Path | None) -> dict[str, Array]:
+def for_graph(graph: Any, path: Path) -> dict[str, Array]:
     """Source → values for a NIR graph, which brings no sample of its own."""
     import nir
 
     sources = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
-    if path is None:
-        raise InputError(
-            f"export of a NIR graph: needs a sample input to quantise and verify on; give --input FILE.npy for {', '.join(sources)}"
-        )
     arrays = read_arrays(path)
     return {sources[0]: arrays[""]} if "" in arrays and len(sources) == 1 else arrays
 

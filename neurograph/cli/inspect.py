@@ -74,36 +74,37 @@ def _bundle(path: Path) -> dict[str, Any]:
 def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from neurograph.export import nir_io
+    from neurograph.cli.model_files import Request, read_graph
+    from neurograph.export.dialects import interpret
     from neurograph.export.draw import columns
-    from neurograph.export.lower import flatten
+    from neurograph.export.structure import flatten
 
-    graph = nir_io.read(path)
-    time = nir_io.time_of(graph)
+    graph, time, said = read_graph(Request(path, dialect=dialect, dt=dt, relax=relax))
+    if time is None:  # described as plain NIR where no dialect is named
+        reading = interpret(graph, dialect or "nir", ticks=1, dt=dt, relax_shapes=relax)
+        graph, said = reading.graph, list(reading.assumed)
     nodes, edges = flatten(graph)
     order = [name for column in columns(nodes, edges) for name in column]
     return {
         "kind": "NIR graph",
-        "time": "none: state dt and ticks to run it" if time is None else asdict(time),
+        "time": "none: name a --dialect to run it" if time is None else asdict(time),
+        **({"assumed": said} if said else {}),
         "nodes": [
             {"name": name, "type": type(nodes[name]).__name__, "shape": _shape(nodes[name]), "parameters": _parameters(nodes[name])}
             for name in order
         ],
         "edges": [f"{a} → {b}" for a, b in sorted(edges, key=lambda edge: [order.index(end) for end in edge])],
-        "support": _support(graph, dialect, dt),
+        "support": _support(graph),
     }
 
 
-def _support(graph: Any, dialect: str | None, dt: float | None) -> list[dict[str, str]]:
-    """What each engine and target says to the graph, read by its own time metadata or by a dialect."""
+def _support(graph: Any) -> list[dict[str, str]]:
+    """What each engine and target says to the graph."""
     from neurograph.errors import NeurographError
-    from neurograph.export import dialects, nir_io
     from neurograph.export.lower import lower
     from neurograph.export.support import support_of
 
     try:
-        if nir_io.time_of(graph) is None:
-            graph = dialects.interpret(graph, dialect or "nir", ticks=1, dt=dt).graph
         found = support_of(lower(graph))
     except NeurographError as error:
         return [{"where": "nowhere", "runs": str(error)}]

@@ -9,7 +9,7 @@ from typing import Any
 from neurograph.cli.output import log
 from neurograph.errors import InputError
 
-__all__ = ["Request", "compile_file"]
+__all__ = ["Request", "check_request", "compile_file", "read_graph"]
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,12 @@ _ONLY = {  # option → (its field, the kinds that it is for)
 }
 
 
-def compile_file(request: Request, target: Any) -> Any:
-    """Compile a model file for a target.
+def check_request(request: Request) -> None:
+    """Refuse what can be refused without a library that takes seconds to load.
 
     Raises:
-        InputError: an option that this kind of file does not take, or lacks. NeurographError: what the readers and the compiler raise.
+        InputError: a file that is not there, an option that this kind of file does not take, or lacks.
     """
-    _refuse_strangers(request)
-    return _COMPILE[request.kind](request, target)
-
-
-def _refuse_strangers(request: Request) -> None:
     for option, (name, kinds) in _ONLY.items():
         given = getattr(request, name)
         if given not in (None, False) and request.kind not in kinds:
@@ -76,6 +71,20 @@ def _refuse_strangers(request: Request) -> None:
                 f"{option} {given}: is for {' or '.join(_NAMES[k] for k in kinds)}, but {request.file} is read as {_NAMES[request.kind]}; "
                 "leave it out"
             )
+    if not request.file.is_file():
+        what = "is a folder, must be a file" if request.file.is_dir() else "does not exist"
+        raise InputError(f"model {request.file}: {what}; give a .pt checkpoint or weights, a .nir graph or a .net network")
+    if request.sample is not None and not request.sample.is_file():
+        raise InputError(f"--input {request.sample}: no such file; give a .npy or .npz file")
+
+
+def compile_file(request: Request, target: Any) -> Any:
+    """Compile a model file for a target.
+
+    Raises:
+        NeurographError: what the readers and the compiler raise.
+    """
+    return _COMPILE[request.kind](request, target)
 
 
 def _compile_checkpoint(request: Request, target: Any) -> Any:
@@ -88,26 +97,76 @@ def _compile_checkpoint(request: Request, target: Any) -> Any:
 
 def _compile_graph(request: Request, target: Any) -> Any:
     from neurograph.cli.inputs import for_graph, kind_of
-    from neurograph.export import dialects, nir_io
+    from neurograph.export import dialects
     from neurograph.export.compile import compile_graph
 
-    graph = nir_io.read(request.file, type_check=False)
-    time = nir_io.time_of(graph)
+    graph, time, said = read_graph(request)
     if time is not None:
-        if request.dialect is not None or request.dt is not None:
-            raise InputError(f"--dialect and --dt: {request.file} says itself how it runs in ticks; leave them out")
-        graph = nir_io.read(request.file)
         time = replace(time, ticks=request.ticks or time.ticks)
-        return compile_graph(graph, for_graph(graph, request.sample), target, bits=request.bits, time=time)
+        inputs, origin = for_graph(graph, _sample(request)), {"assumed": said} if said else {}
+        return compile_graph(graph, inputs, target, bits=request.bits, time=time, origin=origin)
     dialects.find(request.dialect)
-    reading = dialects.interpret(graph, request.dialect, ticks=1, dt=request.dt)  # mends the shapes, which say what the sample is
-    inputs = for_graph(reading.graph, request.sample)
+    more: Any = {"dt": request.dt, "relax_shapes": request.relax}
+    reading = dialects.interpret(graph, request.dialect, ticks=1, **more)  # the shapes say what the sample is
+    inputs = for_graph(reading.graph, _sample(request))
     kind, ticks = kind_of(reading.graph, inputs, request.ticks)
-    reading = dialects.interpret(graph, request.dialect, ticks=ticks, dt=request.dt, inputs=kind)
+    reading = dialects.interpret(graph, request.dialect, ticks=ticks, inputs=kind, **more)
     for line in reading.assumed:
         log(f"assumed: {line}")
     origin = {"assumed": list(reading.assumed)}
     return compile_graph(reading.graph, inputs, target, bits=request.bits, time=reading.time, origin=origin)
 
 
-_COMPILE = {"checkpoint": _compile_checkpoint, "graph": _compile_graph}
+def read_graph(request: Request) -> tuple[Any, Any, list[str]]:
+    """A NIR graph, its own time metadata, and what was mended in it; without time metadata it is not checked yet: a dialect does that.
+
+    Raises:
+        InputError: a dialect for a graph that needs none. GraphError: what the readers raise.
+    """
+    from neurograph.export import nir_io
+    from neurograph.export.relax import relax
+
+    graph = nir_io.read(request.file, type_check=False)
+    time = nir_io.time_of(graph)
+    if time is None:
+        return graph, None, []
+    if request.dialect is not None or request.dt is not None:
+        raise InputError(f"--dialect and --dt: {request.file} says itself how it runs in ticks; leave them out")
+    if not request.relax:
+        return nir_io.read(request.file), time, []
+    graph, said = relax(graph)
+    for line in said:
+        log(f"assumed: {line}")
+    return graph, time, list(said)
+
+
+def _compile_module(request: Request, target: Any) -> Any:
+    from neurograph.cli.inputs import read_arrays
+    from neurograph.export.torch_modules import compile_module, load_model
+
+    model = load_model(request.model, request.file, allow_pickle=request.allow_pickle)
+    compiled = compile_module(model, read_arrays(_sample(request)), target, bits=request.bits, ticks=request.ticks, dt=request.dt)
+    log(f"traced {compiled.origin['model']}: {compiled.origin['called']}")
+    for name in compiled.origin.get("on_host", ()):
+        log(f"stays on the host: {name}")
+    return compiled
+
+
+def _compile_net(request: Request, target: Any) -> Any:
+    from neurograph.cli.inputs import read_arrays
+    from neurograph.export.lava_dl.compile import compile_net
+
+    compiled = compile_net(request.file, read_arrays(_sample(request)), target, bits=request.bits, ticks=request.ticks)
+    for note in compiled.origin["notes"]:
+        log(f"note: {note}")
+    return compiled
+
+
+def _sample(request: Request) -> Path:
+    if request.sample is None:
+        what = _NAMES[request.kind]
+        raise InputError(f"{request.file}: {what} needs a sample to quantise and verify on; give --input FILE.npy, or .npz by source")
+    return request.sample
+
+
+_COMPILE = {"checkpoint": _compile_checkpoint, "graph": _compile_graph, "net": _compile_net, "module": _compile_module}

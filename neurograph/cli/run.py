@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float, lava-fixed or onnx."),
+    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float, lava-fixed, netx or onnx."),
     sample: Path | None = typer.Option(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
@@ -69,7 +69,7 @@ def simulate(
 def check(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
     engines: str | None = typer.Option(
-        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed, onnx."
+        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed, netx, onnx."
     ),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
@@ -100,7 +100,7 @@ def available_engines(bundle: Any) -> list[str]:
     except LavaMissingError as error:
         log(f"without Lava: {error}")
         return engines
-    return [*engines, "lava-float", "lava-fixed"]
+    return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 
 def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
@@ -113,7 +113,7 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             if recorded is None:
                 raise InputError("engine 'torch': this bundle was not exported from a torch model; leave it out of --engines")
             return recorded
-        if engine.startswith("lava"):
+        if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
         more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
         return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import LavaError, LavaMissingError, LavaTimeoutError, NetworkError
-from neurograph.network import CubaLIF, Network, gain_of
+from neurograph.network import CubaLIF, Network, base_of, gain_of
 from neurograph.sim.inputs import Prepared, prepare
 from neurograph.sim.lava import program, runtime
 from neurograph.sim.recording import Recording
 
-__all__ = ["KINDS", "run", "run_worker"]
+__all__ = ["KINDS", "run", "run_worker", "short_folder"]
 
 Array = NDArray[Any]
 KINDS = ("spikes", "voltages", "currents")
@@ -78,7 +78,7 @@ def run(
         raise NetworkError(f"network: it is {kinds[0]} network, which lava-{engine} cannot run; {way_out}")
     interpreter = runtime.find()
     prepared = prepare(network, inputs)
-    with tempfile.TemporaryDirectory(prefix="neurograph-lava-", dir=_short_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="neurograph-lava-", dir=short_folder()) as folder:
         path, out = Path(folder, "program.npz"), Path(folder, "out")
         out.mkdir()
         program.write(network, prepared, path)
@@ -140,7 +140,8 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
     raise LavaError(f"Lava worker: ended with status {worker.returncode}, must be 0: {reason}; 'neurograph lava status' checks the runtime")
 
 
-def _short_folder() -> str | None:
+def short_folder() -> str | None:
+    """Where a worker's temporary files go, if the usual place would make the paths of its sockets too long."""
     return "/tmp" if len(tempfile.gettempdir()) > _SOCKET_PATH_LIMIT else None
 
 
@@ -217,13 +218,14 @@ def _read(network: Network, prepared: Prepared, out: Path, engine: str, record: 
 
 
 def _rest(network: Network, name: str) -> Array:
-    """v_leak, from which Lava's v is counted (see program.py), flat."""
+    """The base from which Lava's v is counted (see program.py), flat."""
     population = network.populations[name]
-    return np.broadcast_to(np.asarray(getattr(population.neuron, "v_leak", 0.0)), population.shape).ravel()
+    return np.broadcast_to(np.asarray(base_of(population.neuron)), population.shape).ravel()
 
 
 def _model_current(network: Network, prepared: Prepared, name: str, u: Array) -> Array:
     """Lava's u is γ times ours, and where the bias enters v (anything but a CubaLIF) lacks it."""
     neuron = network.populations[name].neuron
     gain = np.broadcast_to(np.asarray(gain_of(neuron)), network.populations[name].shape)
-    return u / gain if isinstance(neuron, CubaLIF) else u / gain + prepared.bias[name][:, None]
+    current = np.divide(u, gain, out=np.zeros_like(u), where=gain != 0)  # what γ = 0 lets through cannot be known
+    return current if isinstance(neuron, CubaLIF) else current + prepared.bias[name][:, None]

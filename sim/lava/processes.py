@@ -43,6 +43,7 @@ class _Neurons:
         super().__init__(proc_params)
         self.options = proc_params["options"]
         self.current: Any = None
+        self.start_v: Any = None
         self.files: dict[str, Any] = {}
 
     def run_spk(self) -> None:
@@ -57,6 +58,7 @@ class _Neurons:
             return
         if inside and tick == 0:
             self._load_bias(sample)
+            self.start_v = options["start"]
         super().run_spk()
         if inside:
             for kind, values in (("spikes", self.spikes), ("voltages", self.v), ("currents", self.u)):
@@ -76,6 +78,8 @@ class _Neurons:
         return self.files[kind]
 
     def subthr_dynamics(self, activation_in: Any) -> None:
+        if self.start_v is not None:  # Lava's reset, which has just been, gives 0
+            self.v[:], self.start_v = self.start_v, None
         super().subthr_dynamics(activation_in if self.current is None else activation_in + self.current)
 
     def spiking_activation(self) -> Any:

@@ -6,7 +6,8 @@ Float networks are rewritten for Lava's LIF, which has no gain γ on its input: 
     Lava:   u ← (1−du)u + a;  v ← (1−dv)v + u + bias        du = α (1 for a LIF), dv = β, a = γ·Σ weights · spikes
     LIF     bias = γ·bias
     CubaLIF the bias enters u, so it is added to a
-    both    v is counted from v_leak, where neurons start and rest, so θ and v_reset lose v_leak and no leak current is needed
+    both    v is counted from a base, so θ and v_reset lose it: v_leak, where neurons start and rest, and then no leak current is needed;
+            for a neuron that rests at or above θ a base below θ, a bias of β(v_leak − base), and a start at v_leak − base
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, QuantizationError, UnsupportedError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, gain_of
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of, gain_of
 from neurograph.sim.inputs import Prepared
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
@@ -132,6 +133,10 @@ class _Writer:
         """(samples, n), of which one row is enough if all are equal."""
         return self.store(bias[:1] if (bias == bias[:1]).all() else bias)
 
+    def start(self, values: Array) -> Any:
+        """v at tick 0; None is the 0 that Lava's own reset gives."""
+        return self.store(values) if values.any() else None
+
     def _fixed(self, population: Population, mantissa: Array) -> dict[str, Any]:
         neuron = population.neuron
         if not isinstance(neuron, FixedLIF):
@@ -139,7 +144,7 @@ class _Writer:
         what = f"population {population.name!r}"
         flat = {key: _flat(population, getattr(neuron, key)) for key in ("du", "dv", "vth")}
         _check_integers(what, "du", flat["du"], 0, fx.DECAY_UNITY - 1)
-        _check_integers(what, "dv", flat["dv"], 0, fx.DECAY_UNITY - 1)
+        _check_integers(what, "dv", flat["dv"], 0, fx.DECAY_UNITY)  # 4096, "at once", runs in Lava; chips take 4095
         _check_integers(what, "vth", flat["vth"], 0, fx.VTH_MAX)
         _check_integers(what, "bias mantissa", mantissa, fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)
         _check_integers(what, "bias exponent", np.asarray(neuron.bias_exp), 0, fx.BIAS_EXP_MAX)
@@ -153,6 +158,7 @@ class _Writer:
             "current": None,
             "reset": "subtract" if subtract else "value" if np.any(neuron.v_reset) else "zero",
             "reset_by": self.store(reset_by if subtract else _flat(population, neuron.v_reset)),
+            "start": self.start(_flat(population, neuron.v_start).astype(np.int64)),
         }
 
     def _float(self, population: Population, bias: Array) -> dict[str, Any]:
@@ -166,19 +172,21 @@ class _Writer:
             "bias_exp": 0,
             "current": None,
             "reset_by": None,
+            "start": None,
         }
         if isinstance(neuron, Threshold):
             # The reset has no effect where v forgets at once; leaving it out keeps v readable as the input current.
             return {**about, "du": 1.0, "reset": "none", "bias": self.store_bias(bias)}
-        leak = _flat(population, neuron.v_leak)
-        about["vth"] = self.store(vth - leak)
+        base = _flat(population, base_of(neuron))
+        start = _flat(population, neuron.v_leak) - base
+        drift = _flat(population, neuron.beta) * start
+        about.update(vth=self.store(vth - base), start=self.start(start))
         if isinstance(neuron, LIF):
-            about.update(du=1.0, bias=self.store_bias(gain * bias))
+            about.update(du=1.0, bias=self.store_bias(gain * bias + drift))
         else:
             current = self.store_bias(gain * bias) if bias.any() else None
-            silent = self.store_bias(np.zeros((1, population.size)))
-            about.update(du=self.store(_flat(population, neuron.alpha)), bias=silent, current=current)
-        reset_to = _flat(population, neuron.v_reset) - leak
+            about.update(du=self.store(_flat(population, neuron.alpha)), bias=self.store_bias(drift[None]), current=current)
+        reset_to = _flat(population, neuron.v_reset) - base
         if neuron.reset == "subtract":
             by = vth if neuron.reset_by is None else _flat(population, neuron.reset_by)
             return {**about, "reset": "subtract", "reset_by": self.store(by)}

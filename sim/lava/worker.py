@@ -143,6 +143,7 @@ class Machine:
             "reset_by": value(population["reset_by"]),
             "bias": bias,
             "current": None if current is None else np.atleast_2d(current),
+            "start": value(population["start"]),
             "files": files,
         }
         parameters = {name: value(population[name]) for name in ("du", "dv", "vth")}

@@ -88,7 +88,6 @@ def lone(neuron, bias=0.0):
     ("neuron", "bias", "says"),
     [
         (Integrator(0.5, 0.5), 0.0, "real values in place of spikes"),
-        (LIF(0.5, 1.0, v_leak=2.0, v_reset=2.0), 0.0, "threshold not above v_leak"),
         (CubaLIF(0.5, 0.5, 1.0), 1.0, "bias current into a neuron with synaptic state"),
     ],
 )

@@ -1,0 +1,154 @@
+"""Quantisation for a `.net` file: lava-dl's format has no weight exponent, and its biases are whole units of weight.
+
+    vth = θ/S,   w_int = γ w/S in −256 … 254, even,   b_int = γ b/S in −4096 … 4095
+
+So the largest weight of a population bounds its scale S from below, and S is searched upward from there over two octaves for the fewest
+spikes that differ from the float network's. Everything else is :mod:`neurograph.export.quantize`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph import fixedpoint as fx
+from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export import quantize as base
+from neurograph.export.passes.fold_gain import fold_gain
+from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
+from neurograph.export.quantize import PopulationReport, QuantizationReport, check_integers
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, base_of
+from neurograph.sim import floating
+from neurograph.sim.inputs import prepare
+from neurograph.sim.lava.chain import loops
+from neurograph.sim.ticks import groups
+
+__all__ = ["check_netx", "quantize_for_netx"]
+
+Array = NDArray[Any]
+_STEPS = tuple(2.0 ** (k / 8) for k in range(16))
+_TOP = 254
+_BIAS_EXPONENT = fx.V_SHIFT
+
+
+def quantize_for_netx(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) -> tuple[Network, QuantizationReport]:
+    """Quantise a float network so that it can be written as a `.net`.
+
+    Args:
+        network: float, aligned.
+        inputs: calibration input, source → values.
+        bits: weight bits, 2 to 8.
+
+    Returns:
+        The integer network, whose exponents are all 0, and what rounding did.
+
+    Raises:
+        UnsupportedError: loops, resets other than to rest, a rest above the threshold, real values: all at once.
+        QuantizationError: bits out of range, or a value that fits no scale.
+    """
+    if not 2 <= bits <= 8:
+        raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
+    network = fold_gain(network)
+    check_integers(network)
+    check_netx(network)
+    reference = floating.run(network, inputs)
+    biases = prepare(network, inputs).bias
+    done: dict[str, Population] = {p.name: p for p in network.sources}
+    projections: dict[int, Projection] = {}
+    spikes = {name: values for name, values in reference.spikes.items() if name in done}
+    reports = []
+    for name in (name for group in groups(network) for name in group):
+        population = network.populations[name]
+        incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
+        limits = saturation(network, population)
+        largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
+        best: tuple[float, Population, dict[int, Projection], Array] | None = None
+        for scale in _scales(network, population, largest_bias):
+            candidate = _at_scale(population, scale, largest_bias, limits)
+            integer = {i: _round(network, p, scale / base._gain(population), bits) for i, p in incoming}
+            got = base._simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
+            mismatch = float(np.mean(got != reference.spikes[name]))
+            if best is None or mismatch < best[0]:
+                best = mismatch, candidate, integer, got
+            if mismatch == 0:
+                break
+        assert best is not None
+        mismatch, done[name], integer, spikes[name] = best
+        projections.update(integer)
+        neuron = done[name].neuron
+        assert isinstance(neuron, FixedLIF)
+        reports.append(PopulationReport(name, neuron.scale, int(np.max(neuron.vth)), neuron.bias_exp, mismatch))
+    ordered = tuple(projections[i] for i in range(len(network.projections)))
+    quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
+    rows = tuple(
+        base._report(before, after, done[after.target])
+        for before, after in zip(network.projections, ordered, strict=True)
+        if after.sign_mode
+    )
+    return quantized, QuantizationReport(bits, rows, tuple(reports))
+
+
+def check_netx(network: Network) -> None:
+    """Refuse what a sequential .net file has no place for, before any number is looked at.
+
+    Raises:
+        UnsupportedError: every offender by name.
+    """
+    offenders = [f"projection {p.name}: recurrent" for p in network.spiking_projections if loops(network, p.source, p.target)]
+    for p in network.neurons:
+        if isinstance(p.neuron, (LIF, CubaLIF)):
+            if p.neuron.reset != "value" or np.any(np.asarray(p.neuron.v_reset) != np.asarray(p.neuron.v_leak)):
+                offenders.append(f"population {p.name!r}: a reset other than to rest")
+            if np.any(np.asarray(base_of(p.neuron)) != np.asarray(p.neuron.v_leak)):
+                offenders.append(f"population {p.name!r}: rests at or above its threshold")
+            if p.neuron.state != "cleared":
+                offenders.append(f"population {p.name!r}: state that is kept between inferences")
+    if offenders:
+        raise UnsupportedError(
+            "a sequential .net file", offenders, "train with a reset to rest and no recurrence, or choose another target"
+        )
+
+
+def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
+    """Candidate scales, finest first."""
+    gain, threshold = base._gain(population), float(np.max(base._threshold(population)))
+    positive, negative = synaptic_bounds(network, population)
+    reach = gain * float(max(positive.max(), negative.max()))
+    if isinstance(population.neuron, CubaLIF):
+        reach /= float(np.min(population.neuron.alpha))
+    carried = [p for p in network.into(population.name) if not network.populations[p.source].is_static]
+    largest = max((float(np.abs(p.weights.values).max(initial=0)) for p in carried), default=0.0)
+    # Projections between the same two populations add up in the file's one matrix.
+    most = max((sum(q.source == p.source for q in carried) for p in carried), default=1)
+    finest = max(
+        (threshold + reach + gain * largest_bias) / base._HEADROOM,
+        gain * largest_bias / fx.BIAS_MANT_MAX,
+        most * gain * largest / _TOP,
+    )
+    return tuple(finest * step for step in _STEPS)
+
+
+def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
+    """The integer population at one scale, its bias in whole units of weight."""
+    made = base._at_scale(population, scale, largest_bias, limits)
+    gain, neuron = base._gain(population), made.neuron
+    assert isinstance(neuron, FixedLIF)
+    mantissa = base._integers(gain * np.asarray(population.bias, dtype=np.float64) / scale)
+    cut = None
+    if limits is not None:
+        low, high = (int(np.clip(math.floor(gain * x / scale), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
+        cut = (low, high)
+    return replace(made, neuron=replace(neuron, bias_mant=mantissa, bias_exp=_BIAS_EXPONENT, saturation=cut))
+
+
+def _round(network: Network, projection: Projection, unit: float, bits: int) -> Projection:
+    """Integer weights at ``unit`` volts (before γ) a step. Mixed sign throughout: others share the matrix."""
+    if network.populations[projection.source].is_static:
+        return projection
+    weights = projection.weights.map(lambda w: fx.round_weights(w / unit, "mixed", bits))
+    return replace(projection, weights=weights, exponent=0, sign_mode="mixed")
