@@ -6,7 +6,7 @@ check.h5       sample input, expected spikes (torch, float, fixed), labels
 lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
 model.net      target netx: the integer Network as one sequential lava-dl network, static input built in
 onnx/          target onnx, in place of lava/: network.onnx, the float Network over its ticks
-host/          encoder and readout as ONNX
+host/          encoder and readout as ONNX; output.onnx is what is real-valued behind the last spikes
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from neurograph.export.targets import Target
 from neurograph.export.targets.onnx import onnx_model, to_bytes
 from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.network import Network
-from neurograph.sim import fixed, floating
+from neurograph.sim import fixed, floating, onnx_engine
 from neurograph.sim.inputs import prepare
 from neurograph.sim.lava import program
 from neurograph.sim.lava.net_file import write_net
@@ -68,6 +68,8 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
             save_network(compiled.network, file.create_group("float"))
             if compiled.quantized is not None:
                 save_network(compiled.quantized, file.create_group("integer"))
+            if compiled.readout is not None:
+                save_network(compiled.readout, file.create_group("readout"))
         expected = {"float": floating.run(compiled.network, compiled.inputs)}
         if compiled.quantized is not None:
             expected["fixed"] = fixed.run(compiled.quantized, compiled.inputs)
@@ -154,6 +156,41 @@ class Bundle:
         """The integer Network; None in a bundle for target onnx that does without."""
         return self._network("integer") if self.manifest.get("no_integers") is None else None
 
+    @cached_property
+    def readout(self) -> Network | None:
+        """What is real-valued behind the last spikes, as a network that hears their spikes; None where there is nothing."""
+        with h5py.File(self.path / "network.h5", "r") as file:
+            there = "readout" in file
+        return self._network("readout") if there else None
+
+    def values(self, recording: Recording) -> dict[str, Array]:
+        """What the readout on the host gives for a recording's spikes: population → (samples, T, *shape), float64."""
+        if self.readout is None:
+            return {}
+        heard = {s.name: recording.spikes[s.name] for s in self.readout.sources}
+        run = onnx_engine.run(self.path / "host" / "output.onnx", self.readout, heard)
+        return {name: run.spikes[name] for name in self.readout.outputs}
+
+    def check_values(self) -> tuple[int, float]:
+        """The host's readout on the spikes recorded at export, against the torch model's own values, or ours where there are none.
+
+        Returns:
+            How many values were compared, and the largest |a − b| / max(1, |b|).
+        """
+        spikes = self.expected("torch") or self.expected("float")
+        assert self.readout is not None and spikes is not None
+        wanted = {name: values[None] for name, values in self.torch_values.items()}
+        if not wanted.keys() >= set(self.readout.outputs):
+            wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
+        pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]
+        return sum(a.size for a, _ in pairs), max(float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)))) for a, b in pairs)
+
+    @property
+    def torch_values(self) -> dict[str, Array]:
+        """What the torch model's own real-valued readout gave at export, (T, *shape)."""
+        with h5py.File(self.path / "check.h5", "r") as file:
+            return {name: data[()] for name, data in file["torch_values"].items()} if "torch_values" in file else {}
+
     @property
     def onnx_file(self) -> Path | None:
         """The float Network as ONNX, in a bundle for target onnx."""
@@ -216,7 +253,12 @@ class Bundle:
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of each host part, one inference."""
         nodes = next((s.shape[0] for s in self.network.sources), 1)
-        return {path.stem: host_macs(onnx.load(str(path)), nodes) for path in sorted((self.path / "host").glob("*.onnx"))}
+        parts = {path.stem: path for path in sorted((self.path / "host").glob("*.onnx"))}
+        parts.pop("output", None)
+        found = {name: host_macs(onnx.load(str(path)), nodes) for name, path in parts.items()}
+        if self.readout is not None:  # dense, tick by tick
+            found["output"] = self.readout.ticks * sum(int(p.weights.fan_out().sum()) for p in self.readout.projections)
+        return found
 
 
 def _write_portable(compiled: Compiled, path: Path, *, must: bool) -> None:
@@ -236,6 +278,8 @@ def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Pa
         for engine, recording in expected.items():
             for name, spikes in recording.spikes.items():
                 file.create_dataset(f"expected/{engine}/{name}", data=spikes, compression="gzip", compression_opts=1)
+        for name, values in compiled.torch_values.items():
+            file.create_dataset(f"torch_values/{name}", data=values, compression="gzip", compression_opts=1)
         if compiled.labels is not None and compiled.test_mask is not None:
             file.create_dataset("labels", data=compiled.labels)
             file.create_dataset("test_mask", data=compiled.test_mask.astype(np.uint8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import nir
@@ -21,8 +21,10 @@ from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.passes.expand_products import expand_products
+from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
+from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
 from neurograph.network import Network
 from neurograph.nn.record import record_spikes
@@ -46,6 +48,8 @@ class Compiled:
         no_integers: why there is no integer Network, where the target does without; ``quantized`` and ``report`` are None then.
         inputs: sample input, source → values.
         torch: spikes of the torch model itself in float64, where there is one.
+        torch_values: population → (T, *shape) of the torch model's own real-valued neurons.
+        readout: what is real-valued behind the last spikes and stays on the host, as a network that hears their spikes.
         host: file name → ONNX model of what stays on the host.
         features: what the encoder takes, (N, F), where there is one.
         labels, test_mask: to tell the accuracy, where known.
@@ -59,6 +63,8 @@ class Compiled:
     inputs: Mapping[str, Array]
     no_integers: str | None = None
     torch: Recording | None = None
+    torch_values: Mapping[str, Array] = field(default_factory=dict)
+    readout: Network | None = None
     host: Mapping[str, onnx.ModelProto] = field(default_factory=dict)
     features: Any = None
     labels: Array | None = None
@@ -89,6 +95,7 @@ def compile_graph(
         NeurographError: see lower, align_delays, check_target and quantize.
     """
     network = lower(graph, time)
+    network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
     network = bias_source(network)
     try:
@@ -99,7 +106,11 @@ def compile_graph(
         if not target.onnx:
             raise
         return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin or {})
-    return Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
+    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
+    if readout is None:
+        return made
+    on_host = [p.name for p in readout.neurons]
+    return replace(made, readout=readout, host={"output.onnx": onnx_model(readout)}, origin={**made.origin, "on_host": on_host})
 
 
 def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8, ticks: int | None = None) -> Compiled:

@@ -2,7 +2,7 @@
 
 Neuron nodes become populations, and each path of linear nodes between two of them becomes one projection; a bias on the way becomes the
 bias of the population where it ends, a Delay on the way the projection's lag. In a loop, the edge that goes back toward the input carries
-the last tick.
+the last tick. An Output that linear nodes lead to becomes a real-valued population, v = i, of the Output's name: a readout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from neurograph.export.neuron_nodes import NEURONS, tidy
 from neurograph.export.nir_io import MOST_TICKS, TimeMetadata, check_time, time_of
 from neurograph.export.node_fields import check_size
 from neurograph.export.structure import check_structure, flatten
-from neurograph.network import Network, Population, Projection, Source
+from neurograph.network import Integrator, Network, Population, Projection, Source
 from neurograph.weights import Sparse, Weights, one_to_one
 
 __all__ = ["flatten", "lower"]
@@ -65,11 +65,14 @@ def _network(nodes: dict[str, Any], edges: list[tuple[str, str]], time: TimeMeta
     graph = _Graph(nodes, edges, time.dt)
     projections: list[Projection] = []
     outputs: list[str] = []
-    for name in list(populations):
-        for path in graph.paths(name, populations[name].shape):
-            if isinstance(nodes[path.end], nir.Output):
-                outputs.append(name)
-                continue
+    paths = [(name, path) for name, population in populations.items() for path in graph.paths(name, population.shape)]
+    read = [path.end for _, path in paths if isinstance(nodes[path.end], nir.Output) and (path.weights is not None or path.lag)]
+    for end in dict.fromkeys(read):
+        populations[end] = Population(end, _shape(nodes[end].output_type["output"]), Integrator(beta=1.0, gain=1.0))
+    for name, path in paths:
+        if isinstance(nodes[path.end], nir.Output):
+            outputs.append(path.end if path.end in populations else name)
+        if path.end in populations:
             target = populations[path.end]
             weights = one_to_one(populations[name].shape) if path.weights is None else path.weights
             if weights.shape[0] != target.size:
@@ -102,7 +105,7 @@ def _add_biases(graph: _Graph, populations: dict[str, Population]) -> None:
         size = graph.taken(name) if weights is None else weights.shape[0]
         arrives = np.broadcast_to(np.asarray(offset, dtype=np.float64), (1, size))
         for path in graph.paths(name, (size,)):
-            if isinstance(graph.nodes[path.end], nir.Output):
+            if path.end not in populations:
                 continue
             target = populations[path.end]
             current = np.asarray(arrives if path.weights is None else path.weights.apply(arrives))[0]

@@ -82,6 +82,12 @@ _VOCABULARY: Mapping[str, Mapping[str, str]] = {
         "input_axons_per_core": "axons into one core",
         "output_axons_per_core": "axons out of one core",
         "tiles_per_chip": "routers of the mesh",
+        "mesh_width": "routers of the mesh in x",
+        "fan_in_max": "synapses into one neuron",
+        "fan_out_max": "cores that one neuron's spikes reach",
+        "parameter_sets_per_core": "distinct sets of decays and resets on one core",
+        "thresholds_per_core": "distinct thresholds on one core",
+        "shared_synapse_lists": "1 where axons into a core may share one list of synapses, 0 where each has its own",
         "delay_max": "longest synaptic delay",
         "weight_bits": "bits of one weight",
         "graded_spike_bits": "bits that a spike can carry",
@@ -91,7 +97,7 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "energy": {"fJ": 1e-15, "pJ": 1e-12, "nJ": 1e-9, "uJ": 1e-6, "mJ": 1e-3, "J": 1.0},
     "time": {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0},
     "power": {"uW": 1e-6, "mW": 1e-3, "W": 1.0},
-    "limits": dict.fromkeys(("cores", "neurons", "KiB", "synapses", "axons", "tiles", "steps", "bits"), 1.0),
+    "limits": dict.fromkeys(("cores", "neurons", "KiB", "synapses", "axons", "tiles", "steps", "bits", "sets", "bool"), 1.0),
 }
 _WAYS_OUT = {
     "missing": "add it",

@@ -7,6 +7,7 @@
     │   ├── DataError               a dataset or its files
     │   └── ProfileError            a hardware profile
     ├── NetworkError                a Network that breaks its own rules
+    ├── PlacementError              a network that no number of cores can hold, or a target whose limits are not known
     ├── UnsupportedError            what the chosen target or engine cannot do, all offenders at once
     ├── QuantizationError           values that do not fit the integers of the target
     ├── BundleError                 a bundle that cannot be written, or read back unharmed
@@ -32,6 +33,7 @@ __all__ = [
     "LavaTimeoutError",
     "NetworkError",
     "NeurographError",
+    "PlacementError",
     "ProfileError",
     "QuantizationError",
     "UnsupportedError",
@@ -64,6 +66,10 @@ class ProfileError(InputError):
 
 class NetworkError(NeurographError):
     """A Network whose parts do not fit each other."""
+
+
+class PlacementError(NeurographError):
+    """A network that does not fit the target's cores, however it is split, or limits that do not say enough to place it."""
 
 
 class UnsupportedError(NeurographError):

@@ -5,7 +5,7 @@ float64.py     a copy of it in float64
 calling.py     how it wants to be called
 recorder.py    what its run shows, tensor by tensor (values.py, functions.py, kinds.py, pyg.py)
 build.py       the NIR graph (trees.py, linear.py; neurons.py, norse.py, snntorch.py, own.py)
-compile.py     all of it, and on to what a bundle holds (readout.py)
+compile.py     all of it, and on to what a bundle holds
 """
 
 from neurograph.export.torch_modules.compile import Traced, compile_module, trace_module

@@ -19,7 +19,6 @@ from neurograph.export.torch_modules.build import Builder
 from neurograph.export.torch_modules.calling import CONSTANTS, Way, run, ways
 from neurograph.export.torch_modules.float64 import computing, in_float64
 from neurograph.export.torch_modules.kinds import kind_of_module
-from neurograph.export.torch_modules.readout import without_readout
 from neurograph.export.torch_modules.values import IncoherentError
 from neurograph.sim.recording import Recording
 
@@ -117,12 +116,9 @@ def compile_module(
         NeurographError: see :func:`trace_module` and :func:`~neurograph.export.compile.compile_graph`.
     """
     traced = trace_module(model, inputs, ticks=ticks, dt=dt)
-    graph, left_out = (traced.graph, []) if target.onnx else without_readout(traced.graph)
     origin: dict[str, Any] = {"model": f"{type(model).__module__}.{type(model).__qualname__}", "called": traced.way}
-    if left_out:
-        origin["on_host"] = left_out
-    compiled = compile_graph(graph, traced.inputs, target, bits=bits, origin=origin)
-    return replace(compiled, torch=traced.recording)
+    compiled = compile_graph(traced.graph, traced.inputs, target, bits=bits, origin=origin)
+    return replace(compiled, torch=traced.recording, torch_values=traced.voltages)
 
 
 def _named(model: nn.Module, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:

@@ -66,9 +66,11 @@ def export_model(
     refuse_foreign(path, bundles.MANIFEST)
     compiled = compile_file(request, chosen)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
+    if compiled.readout is not None:
+        log(f"real-valued, so it stays on the host: {', '.join(p.name for p in compiled.readout.neurons)} (host/output.onnx)")
     bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)
     comparisons = verify_bundle(bundle) if verify else []
-    ok = all(c.ok for c in comparisons)
+    ok = all(c.ok for c in comparisons) and (not verify or _readout_holds(bundle))
     if comparisons:
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
     _say_rounding(bundle, request.bits)
@@ -82,6 +84,18 @@ def export_model(
         "verified": bool(comparisons),
         "float_fixed_mismatch": bundle.rounding(),
     }
+
+
+def _readout_holds(bundle: Any) -> bool:
+    """Whether what stays on the host gives what the model gave."""
+    if bundle.readout is None:
+        return True
+    compared, difference = bundle.check_values()
+    ok = difference < 1e-9
+    names = ", ".join(bundle.readout.outputs)
+    pair = f"{'torch' if bundle.torch_values else 'float'} = host/output.onnx"
+    log(f"{'ok  ' if ok else 'FAIL'} {pair}: {names}, {compared:,} values, largest difference {difference:.1e}")
+    return ok
 
 
 def _say_rounding(bundle: Any, bits: int) -> None:

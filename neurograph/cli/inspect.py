@@ -33,6 +33,8 @@ def inspect(
         found = _bundle(file)
     elif file.suffix == ".nir":
         found = _graph(file, dialect, dt, relax)
+    elif file.suffix == ".net":
+        found = _net(file)
     elif file.suffix == ".pt":
         found = _checkpoint(file)
     elif not file.exists():
@@ -76,25 +78,48 @@ def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> di
 
     from neurograph.cli.model_files import Request, read_graph
     from neurograph.export.dialects import interpret
-    from neurograph.export.draw import columns
-    from neurograph.export.structure import flatten
 
     graph, time, said = read_graph(Request(path, dialect=dialect, dt=dt, relax=relax))
     if time is None:  # described as plain NIR where no dialect is named
         reading = interpret(graph, dialect or "nir", ticks=1, dt=dt, relax_shapes=relax)
         graph, said = reading.graph, list(reading.assumed)
-    nodes, edges = flatten(graph)
-    order = [name for column in columns(nodes, edges) for name in column]
     return {
         "kind": "NIR graph",
         "time": "none: name a --dialect to run it" if time is None else asdict(time),
         **({"assumed": said} if said else {}),
+        **_nodes(graph),
+        "support": _support(graph),
+    }
+
+
+def _net(path: Path) -> dict[str, Any]:
+    from neurograph.export.lava_dl.read import read_net
+
+    net = read_net(path)
+    return {
+        "kind": "lava-dl network",
+        "layers": net.num_layers,
+        **({"notes": list(net.notes)} if net.notes else {}),
+        **_nodes(net.graph),
+        "populations": _populations(net.integer),
+        "projections": _projections(net.integer),
+        **({"no float form": list(net.no_float)} if net.no_float else {"support": _support(net.graph)}),
+    }
+
+
+def _nodes(graph: Any) -> dict[str, Any]:
+    """Nodes from the input on, with their parameters, and edges in the same order."""
+    from neurograph.export.draw import columns
+    from neurograph.export.structure import flatten
+
+    nodes, edges = flatten(graph)
+    order = [name for column in columns(nodes, edges) for name in column]
+    return {
         "nodes": [
             {"name": name, "type": type(nodes[name]).__name__, "shape": _shape(nodes[name]), "parameters": _parameters(nodes[name])}
             for name in order
         ],
         "edges": [f"{a} → {b}" for a, b in sorted(edges, key=lambda edge: [order.index(end) for end in edge])],
-        "support": _support(graph),
     }
 
 

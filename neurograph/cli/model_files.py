@@ -147,8 +147,6 @@ def _compile_module(request: Request, target: Any) -> Any:
     model = load_model(request.model, request.file, allow_pickle=request.allow_pickle)
     compiled = compile_module(model, read_arrays(_sample(request)), target, bits=request.bits, ticks=request.ticks, dt=request.dt)
     log(f"traced {compiled.origin['model']}: {compiled.origin['called']}")
-    for name in compiled.origin.get("on_host", ()):
-        log(f"stays on the host: {name}")
     return compiled
 
 

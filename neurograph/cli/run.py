@@ -54,6 +54,9 @@ def simulate(
     result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": run.counts(), "wall_s": run.wall_s}
     if accuracy is not None:
         result["accuracy"] = accuracy
+    values = {name: v.mean(axis=1) for name, v in opened.values(run).items()} if engine != "onnx" else {}
+    if values:
+        result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
     if as_json:
         print_json(result)
         return
@@ -62,6 +65,9 @@ def simulate(
     print(
         f"{sum(run.counts().values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s"
     )
+    for name, v in values.items():
+        shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
+        print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
     if accuracy is not None:
         print(f"test accuracy {accuracy:.2%}")
 

@@ -103,7 +103,8 @@ def test_lava_runs_it_spike_by_spike(lava, name):
 def test_a_real_valued_readout_stays_on_the_host():
     compiled = compile_module(norse_model(), X, TARGETS["loihi2"])
     assert compiled.origin["on_host"] == ["6"] and compiled.origin["called"] == "each tick with (1, ...)"
-    assert compiled.network.outputs == ("4",) and set(compiled.graph.nodes) == {"input_tensor", "0", "2", "3", "4", "output_0"}
+    assert compiled.network.outputs == ("4",) and set(compiled.network.populations) == {"input_tensor", "constant", "2", "4"}
+    assert compiled.readout.outputs == ("6",) and set(compiled.readout.populations) == {"4", "6"}
     whole = trace_module(norse_model(), X).graph
     assert isinstance(whole.nodes["6"], nir.CubaLI)
     assert [a for a, b in whole.edges if b == "output_0"] == ["6"]

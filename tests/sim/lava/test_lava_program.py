@@ -37,7 +37,7 @@ def write(net, path):
         ({"sign_mode": None}, "projection x→a: no sign_mode"),
         ({"exponent": 8}, "projection x→a: exponent 8, must be an integer from -8 to 7"),
         ({"neuron": lif(vth=131072)}, "population 'a': vth 131072, must be an integer from 0 to 131071"),
-        ({"neuron": lif(dv=4096)}, "population 'a': dv 4096, must be an integer from 0 to 4095"),
+        ({"neuron": lif(dv=4097)}, "population 'a': dv 4097, must be an integer from 0 to 4096"),
         ({"neuron": lif(du=0.5)}, "population 'a': du 0.5, must be an integer"),
         ({"neuron": replace(lif(), bias_exp=8)}, "population 'a': bias exponent 8"),
     ],

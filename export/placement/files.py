@@ -1,0 +1,147 @@
+"""placement.json: where every neuron lies, readable by anybody.
+
+    {"format": "neurograph.placement", "version": 1, "target", "method", "seed", "limits": {…}, "cores": K, "chips": n,
+     "mesh": {"chips_across", "tiles_across", "tiles_down"}, "binding_rule": name,
+     "rules": [{"rule", "used", "limit", "unit", "share", "where", "mean"}], "memory_bits": {"stored", "without_sharing"},
+     "traffic": {"messages": [a sample], …} or null, "populations": {name: [nodes, features]}, "notes": […],
+     "core_map": [{"chip", "tile", "slot", "used": {rule: n}, "slices": [{"population", "nodes": [[from, to), …], "features": […]}]}]}
+
+A slice holds every node with every feature; ranges leave out their end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurograph.errors import BundleError, PlacementError
+from neurograph.export.placement.grids import Array, grid, placed
+from neurograph.export.placement.limits import Limits
+from neurograph.export.placement.mesh import Mesh
+from neurograph.export.placement.place import Placement, evaluate
+from neurograph.export.placement.rules import CORE_RULES, Utilisation
+from neurograph.export.placement.sums import with_partial_sums
+from neurograph.files import write_file
+from neurograph.network import Network
+from neurograph.sim.recording import Recording
+
+__all__ = ["FORMAT", "VERSION", "load", "save", "summary", "to_json"]
+
+FORMAT, VERSION = "neurograph.placement", 1
+
+
+def save(placement: Placement, path: Path) -> None:
+    """Write ``placement.json``, whole or not at all.
+
+    Raises:
+        BundleError: the file cannot be written.
+    """
+    write_file(path, (json.dumps(to_json(placement)) + "\n").encode(), "placement", BundleError)
+
+
+def load(path: Path, network: Network, *, recording: Recording | None = None) -> Placement:
+    """Read a placement of ``network``, count and check it anew.
+
+    Raises:
+        PlacementError: no such file, another version, damaged, of another network, or a rule is broken.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT or content["version"] != VERSION:
+            raise PlacementError(
+                f"placement {path}: is {content['format']} version {content['version']}, this neurograph reads {FORMAT} version {VERSION}; "
+                "place the network again"
+            )
+        limits = Limits(**content["limits"])
+        cores = content["core_map"]
+        chip, tile, slot = (np.array([core[key] for core in cores], dtype=np.int64) for key in ("chip", "tile", "slot"))
+        mesh = Mesh(chip, tile, slot, **content["mesh"])
+        core_of = _cores(with_partial_sums(network, limits, None)[0], cores, path)
+        method, seed = str(content["method"]), int(content["seed"])
+    except OSError as error:
+        raise PlacementError(f"placement {path}: cannot be read ({error.strerror or error}); export the bundle again") from None
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise PlacementError(f"placement {path}: is damaged ({type(error).__name__}: {error}); export the bundle again") from None
+    return evaluate(network, limits, core_of, mesh, recording=recording, method=method, seed=seed)
+
+
+def summary(placement: Placement) -> dict[str, Any]:
+    """What ``placement.json`` holds besides the core map: for a manifest, a report or ``--json``."""
+    return {
+        "target": placement.limits.target,
+        "method": placement.method,
+        "seed": placement.seed,
+        "cores": placement.cores,
+        "chips": placement.chips,
+        "binding_rule": placement.binding.rule,
+        "rules": [_rule(rule) for rule in placement.rules],
+        "memory_bits": {"stored": int(placement.usage.synaptic_bits.sum()), "without_sharing": int(placement.usage.expanded_bits.sum())},
+        "traffic": _traffic(placement),
+        "notes": list(placement.notes),
+    }
+
+
+def to_json(placement: Placement) -> dict[str, Any]:
+    """The content of ``placement.json``."""
+    mesh, usage = placement.mesh, placement.usage
+    used = {rule.__name__: rule(usage, placement.limits)[0] for rule in CORE_RULES}
+    core_map: list[dict[str, Any]] = [
+        {
+            "chip": int(mesh.chip[core]),
+            "tile": int(mesh.tile[core]),
+            "slot": int(mesh.slot[core]),
+            "used": {name: int(values[core]) for name, values in used.items()},
+            "slices": [],
+        }
+        for core in range(placement.cores)
+    ]
+    for core, part in placement.slices():
+        core_map[core]["slices"].append({"population": part.population, "nodes": _ranges(part.nodes), "features": _ranges(part.features)})
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **summary(placement),
+        "limits": asdict(placement.limits),
+        "mesh": {"chips_across": mesh.chips_across, "tiles_across": mesh.tiles_across, "tiles_down": mesh.tiles_down},
+        "populations": {p.name: list(grid(p)) for p in placed(placement.network)},
+        "core_map": core_map,
+    }
+
+
+def _rule(rule: Utilisation) -> dict[str, Any]:
+    return {**asdict(rule), "share": rule.share}
+
+
+def _traffic(placement: Placement) -> dict[str, list[int]] | None:
+    traffic = placement.traffic
+    if traffic is None:
+        return None
+    names = ("messages", "inter_core", "hops_east_west", "hops_north_south", "crossings", "host_messages")
+    return {name: getattr(traffic, name).tolist() for name in names}
+
+
+def _ranges(numbers: Array) -> list[list[int]]:
+    numbers = np.sort(numbers)
+    cut = np.flatnonzero(np.diff(numbers) != 1) + 1
+    return [[int(run[0]), int(run[-1]) + 1] for run in np.split(numbers, cut)]
+
+
+def _cores(network: Network, core_map: list[dict[str, Any]], path: Path) -> dict[str, Array]:
+    found = {p.name: np.full(grid(p), -1, dtype=np.int64) for p in placed(network)}
+    for core, entry in enumerate(core_map):
+        for part in entry["slices"]:
+            if part["population"] not in found:
+                raise PlacementError(f"placement {path}: population {part['population']!r} is not in the network; place the network again")
+            table = found[part["population"]]
+            nodes, features = (np.concatenate([np.arange(*run) for run in part[key]]) for key in ("nodes", "features"))
+            block = np.ix_(nodes, features)
+            if (table[block] >= 0).any():
+                raise PlacementError(
+                    f"placement {path}: neurons of population {part['population']!r} lie on two cores; place the network again"
+                )
+            table[block] = core
+    return {name: table.ravel() for name, table in found.items()}
