@@ -179,7 +179,7 @@ class Bundle:
         """
         spikes = self.expected("torch") or self.expected("float")
         assert self.readout is not None and spikes is not None
-        wanted = {name: values[None] for name, values in self.torch_values.items()}
+        wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
             wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
         pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]

@@ -39,7 +39,9 @@ def draw(graph: nir.NIRGraph, path: Path) -> None:
     down = max(sum(drawn.nodes[n]["column"] == c for n in nodes) for c in range(across))
     figure, axes = pyplot.subplots(figsize=(2.1 * across + 1, 0.9 * down + 2))
     axes.set_axis_off()
-    axes.scatter(*zip(*places.values(), strict=True), s=0)  # annotations alone set no limits, and are clipped without
+    axes.scatter(
+        [x for x, _ in places.values()], [y for _, y in places.values()], s=0
+    )  # annotations alone set no limits, and are clipped without
     axes.margins(0.1, 0.25)
     for a, b in edges:
         span = drawn.nodes[b]["column"] - drawn.nodes[a]["column"]

@@ -248,7 +248,7 @@ def _standard(kind: str, fields: dict[str, Any]) -> Any:
     size = fields.get("input_shape")
     whole = {key: np.asarray(fields[key]).astype(np.int64) for key in ("shape", "input_type") if key in fields}
     rest: dict[str, Any] = {"input_shape": None} if kind in ("Conv1d", "Conv2d") else {}
-    node = nir.dict2NIRNode({**fields, **whole, **rest})
+    node = nir.dict2NIRNode(dict(fields, **whole, **rest))
     if size is not None:
         node.input_shape = int(np.ravel(size)[0]) if kind == "Conv1d" else tuple(int(n) for n in np.atleast_1d(size))
     return node

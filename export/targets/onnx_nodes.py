@@ -25,7 +25,7 @@ class Nodes:
 
     def __init__(self, around: Nodes | None = None, real: Any = np.float64) -> None:
         """``real``: the type that real constants are stored in."""
-        self.real = real if around is None else around.real
+        self.real: Any = real if around is None else around.real
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, Array] = {} if around is None else around.constants
         self._taken: set[str] = set() if around is None else around._taken

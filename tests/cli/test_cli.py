@@ -106,7 +106,9 @@ def test_other_features_go_through_the_encoder(capsys, trained, tmp_path):
 def test_nir_graph_exports_with_a_sample(capsys, trained, tmp_path):
     np.save(tmp_path / "i.npy", np.random.default_rng(0).normal(size=(34, 24)))
     path = trained / "b" / "model.nir"
-    one_line_error(capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", says=["needs a sample to quantise", "--input FILE.npy"])
+    one_line_error(
+        capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", says=["needs a sample to quantise", "--input FILE.npy"]
+    )
     status, out, _ = call(
         capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", "--input", tmp_path / "i.npy", "--no-verify", "--json"
     )
