@@ -39,7 +39,7 @@ def setup():
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     python, version = find_python()
-    extras = "lava,frameworks,dev" if version == (3, 10) else "dev"
+    extras = "lava,frameworks,dev" if version == (3, 10) else "frameworks,dev"
     say(f"setting up {VENV} with Python {version[0]}.{version[1]} (some GB of PyTorch the first time)")
     if version != (3, 10) and "NEUROGRAPH_PYTHON" not in os.environ:
         say(

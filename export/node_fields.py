@@ -154,7 +154,7 @@ def _check_values(name: str, field: _Field, array: Array) -> None:
     if not array.size:
         return
     if array.dtype.kind == "f":
-        bad = array[~(np.abs(array) <= HIGHEST)]
+        bad = array[~(np.abs(array) <= min(HIGHEST, float(np.finfo(array.dtype).max)))]  # NumPy 2 warns where a limit overflows the type
         if bad.size:
             raise GraphError(f"field {name!r} holds {bad.flat[0]:g}, must be finite and within ±{HIGHEST:g}; {_MEND}")
         if field.kind != "real" and (array != np.rint(array)).any():

@@ -25,7 +25,7 @@ def framework(name):
         try:
             return importlib.import_module(name)
         except ImportError as error:
-            pytest.skip(f"needs {name.split('.')[0]}: {error}")
+            pytest.skip(f"needs {name.split('.')[0]}: {error}", allow_module_level=True)
 
 
 def spikes(*shape, seed=7, rate=0.3):
