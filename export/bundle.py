@@ -172,18 +172,23 @@ class Bundle:
         return {name: run.spikes[name] for name in self.readout.outputs}
 
     def check_values(self) -> tuple[int, float]:
-        """The host's readout on the spikes recorded at export, against the torch model's own values, or ours where there are none.
+        """The host's readout on the spikes recorded at export, against the torch model's own values, or ours where there are none; without
+        a readout of its own, what the float network's real-valued populations gave at export.
 
         Returns:
             How many values were compared, and the largest |a − b| / max(1, |b|).
         """
         spikes = self.expected("torch") or self.expected("float")
-        assert self.readout is not None and spikes is not None
+        assert spikes is not None
+        if self.readout is None:
+            ours = self.expected("float")
+            assert ours is not None
+            return _differ([(ours.spikes[name], values[None]) for name, values in self.torch_values.items()])
         wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
             wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
         pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]
-        return sum(a.size for a, _ in pairs), max(float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)))) for a, b in pairs)
+        return _differ(pairs)
 
     @property
     def torch_values(self) -> dict[str, Array]:
@@ -259,6 +264,10 @@ class Bundle:
         if self.readout is not None:  # dense, tick by tick
             found["output"] = self.readout.ticks * sum(int(p.weights.fan_out().sum()) for p in self.readout.projections)
         return found
+
+
+def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:
+    return sum(a.size for a, _ in pairs), max(float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)))) for a, b in pairs)
 
 
 def _write_portable(compiled: Compiled, path: Path, *, must: bool) -> None:

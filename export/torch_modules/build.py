@@ -50,6 +50,7 @@ class Builder:
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
         self.offenders: list[str] = []
+        self.left_out: list[str] = []  # outputs that the graph does not hold, in words
         self.names: dict[str, str] = {}
         self._done: dict[tuple[Any, ...], list[Leaf]] = {}
         self._trees: dict[Expr, Tree] = {}
@@ -276,16 +277,18 @@ class Builder:
 
     def _add_outputs(self, outputs: list[Value], neurons: Mapping[str, Neuron], ticks: int) -> None:
         ends: dict[str, Shape] = {}
-        for value in outputs:
+        for index, value in enumerate(outputs):
             expr = value.expr if value.whole else retimed(value.expr, 1 - ticks)
             if expr.op == "state":
-                continue  # a membrane voltage, to look at
+                self.left_out.append(f"output {index}, the state of {expr.key[0]!r}")
+                continue
             per_tick = not any(p.op in ("rate", "state") or (p.tick or 0) < 0 for p in _parts(expr))
             try:
                 found = self._ends(self._tree(expr), "") if per_tick else None
             except RefusedError:
                 found = None  # what the host does behind the last neuron
             if found is None:
+                self.left_out.append(f"output {index}, {_behind(expr)}")
                 ends |= {self.population(str(leaf.key)): leaf.shape for leaf in leaves(expr) if leaf.op == "neuron"}
             else:
                 ends |= {self._delayed(end, ""): end.shape for end in found}
@@ -311,6 +314,15 @@ def _adds(module: nn.Module) -> bool:
 
 def _unsupported(offenders: list[str]) -> UnsupportedError:
     return UnsupportedError("NIR", offenders, "replace or leave out each of them, or compute it on the host")
+
+
+def _behind(expr: Expr) -> str:
+    """What an output makes of the spikes, in words."""
+    parts = _parts(expr)
+    modules = dict.fromkeys(f"module {str(p.key[0])!r}" for p in parts if p.op == "module")
+    spikes = dict.fromkeys(repr(str(p.key)) for p in parts if p.op == "neuron")
+    over = "what it sums or averages over ticks"
+    return f"{' and '.join([*modules, over])}, from the spikes of {', '.join(spikes)}"
 
 
 def _parts(expr: Expr) -> list[Expr]:

@@ -38,6 +38,7 @@ class Traced:
         recording: spikes of every neuron module in float64.
         voltages: of the real-valued neurons, (T, *shape).
         way: how the module was called, in words.
+        left_out: outputs that the graph does not hold: sums and means over ticks with what follows them, and neurons' states.
     """
 
     graph: nir.NIRGraph
@@ -45,6 +46,7 @@ class Traced:
     recording: Recording
     voltages: Mapping[str, Array]
     way: str
+    left_out: tuple[str, ...] = ()
 
 
 def trace_module(model: nn.Module, inputs: Array | Mapping[str, Array], *, ticks: int | None = None, dt: float | None = None) -> Traced:
@@ -117,6 +119,8 @@ def compile_module(
     """
     traced = trace_module(model, inputs, ticks=ticks, dt=dt)
     origin: dict[str, Any] = {"model": f"{type(model).__module__}.{type(model).__qualname__}", "called": traced.way}
+    if traced.left_out:
+        origin["left_out"] = list(traced.left_out)
     compiled = compile_graph(traced.graph, traced.inputs, target, bits=bits, origin=origin)
     return replace(compiled, torch=traced.recording, torch_values=traced.voltages)
 
@@ -193,4 +197,4 @@ def _traced(graph: nir.NIRGraph, builder: Builder, recorder: Any, named: Mapping
     for name, value in named.items():
         if name not in CONSTANTS:
             inputs[builder.source(name)] = value.astype(np.float64) if value.dtype.kind == "f" or way.static else value
-    return Traced(graph, inputs, Recording("torch", ticks, spikes), voltages, str(way))
+    return Traced(graph, inputs, Recording("torch", ticks, spikes), voltages, str(way), tuple(builder.left_out))

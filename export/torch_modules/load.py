@@ -80,7 +80,7 @@ def _factory(spec: str) -> Callable[[], Any]:
                 f"--model {spec!r}: no module {error.name!r}; run it from the folder that holds it, or install its package"
             ) from None
         raise InputError(f"--model {spec!r}: {name} needs module {error.name!r}, which is not installed; install it") from None
-    except Exception as error:  # whatever the user's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's module does when it is imported
         raise InputError(f"--model {spec!r}: importing {name} raises {_told(error)}; mend it") from None
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -95,7 +95,7 @@ def _factory(spec: str) -> Callable[[], Any]:
 def _made(spec: str, factory: Callable[[], Any]) -> nn.Module:
     try:
         model = factory()
-    except Exception as error:  # whatever the user's factory raises
+    except (Exception, SystemExit) as error:  # whatever the user's factory raises
         raise InputError(f"--model {spec!r}: calling it without arguments raises {_told(error)}; mend the factory") from None
     if not isinstance(model, nn.Module):
         raise InputError(f"--model {spec!r}: gives a {type(model).__name__}, must give a torch.nn.Module; return the model itself")
@@ -126,7 +126,7 @@ def _read(path: Path, allow_pickle: bool) -> Any:
             f"{where}: holds pickled Python objects ({found.group(1) if found else 'a whole module?'}), and unpickling runs code of "
             "whoever made the file; save model.state_dict(), or pass --allow-pickle if you trust it"
         ) from None
-    except Exception as error:  # torch and pickle raise what they find, and with pickled code anything
+    except (Exception, SystemExit) as error:  # torch and pickle raise what they find, and with pickled code anything
         raise CheckpointError(f"{where}: cannot be loaded ({_told(error)}); copy it anew, or save model.state_dict()") from None
 
 

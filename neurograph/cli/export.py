@@ -88,12 +88,12 @@ def export_model(
 
 def _readout_holds(bundle: Any) -> bool:
     """Whether what stays on the host gives what the model gave."""
-    if bundle.readout is None:
+    if bundle.readout is None and not bundle.torch_values:
         return True
     compared, difference = bundle.check_values()
     ok = difference < 1e-9
-    names = ", ".join(bundle.readout.outputs)
-    pair = f"{'torch' if bundle.torch_values else 'float'} = host/output.onnx"
+    names = ", ".join(bundle.torch_values if bundle.readout is None else bundle.readout.outputs)
+    pair = f"{'torch' if bundle.torch_values else 'float'} = {'float' if bundle.readout is None else 'host/output.onnx'}"
     log(f"{'ok  ' if ok else 'FAIL'} {pair}: {names}, {compared:,} values, largest difference {difference:.1e}")
     return ok
 

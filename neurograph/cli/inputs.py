@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.errors import InputError
+from neurograph.errors import BundleError, InputError
 
-__all__ = ["for_bundle", "for_graph", "kind_of", "read_arrays"]
+__all__ = ["for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
 
 Array = NDArray[Any]
 
@@ -32,7 +32,26 @@ def read_arrays(path: Path) -> dict[str, Array]:
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise InputError(f"input {path}: array {name!r} holds {array.dtype}, must be numbers")
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"input {path}: array {name!r} holds {np.count_nonzero(~np.isfinite(array))} NaN or infinite values; mend the data"
+            )
     return arrays
+
+
+def opened(path: Path) -> Any:
+    """A bundle; that its folder is there is seen before a library is loaded that takes seconds.
+
+    Raises:
+        BundleError: no folder, or no unharmed bundle.
+    """
+    if not path.is_dir():
+        raise BundleError(
+            f"bundle {path}: {'is a file' if path.exists() else 'does not exist'}, must be a folder; 'neurograph export' writes one"
+        )
+    from neurograph.export.bundle import open_bundle
+
+    return open_bundle(path)
 
 
 def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:

@@ -48,6 +48,7 @@ class Request:
 
 
 _NAMES = {"graph": "a NIR graph", "net": "a lava-dl network", "module": "a torch model", "checkpoint": "a neurograph checkpoint"}
+_OWN = "for weights of your own model give --model package.module:factory, for a whole pickled module --allow-pickle; else leave it out"
 _ONLY = {  # option → (its field, the kinds that it is for)
     "--dialect": ("dialect", ("graph",)),
     "--relax-shapes": ("relax", ("graph",)),
@@ -69,7 +70,7 @@ def check_request(request: Request) -> None:
         if given not in (None, False) and request.kind not in kinds:
             raise InputError(
                 f"{option} {given}: is for {' or '.join(_NAMES[k] for k in kinds)}, but {request.file} is read as {_NAMES[request.kind]}; "
-                "leave it out"
+                + ("leave it out" if request.kind != "checkpoint" or "module" not in kinds else _OWN)
             )
     if not request.file.is_file():
         what = "is a folder, must be a file" if request.file.is_dir() else "does not exist"
@@ -147,6 +148,8 @@ def _compile_module(request: Request, target: Any) -> Any:
     model = load_model(request.model, request.file, allow_pickle=request.allow_pickle)
     compiled = compile_module(model, read_arrays(_sample(request)), target, bits=request.bits, ticks=request.ticks, dt=request.dt)
     log(f"traced {compiled.origin['model']}: {compiled.origin['called']}")
+    for what in compiled.origin.get("left_out", ()):
+        log(f"warning: not in the bundle: {what}; compute it on the host from what 'simulate' gives")
     return compiled
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from neurograph.cli.inputs import for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
 from neurograph.errors import InputError
 
@@ -40,31 +41,29 @@ def simulate(
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if output is not None:
         check_output(output)
-    from neurograph.cli.inputs import for_bundle
-    from neurograph.export.bundle import open_bundle
+    found = opened(bundle)
     from neurograph.sim import recording as recordings
 
-    opened = open_bundle(bundle)
-    inputs = for_bundle(opened, sample)
-    run = run_engine(engine, opened.network, opened.integers, inputs, timeout_s=timeout_s, onnx_file=opened.onnx_file)
+    inputs = for_bundle(found, sample)
+    run = run_engine(engine, found.network, found.integers, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file)
     if output is not None:
         recordings.save(run, output)
         log(f"recording {output}")
-    accuracy = opened.accuracy(run) if sample is None else None
-    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": run.counts(), "wall_s": run.wall_s}
+    accuracy = found.accuracy(run) if sample is None else None
+    counts = {name: count for name, count in run.counts().items() if not found.network.populations[name].is_real}
+    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
     if accuracy is not None:
         result["accuracy"] = accuracy
-    values = {name: v.mean(axis=1) for name, v in opened.values(run).items()} if engine != "onnx" else {}
+    real = {name: v for name, v in run.spikes.items() if found.network.populations[name].is_real and name in found.network.outputs}
+    values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
     if as_json:
         print_json(result)
         return
-    for name, count in run.counts().items():
+    for name, count in counts.items():
         print(f"{count:>12,}  {name}")
-    print(
-        f"{sum(run.counts().values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s"
-    )
+    print(f"{sum(counts.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
     for name, v in values.items():
         shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
@@ -81,11 +80,9 @@ def check(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
-    from neurograph.export.bundle import open_bundle
-
-    opened = open_bundle(bundle)
-    chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(opened)
-    comparisons = compare_engines(opened, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    found = opened(bundle)
+    chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
@@ -139,10 +136,10 @@ def report(
         raise InputError(f"--format {form!r}: must be md or json")
     if output is not None:
         check_output(output)
-    from neurograph.export.bundle import open_bundle
+    found = opened(bundle)
     from neurograph.hw_profiles.report import to_json, to_markdown
 
-    made = make_report(open_bundle(bundle), profile)
+    made = make_report(found, profile)
     text = to_json(made) if as_json or form == "json" else to_markdown(made)
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")

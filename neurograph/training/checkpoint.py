@@ -118,7 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{where}: holds pickled Python objects (a whole module?), only tensors and plain values are loaded; "
-            "save it with neurograph.training.checkpoint.save"
+            "for a model of your own save model.state_dict() and give --model package.module:factory, or --allow-pickle if you trust it"
         ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:120]

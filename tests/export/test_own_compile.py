@@ -112,6 +112,30 @@ def test_a_real_valued_readout_stays_on_the_host():
     assert onnx.quantized is None and "real values" in onnx.no_integers and "on_host" not in onnx.origin
 
 
+class ReadsTheMean(nn.Module):
+    """A Linear behind the mean over ticks, and the membranes beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.lif, self.out = linear(), snn.Leaky(0.9), linear(HIDDEN, 3)
+
+    def forward(self, x):
+        mem, spikes, membranes = self.lif.init_leaky(), [], []
+        for step in x:
+            spike, mem = self.lif(self.fc(step), mem)
+            spikes.append(spike)
+            membranes.append(mem)
+        return self.out(torch.stack(spikes).mean(0)), torch.stack(membranes)
+
+
+def test_what_is_computed_over_ticks_is_left_out_and_said():
+    traced = trace_module(ReadsTheMean(), X)
+    assert len(traced.left_out) == 2
+    assert "output 0, module 'out' and what it sums or averages over ticks, from the spikes of 'lif'" in traced.left_out
+    assert "output 1, the state of 'lif'" in traced.left_out
+    assert compile_module(ReadsTheMean(), X, TARGETS["loihi2"]).origin["left_out"] == list(traced.left_out)
+
+
 def test_real_values_between_spiking_neurons_are_refused_by_name():
     model = nt.SequentialState(linear(), nt.LIFBoxCell(), linear(HIDDEN, 8), nt.LIBoxCell(), nt.LIFBoxCell())
     with pytest.raises(UnsupportedError, match="population '3': real values in place of spikes"):
