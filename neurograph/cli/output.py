@@ -33,7 +33,10 @@ def print_fields(found: dict[str, Any]) -> None:
         if isinstance(value, dict):
             print(f"{key}:")
             for name, item in value.items():
-                print(f"  {name}: {item}")
+                if isinstance(item, list) and item and isinstance(item[0], dict):
+                    _print_table(f"  {name}", item)
+                else:
+                    print(f"  {name}: {item}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             _print_table(key, value)
         elif isinstance(value, list):
