@@ -15,7 +15,7 @@ drift d·(v_leak − base) a tick in its bias, d being the integer decay: it set
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -31,11 +31,24 @@ from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
 from neurograph.sim.ticks import groups
 
-__all__ = ["PopulationReport", "ProjectionReport", "QuantizationReport", "check_integers", "quantize"]
+__all__ = [
+    "HEADROOM",
+    "Form",
+    "PopulationReport",
+    "ProjectionReport",
+    "QuantizationReport",
+    "at_scale",
+    "check_integers",
+    "largest_gain",
+    "projection_report",
+    "quantize",
+    "rounded_integers",
+    "threshold_above_base",
+]
 
 Array = NDArray[Any]
 _OCTAVE = tuple(2.0 ** (k / 8) for k in range(8))
-_HEADROOM = 131_000  # units of 64 steps of v below the 24-bit limit of 131,072
+HEADROOM = 131_000  # units of 64 steps of v below the 24-bit limit of 131,072
 _BIAS_UNITS = fx.BIAS_MANT_MAX * (1 << fx.BIAS_EXP_MAX) / (1 << fx.V_SHIFT)
 _CUT_LATER = 1 << 40  # a bias that saturation cuts to 13 bits when the input is known; before that it only has to fit int64
 _GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates 16 + 16 against 24
@@ -77,13 +90,33 @@ class QuantizationReport:
         return asdict(self)
 
 
-def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) -> tuple[Network, QuantizationReport]:
+@dataclass(frozen=True)
+class Form:
+    """What differs between formats of integers.
+
+    Args:
+        check: refuses, by name, what has no such integers.
+        scales: candidates for a population with this largest bias, finest first.
+        population: the integer population at a scale.
+        projection: the integer projection at a unit of weight in volts, with so many bits.
+    """
+
+    check: Callable[[Network], None]
+    scales: Callable[[Network, Population, float], tuple[float, ...]]
+    population: Callable[[Population, float, float, tuple[float, float] | None], Population]
+    projection: Callable[[Network, Projection, float, int], Projection]
+
+
+def quantize(
+    network: Network, inputs: Mapping[str, Array], *, bits: int = 8, form: Form | None = None
+) -> tuple[Network, QuantizationReport]:
     """Quantise a float network.
 
     Args:
         network: float; no integer population.
         inputs: calibration input, source → values.
         bits: weight bits, 2 to 8.
+        form: of the integers, Lava's own if not given.
 
     Returns:
         The integer network, and what rounding did.
@@ -94,8 +127,9 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
+    form = form or Form(check_integers, _scales, at_scale, _round)
     network = fold_gain(network)
-    check_integers(network)
+    form.check(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
@@ -108,9 +142,9 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
         limits = saturation(network, population)
         largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
         best: tuple[float, Population, dict[int, Projection], Array] | None = None
-        for scale in _scales(network, population, largest_bias):
-            candidate = _at_scale(population, scale, largest_bias, limits)
-            integer = {i: _round(network, p, scale / _gain(population), bits) for i, p in incoming}
+        for scale in form.scales(network, population, largest_bias):
+            candidate = form.population(population, scale, largest_bias, limits)
+            integer = {i: form.projection(network, p, scale / largest_gain(population), bits) for i, p in incoming}
             got = _simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
             mismatch = float(np.mean(got != reference.spikes[name]))
             if best is None or mismatch < best[0]:
@@ -126,7 +160,9 @@ def quantize(network: Network, inputs: Mapping[str, Array], *, bits: int = 8) ->
     ordered = tuple(projections[i] for i in range(len(network.projections)))
     quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
     rows = tuple(
-        _report(before, after, done[after.target]) for before, after in zip(network.projections, ordered, strict=True) if after.sign_mode
+        projection_report(before, after, done[after.target])
+        for before, after in zip(network.projections, ordered, strict=True)
+        if after.sign_mode
     )
     return quantized, QuantizationReport(bits, rows, tuple(reports))
 
@@ -151,11 +187,12 @@ def check_integers(network: Network) -> None:
         raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
 
 
-def _gain(population: Population) -> float:
+def largest_gain(population: Population) -> float:
+    """γ of the population, the largest where its neurons differ."""
     return float(np.max(gain_of(population.neuron)))
 
 
-def _threshold(population: Population) -> Array:
+def threshold_above_base(population: Population) -> Array:
     """θ counted from the neuron's base."""
     neuron = population.neuron
     assert isinstance(neuron, (LIF, CubaLIF, Threshold))
@@ -179,12 +216,12 @@ def _farthest(population: Population) -> float:
         return 0.0
     if neuron.reset == "value":
         return float(np.max(np.abs(np.asarray(neuron.v_reset) - np.asarray(base_of(neuron)))))
-    return float(np.max(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) - _threshold(population)))
+    return float(np.max(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) - threshold_above_base(population)))
 
 
 def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
     """Candidate scales, finest first."""
-    gain, threshold = _gain(population), float(np.max(_threshold(population)))
+    gain, threshold = largest_gain(population), float(np.max(threshold_above_base(population)))
     positive, negative = synaptic_bounds(network, population)
     reach = gain * float(max(positive.max(), negative.max()))
     if isinstance(population.neuron, Threshold):
@@ -194,7 +231,7 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
     weights = [float(np.abs(p.weights.values).max(initial=0)) for p in network.into(population.name) if _carries_spikes(network, p)]
     bias = gain * largest_bias + float(_drift(population).max())
     finest = max(
-        (max(threshold, float(_start(population).max()), _farthest(population)) + reach + bias) / _HEADROOM,
+        (max(threshold, float(_start(population).max()), _farthest(population)) + reach + bias) / HEADROOM,
         bias / _BIAS_UNITS,
         gain * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
     )
@@ -205,10 +242,10 @@ def _carries_spikes(network: Network, projection: Projection) -> bool:
     return not network.populations[projection.source].is_static
 
 
-def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
+def at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
     """The integer population at one scale."""
-    gain, neuron = _gain(population), population.neuron
-    vth = np.rint(_threshold(population) / scale)
+    gain, neuron = largest_gain(population), population.neuron
+    vth = np.rint(threshold_above_base(population) / scale)
     if not (vth.max() <= fx.VTH_MAX and vth.min() >= 1):
         raise QuantizationError(
             f"population {population.name!r}: vth {vth.min():g} to {vth.max():g}, must be 1 to {fx.VTH_MAX}: rescale its weights"
@@ -227,8 +264,8 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
     integer = FixedLIF(
         du=_decay(getattr(neuron, "alpha", 1.0), 1),
         dv=_decay(getattr(neuron, "beta", 1.0), 0),
-        vth=_integers(vth),
-        bias_mant=_integers(mantissa),
+        vth=rounded_integers(vth),
+        bias_mant=rounded_integers(mantissa),
         bias_exp=exponent,
         scale=scale,
         gain=gain,
@@ -237,7 +274,7 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
         state=getattr(neuron, "state", "cleared"),
         saturation=cut,  # type: ignore[arg-type]
         reset_by=_reset_by(neuron, unit),
-        v_start=_integers(start / unit),
+        v_start=rounded_integers(start / unit),
     )
     return replace(population, neuron=integer, bias=0.0)
 
@@ -246,22 +283,22 @@ def _reset_to(neuron: Any, unit: float) -> Any:
     """Where a spike puts v, counted from the base."""
     if isinstance(neuron, Threshold) or neuron.reset == "subtract":
         return 0
-    return _integers((np.asarray(neuron.v_reset) - np.asarray(base_of(neuron))) / unit)
+    return rounded_integers((np.asarray(neuron.v_reset) - np.asarray(base_of(neuron))) / unit)
 
 
 def _reset_by(neuron: Any, unit: float) -> Any:
     """What a spike takes off v, in steps of v, where it is not the integer threshold: that is counted from the base."""
     if getattr(neuron, "reset", "value") != "subtract" or (neuron.reset_by is None and not np.any(base_of(neuron))):
         return None
-    return _integers(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) / unit)
+    return rounded_integers(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) / unit)
 
 
 def _decay(rate: Any, offset: int) -> Any:
     """A rate in 1/4096, less what the hardware adds to it itself (1 for u, 0 for v)."""
-    return _integers(np.clip(np.rint(fx.DECAY_UNITY * np.asarray(rate, dtype=np.float64)) - offset, 0, fx.DECAY_UNITY - 1))
+    return rounded_integers(np.clip(np.rint(fx.DECAY_UNITY * np.asarray(rate, dtype=np.float64)) - offset, 0, fx.DECAY_UNITY - 1))
 
 
-def _integers(values: Any) -> Any:
+def rounded_integers(values: Any) -> Any:
     """Rounded; a plain int where there is one."""
     rounded = np.rint(np.asarray(values)).astype(np.int64)
     return int(rounded) if rounded.ndim == 0 else rounded
@@ -316,7 +353,8 @@ def _simulate(
     return np.asarray(fixed.run(alone, given).spikes[candidate.name])
 
 
-def _report(before: Projection, after: Projection, target: Population) -> ProjectionReport:
+def projection_report(before: Projection, after: Projection, target: Population) -> ProjectionReport:
+    """What rounding did to a projection into the integer population ``target``."""
     neuron = target.neuron
     assert isinstance(neuron, FixedLIF)
     wanted = before.weights.values

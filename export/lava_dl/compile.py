@@ -78,7 +78,7 @@ def _report(network: Network, quantized: Network, inputs: Mapping[str, Array]) -
     """No weight was rounded; decays and sums are, so spikes may still differ."""
     a, b = floating.run(network, inputs), fixed.run(quantized, inputs)
     rows = tuple(
-        base._report(before, after, quantized.populations[after.target])
+        base.projection_report(before, after, quantized.populations[after.target])
         for before, after in zip(network.projections, quantized.projections, strict=True)
         if after.sign_mode
     )

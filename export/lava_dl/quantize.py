@@ -17,16 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
-from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.errors import UnsupportedError
 from neurograph.export import quantize as base
-from neurograph.export.passes.fold_gain import fold_gain
-from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
-from neurograph.export.quantize import PopulationReport, QuantizationReport, check_integers
+from neurograph.export.passes.saturate_bias import synaptic_bounds
+from neurograph.export.quantize import QuantizationReport, check_integers
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, base_of
-from neurograph.sim import floating
-from neurograph.sim.inputs import prepare
 from neurograph.sim.lava.chain import loops
-from neurograph.sim.ticks import groups
 
 __all__ = ["check_netx", "quantize_for_netx"]
 
@@ -51,46 +47,12 @@ def quantize_for_netx(network: Network, inputs: Mapping[str, Array], *, bits: in
         UnsupportedError: loops, resets other than to rest, a rest above the threshold, real values: all at once.
         QuantizationError: bits out of range, or a value that fits no scale.
     """
-    if not 2 <= bits <= 8:
-        raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
-    network = fold_gain(network)
+    return base.quantize(network, inputs, bits=bits, form=base.Form(_check, _scales, _at_scale, _round))
+
+
+def _check(network: Network) -> None:
     check_integers(network)
     check_netx(network)
-    reference = floating.run(network, inputs)
-    biases = prepare(network, inputs).bias
-    done: dict[str, Population] = {p.name: p for p in network.sources}
-    projections: dict[int, Projection] = {}
-    spikes = {name: values for name, values in reference.spikes.items() if name in done}
-    reports = []
-    for name in (name for group in groups(network) for name in group):
-        population = network.populations[name]
-        incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
-        limits = saturation(network, population)
-        largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
-        best: tuple[float, Population, dict[int, Projection], Array] | None = None
-        for scale in _scales(network, population, largest_bias):
-            candidate = _at_scale(population, scale, largest_bias, limits)
-            integer = {i: _round(network, p, scale / base._gain(population), bits) for i, p in incoming}
-            got = base._simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
-            mismatch = float(np.mean(got != reference.spikes[name]))
-            if best is None or mismatch < best[0]:
-                best = mismatch, candidate, integer, got
-            if mismatch == 0:
-                break
-        assert best is not None
-        mismatch, done[name], integer, spikes[name] = best
-        projections.update(integer)
-        neuron = done[name].neuron
-        assert isinstance(neuron, FixedLIF)
-        reports.append(PopulationReport(name, neuron.scale, int(np.max(neuron.vth)), neuron.bias_exp, mismatch))
-    ordered = tuple(projections[i] for i in range(len(network.projections)))
-    quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
-    rows = tuple(
-        base._report(before, after, done[after.target])
-        for before, after in zip(network.projections, ordered, strict=True)
-        if after.sign_mode
-    )
-    return quantized, QuantizationReport(bits, rows, tuple(reports))
 
 
 def check_netx(network: Network) -> None:
@@ -116,7 +78,7 @@ def check_netx(network: Network) -> None:
 
 def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
     """Candidate scales, finest first."""
-    gain, threshold = base._gain(population), float(np.max(base._threshold(population)))
+    gain, threshold = base.largest_gain(population), float(np.max(base.threshold_above_base(population)))
     positive, negative = synaptic_bounds(network, population)
     reach = gain * float(max(positive.max(), negative.max()))
     if isinstance(population.neuron, CubaLIF):
@@ -126,7 +88,7 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
     # Projections between the same two populations add up in the file's one matrix.
     most = max((sum(q.source == p.source for q in carried) for p in carried), default=1)
     finest = max(
-        (threshold + reach + gain * largest_bias) / base._HEADROOM,
+        (threshold + reach + gain * largest_bias) / base.HEADROOM,
         gain * largest_bias / fx.BIAS_MANT_MAX,
         most * gain * largest / _TOP,
     )
@@ -135,10 +97,10 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
 
 def _at_scale(population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Population:
     """The integer population at one scale, its bias in whole units of weight."""
-    made = base._at_scale(population, scale, largest_bias, limits)
-    gain, neuron = base._gain(population), made.neuron
+    made = base.at_scale(population, scale, largest_bias, limits)
+    gain, neuron = base.largest_gain(population), made.neuron
     assert isinstance(neuron, FixedLIF)
-    mantissa = base._integers(gain * np.asarray(population.bias, dtype=np.float64) / scale)
+    mantissa = base.rounded_integers(gain * np.asarray(population.bias, dtype=np.float64) / scale)
     cut = None
     if limits is not None:
         low, high = (int(np.clip(math.floor(gain * x / scale), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
