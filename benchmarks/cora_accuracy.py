@@ -23,7 +23,7 @@ from rich.table import Table
 from torch import Tensor
 
 from neurograph.data import GraphData, load
-from neurograph.models import GCN, GraphTransformer
+from neurograph.models.baselines import GCN, GraphTransformer
 from neurograph.training import Recipe, TrainingResult, fit, preset, train
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neurograph.errors import InputError, UnsupportedError
+from neurograph.export.placement.limits import Limits
 from neurograph.network import LIF, CubaLIF, Network
 
 __all__ = ["TARGETS", "Target", "check_target", "find"]
@@ -23,6 +25,9 @@ class Target:
         programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
         about: one line.
         onnx: whether it is an ONNX runtime: real values are fine, and integers are made where they can be, for the report.
+        chip: whether networks are placed on cores of it.
+        limits: what its cores hold, and the hash of the profile file that says so, once :meth:`on` has been told; None where nothing is
+            placed.
     """
 
     name: str
@@ -31,14 +36,29 @@ class Target:
     programmable: bool
     about: str
     onnx: bool = False
+    chip: bool = False
+    limits: Limits | None = None
+    profile_sha256: str | None = None
+
+    def on(self, profile: str, sha256: str, limits: Mapping[str, float]) -> Target:
+        """This target with the limits of a profile, name → value in the profile's unit.
+
+        Raises:
+            PlacementError: limits that the profile lacks, all of them by name. InputError: a target that is no chip.
+        """
+        if not self.chip:
+            chips = ", ".join(name for name, target in TARGETS.items() if target.chip)
+            raise InputError(f"target {self.name}: is no chip with cores, so profile {profile} has no use; chips are {chips}")
+        found = Limits.of(profile, limits)
+        return replace(self, profile=profile, profile_sha256=sha256, limits=found, longest_delay=found.delay)
 
 
 TARGETS = {
     target.name: target
     for target in (
         Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
-        Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes"),
-        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons"),
+        Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes", chip=True),
+        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons", chip=True),
         Target("netx", "loihi2", 62, False, "lava-dl's netx in Lava: one sequential .net file"),
         Target("onnx", "horowitz45", 63, True, "any ONNX runtime: the float network over its ticks as one graph", onnx=True),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from neurograph.cli.chips import on_profile, placement_lines
 from neurograph.cli.model_files import Request, check_request, compile_file
 from neurograph.cli.output import JSON, comparison_line, log, print_json
 from neurograph.errors import InputError
@@ -23,7 +24,8 @@ def register(app: typer.Typer) -> None:
 
 def export(
     model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
-    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2, netx or onnx."),
+    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2, generic, netx or onnx."),
+    profile: str | None = typer.Option(None, "--profile", help="Limits of the chip: name or path of a TOML; the target's own if not given."),
     output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
     ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
     weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),
@@ -41,7 +43,7 @@ def export(
 ) -> int:
     """Compile a trained model for a target, verify it, and write a bundle."""
     request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle)
-    result = export_model(request, target, output, nir_form=nir_form, verify=verify)
+    result = export_model(request, target, output, profile=profile, nir_form=nir_form, verify=verify)
     if as_json:
         print_json(result)
     else:
@@ -50,12 +52,18 @@ def export(
 
 
 def export_model(
-    request: Request, target: str, output: Path | None = None, *, nir_form: str = "auto", verify: bool = True
+    request: Request,
+    target: str,
+    output: Path | None = None,
+    *,
+    profile: str | None = None,
+    nir_form: str = "auto",
+    verify: bool = True,
 ) -> dict[str, Any]:
     """Export, and return what ``export --json`` prints."""
     from neurograph.export import targets
 
-    chosen = targets.find(target)
+    chosen = on_profile(targets.find(target), profile)
     if nir_form not in ("graph", "portable", "auto"):
         raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
     check_request(request)
@@ -69,6 +77,10 @@ def export_model(
     if compiled.readout is not None:
         log(f"real-valued, so it stays on the host: {', '.join(p.name for p in compiled.readout.neurons)} (host/output.onnx)")
     bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)
+    placed = bundle.manifest["placement"]
+    if placed is not None:
+        for line in placement_lines(placed, bundle.samples):
+            log(line)
     comparisons = verify_bundle(bundle) if verify else []
     ok = all(c.ok for c in comparisons) and (not verify or _readout_holds(bundle))
     if comparisons:
@@ -82,6 +94,7 @@ def export_model(
         "wall_s": time.perf_counter() - start,
         "pairs": [c.to_json() for c in comparisons],
         "verified": bool(comparisons),
+        "placement": placed,
         "float_fixed_mismatch": bundle.rounding(),
     }
 

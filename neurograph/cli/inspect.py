@@ -69,8 +69,16 @@ def _bundle(path: Path) -> dict[str, Any]:
         **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "depth", "outputs", "verification", "origin", "versions")},
         "populations": _populations(bundle.integers or bundle.network),
         "projections": _projections(bundle.integers or bundle.network),
+        "placement": _placement(bundle),
         "files": sorted(bundle.manifest["files"]),
     }
+
+
+def _placement(bundle: Any) -> Any:
+    from neurograph.cli.chips import placement_lines
+
+    placed = bundle.manifest["placement"]
+    return "none: the target is no chip, or has no integers" if placed is None else placement_lines(placed, bundle.samples)
 
 
 def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> dict[str, Any]:

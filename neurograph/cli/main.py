@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from neurograph.cli import catalogue, demo, export, inspect, run, train
+from neurograph.cli import catalogue, chips, demo, export, inspect, run, train
 from neurograph.errors import NeurographError
 
 __all__ = ["app", "main"]
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, export, run, inspect, catalogue, demo):
+for module in (train, export, run, chips, inspect, catalogue, demo):
     module.register(app)
 
 

@@ -1,6 +1,8 @@
-"""Models: SpikeGraphormer and the dense networks that it is compared with."""
+"""Models: SpikeGraphormer; :mod:`~neurograph.models.baselines` has the dense networks that it is compared with.
 
-from neurograph.models.baselines import GCN, GraphTransformer
+The baselines are not imported here: PyTorch Geometric, which they stand on, takes seconds to load.
+"""
+
 from neurograph.models.spikegraphormer import SpikeGraphormer, SpikeGraphormerConfig, SpikeGraphormerCore
 
-__all__ = ["GCN", "GraphTransformer", "SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]
+__all__ = ["SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]

@@ -6,17 +6,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from calling import call, refused
 
 from neurograph import data, training
 from neurograph.cli.main import run_command
 from neurograph.export import nir_io
 from neurograph.models import SpikeGraphormer
-
-
-def call(capsys, *arguments):
-    status = run_command([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +21,6 @@ def trained(tmp_path_factory):
     assert run_command(["train", "spikegraphormer", "--epochs", "8", "-o", str(folder / "model.pt")]) == 0
     assert run_command(["export", str(folder / "model.pt"), "--target", "loihi2", "-o", str(folder / "b"), "--no-verify"]) == 0
     return folder
-
-
-def one_line_error(capsys, *arguments, says):
-    """Exit 2, nothing on stdout, and one line on stderr that holds ``says``."""
-    status, out, err = call(capsys, *arguments)
-    errors = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert status == 2 and out == "" and len(errors) == 1, (status, out, err)
-    assert "Traceback" not in err
-    for part in [says] if isinstance(says, str) else says:
-        assert part in errors[0], errors[0]
 
 
 def test_train_json_has_the_promised_keys(capsys, tmp_path):
@@ -106,9 +91,7 @@ def test_other_features_go_through_the_encoder(capsys, trained, tmp_path):
 def test_nir_graph_exports_with_a_sample(capsys, trained, tmp_path):
     np.save(tmp_path / "i.npy", np.random.default_rng(0).normal(size=(34, 24)))
     path = trained / "b" / "model.nir"
-    one_line_error(
-        capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", says=["needs a sample to quantise", "--input FILE.npy"]
-    )
+    refused(capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", says=["needs a sample to quantise", "--input FILE.npy"])
     status, out, _ = call(
         capsys, "export", path, "--target", "lava", "-o", tmp_path / "b", "--input", tmp_path / "i.npy", "--no-verify", "--json"
     )
@@ -135,16 +118,16 @@ def test_listings(capsys):
 
 def test_checkpoints_that_cannot_be_used(capsys, trained, tmp_path):
     out = ("--target", "loihi2", "-o", tmp_path / "b")
-    one_line_error(capsys, "export", tmp_path / "none.pt", *out, says=["none.pt", "does not exist"])
+    refused(capsys, "export", tmp_path / "none.pt", *out, says=["none.pt", "does not exist"])
     whole = (trained / "model.pt").read_bytes()
     (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
-    one_line_error(capsys, "export", tmp_path / "cut.pt", *out, says=["cut.pt", "cut off"])
+    refused(capsys, "export", tmp_path / "cut.pt", *out, says=["cut.pt", "cut off"])
     torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pt")
-    one_line_error(capsys, "export", tmp_path / "module.pt", *out, says=["module.pt", "pickled"])
+    refused(capsys, "export", tmp_path / "module.pt", *out, says=["module.pt", "pickled"])
     loaded = training.load(trained / "model.pt")
     loaded.model.encoder.weight.data[0, 0] = float("nan")
     training.save(tmp_path / "nan.pt", loaded.model, loaded.graph)
-    one_line_error(capsys, "export", tmp_path / "nan.pt", *out, says=["encoder.weight", "NaN"])
+    refused(capsys, "export", tmp_path / "nan.pt", *out, says=["encoder.weight", "NaN"])
     assert not (tmp_path / "b").exists()
 
 
@@ -161,18 +144,18 @@ def test_a_graph_of_another_size(capsys, tmp_path, trained, shared):
         "-o",
         tmp_path / "b",
     )
-    one_line_error(capsys, *arguments, says=["34", "2708"])
+    refused(capsys, *arguments, says=["34", "2708"])
 
 
 def test_a_target_that_does_not_exist(capsys, trained):
-    one_line_error(capsys, "export", trained / "model.pt", "--target", "loihi3", says=["'loihi3'", "lava, loihi1, loihi2"])
+    refused(capsys, "export", trained / "model.pt", "--target", "loihi3", says=["'loihi3'", "lava, loihi1, loihi2"])
 
 
 def test_soft_reset_is_refused_for_loihi1_by_name(capsys, tmp_path):
     graph = data.load("karate")
     config, _ = training.preset(graph, reset="subtract")
     training.save(tmp_path / "m.pt", SpikeGraphormer(config, graph.edge_index).eval(), graph)
-    one_line_error(
+    refused(
         capsys,
         "export",
         tmp_path / "m.pt",
@@ -185,20 +168,20 @@ def test_soft_reset_is_refused_for_loihi1_by_name(capsys, tmp_path):
 
 
 def test_unknown_names_and_options(capsys, trained):
-    one_line_error(capsys, "train", "gpt", says=["'gpt'", "spikegraphormer"])
-    one_line_error(capsys, "train", "spikegraphormer", "--dataset", "pubchem", says=["pubchem", "karate"])
-    one_line_error(capsys, "simulate", trained / "b", "--engine", "cuda", says=["'cuda'", "lava-fixed"])
-    one_line_error(capsys, "check", trained / "b", "--engines", "float", says="no two of them")
-    one_line_error(capsys, "report", trained / "b", "--profile", "loihi9", says=["loihi9", "loihi1"])
-    one_line_error(capsys, "report", trained / "b", "--format", "pdf", says=["pdf", "md or json"])
-    one_line_error(capsys, "export", trained / "model.pt", says="--target")
-    one_line_error(capsys, "export", trained / "model.pt", "--target", "loihi2", "--weight-bits", "9", says="--weight-bits")
-    one_line_error(capsys, "fly", says="fly")
-    one_line_error(capsys, "inspect", "nothing.xyz", says="nothing.xyz")
+    refused(capsys, "train", "gpt", says=["'gpt'", "spikegraphormer"])
+    refused(capsys, "train", "spikegraphormer", "--dataset", "pubchem", says=["pubchem", "karate"])
+    refused(capsys, "simulate", trained / "b", "--engine", "cuda", says=["'cuda'", "lava-fixed"])
+    refused(capsys, "check", trained / "b", "--engines", "float", says="no two of them")
+    refused(capsys, "report", trained / "b", "--profile", "loihi9", says=["loihi9", "loihi1"])
+    refused(capsys, "report", trained / "b", "--format", "pdf", says=["pdf", "md or json"])
+    refused(capsys, "export", trained / "model.pt", says="--target")
+    refused(capsys, "export", trained / "model.pt", "--target", "loihi2", "--weight-bits", "9", says="--weight-bits")
+    refused(capsys, "fly", says="fly")
+    refused(capsys, "inspect", "nothing.xyz", says="nothing.xyz")
 
 
 def test_data_that_is_not_there(capsys, tmp_path):
-    one_line_error(
+    refused(
         capsys,
         "train",
         "spikegraphormer",
@@ -227,13 +210,13 @@ def test_unknown_nodes_are_all_listed(capsys, trained, tmp_path):
         for name in ("gnn_neuron", "attention_neuron"):
             del file[f"node/nodes/{name}/type"]
             file[f"node/nodes/{name}/type"] = "Hodgkin"
-    one_line_error(capsys, "export", tmp_path / "m.nir", "--target", "lava", says=["gnn_neuron (Hodgkin)", "attention_neuron (Hodgkin)"])
+    refused(capsys, "export", tmp_path / "m.nir", "--target", "lava", says=["gnn_neuron (Hodgkin)", "attention_neuron (Hodgkin)"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into read-only folders; the test with a real full disk below covers it")
 def test_read_only_folder(capsys, trained, tmp_path):
     tmp_path.chmod(0o555)
-    one_line_error(capsys, "export", trained / "model.pt", "--target", "loihi2", "-o", tmp_path / "b", says="Permission denied")
+    refused(capsys, "export", trained / "model.pt", "--target", "loihi2", "-o", tmp_path / "b", says="Permission denied")
 
 
 def test_a_full_disk_leaves_nothing(capsys, trained, tmp_path):
@@ -243,7 +226,7 @@ def test_a_full_disk_leaves_nothing(capsys, trained, tmp_path):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("cannot mount a small tmpfs here (needs root)")
     try:
-        one_line_error(
+        refused(
             capsys,
             "export",
             trained / "model.pt",
@@ -267,16 +250,14 @@ def test_lava_missing(capsys, trained, monkeypatch, tmp_path):
 
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name.startswith("lava") else real(name, *rest))
-    one_line_error(
-        capsys, "simulate", trained / "b", "--engine", "lava-fixed", says=["no interpreter with lava-nc", "neurograph lava install"]
-    )
+    refused(capsys, "simulate", trained / "b", "--engine", "lava-fixed", says=["no interpreter with lava-nc", "neurograph lava install"])
     status, out, err = call(capsys, "check", trained / "b")
     assert status == 0 and "ok   torch = float" in out and "without Lava" in err
 
 
 @pytest.mark.lava
 def test_lava_past_its_time_limit_is_killed(capsys, lava, trained):
-    one_line_error(capsys, "simulate", trained / "b", "--engine", "lava-fixed", "--timeout", "0.5", says=["after 0.5 s", "killed"])
+    refused(capsys, "simulate", trained / "b", "--engine", "lava-fixed", "--timeout", "0.5", says=["after 0.5 s", "killed"])
 
 
 @pytest.mark.lava
@@ -311,4 +292,4 @@ def test_inspect_draws(capsys, trained, tmp_path):
     again = (tmp_path / "g.svg").read_bytes()
     assert call(capsys, "inspect", trained / "b" / "model.nir", "--svg", tmp_path / "g.svg")[0] == 0
     assert (tmp_path / "g.svg").read_bytes() == again
-    one_line_error(capsys, "inspect", trained / "model.pt", "--svg", tmp_path / "g.svg", says=["nothing to draw"])
+    refused(capsys, "inspect", trained / "model.pt", "--svg", tmp_path / "g.svg", says=["nothing to draw"])

@@ -9,8 +9,8 @@ import nir
 import numpy as np
 import pytest
 import torch
+from calling import call, refused
 
-from neurograph.cli.main import run_command
 from neurograph.export import nir_io
 from neurograph.export.bundle import open_bundle
 
@@ -24,19 +24,6 @@ def build():
 def artificial():
     return nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.MaxPool1d(2))
 """
-
-
-def call(capsys, *arguments):
-    status = run_command([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return status, out, err
-
-
-def refused(capsys, *arguments, says):
-    status, out, err = call(capsys, *arguments)
-    errors = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert status == 2 and out == "" and len(errors) == 1 and "Traceback" not in err, (status, out, err)
-    assert says in errors[0], errors[0]
 
 
 @pytest.fixture

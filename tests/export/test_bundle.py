@@ -89,7 +89,7 @@ def test_a_foreign_folder_is_not_replaced(compiled, tmp_path):
 
 def test_failure_on_the_way_leaves_the_old_bundle_whole(compiled, tmp_path, monkeypatch):
     first = write_bundle(compiled, TARGET, tmp_path / "b")
-    monkeypatch.setattr("neurograph.export.bundle._manifest", _disk_full)
+    monkeypatch.setattr("neurograph.export.bundle.write._manifest", _disk_full)
     with pytest.raises(BundleError, match="cannot be written \\(No space left on device\\)"):
         write_bundle(compiled, TARGET, tmp_path / "b")
     assert open_bundle(tmp_path / "b").manifest == first.manifest

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neurograph.data import load
-from neurograph.models import GCN, GraphTransformer
+from neurograph.models.baselines import GCN, GraphTransformer
 from neurograph.training import Recipe, fit
 
 

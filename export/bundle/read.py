@@ -1,91 +1,32 @@
-"""The bundle: the directory that `neurograph export` writes and every later command reads.
-
-model.nir      the interchange graph           network.h5   the float and the integer Network
-manifest.json  versions, target, scales and errors, sha256 of every other file
-check.h5       sample input, expected spikes (torch, float, fixed), labels
-lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
-model.net      target netx: the integer Network as one sequential lava-dl network, static input built in
-onnx/          target onnx, in place of lava/: network.onnx, the float Network over its ticks
-host/          encoder and readout as ONNX; output.onnx is what is real-valued behind the last spikes
-"""
+"""Reading a bundle, with its hashes checked."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import onnx
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neurograph.errors import BundleError, InputError, NetworkError, UnsupportedError
-from neurograph.export import nir_io
-from neurograph.export.compile import Compiled
+from neurograph.errors import BundleError, InputError, NetworkError
 from neurograph.export.host import host_macs, run_onnx
-from neurograph.export.portable import portable
-from neurograph.export.targets import Target
-from neurograph.export.targets.onnx import onnx_model, to_bytes
-from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
+from neurograph.files import sha256, write_file
 from neurograph.network import Network
-from neurograph.sim import fixed, floating, onnx_engine
+from neurograph.sim import floating, onnx_engine
 from neurograph.sim.inputs import prepare
-from neurograph.sim.lava import program
-from neurograph.sim.lava.net_file import write_net
 from neurograph.sim.recording import Recording
-from neurograph.storage import load_network, save_network
+from neurograph.storage import load_network
 
-__all__ = ["FORMAT", "Bundle", "open_bundle", "write_bundle"]
+__all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
 FORMAT, VERSION, MANIFEST = "neurograph.bundle", 1, "manifest.json"
-
-
-def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: str = "auto") -> Bundle:
-    """Write a bundle, whole or not at all.
-
-    Args:
-        compiled: from :mod:`neurograph.export.compile`.
-        target: that it was compiled for.
-        path: folder; replaced if it is a bundle already.
-        nir_form: "graph", "portable" (beside the graph form), or "auto" (portable where the network has such a form; not for target onnx).
-
-    Raises:
-        BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
-    """
-    with atomic_folder(path, marker=MANIFEST) as folder:
-        nir_io.write(compiled.graph, folder / "model.nir")
-        if nir_form == "portable" or (nir_form == "auto" and not target.onnx):
-            _write_portable(compiled, folder / "portable.nir", must=nir_form == "portable")
-        with write_hdf5(folder / "network.h5", error=BundleError) as file:
-            save_network(compiled.network, file.create_group("float"))
-            if compiled.quantized is not None:
-                save_network(compiled.quantized, file.create_group("integer"))
-            if compiled.readout is not None:
-                save_network(compiled.readout, file.create_group("readout"))
-        expected = {"float": floating.run(compiled.network, compiled.inputs)}
-        if compiled.quantized is not None:
-            expected["fixed"] = fixed.run(compiled.quantized, compiled.inputs)
-        if compiled.torch is not None:
-            expected["torch"] = compiled.torch
-        _write_check(compiled, expected, folder / "check.h5")
-        if target.onnx:
-            write_file(_made(folder / "onnx") / "network.onnx", to_bytes(onnx_model(compiled.network, record="all")), error=BundleError)
-        elif compiled.quantized is not None:
-            _write_lava(compiled.quantized, compiled.inputs, expected["fixed"], _made(folder / "lava"))
-            if target.name == "netx":
-                write_net(compiled.quantized, folder / "model.net", compiled.inputs)
-        for name, model in compiled.host.items():
-            write_file(_made(folder / "host") / name, model.SerializeToString(), error=BundleError)
-        (folder / MANIFEST).write_text(json.dumps(_manifest(compiled, target, expected.get("fixed"), folder), indent=1) + "\n")
-    return open_bundle(path)
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -103,7 +44,7 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
     if kind != FORMAT or version != VERSION:
         raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
-    present = set(_files(path))
+    present = set(files_of(path))
     for name, digest in files.items():
         if name not in present:
             raise BundleError(f"bundle {path}: {name} is missing; export it again")
@@ -215,6 +156,11 @@ class Bundle:
         with h5py.File(self.path / "check.h5", "r") as file:
             return {name: data[()] for name, data in file["input"].items()}
 
+    @property
+    def samples(self) -> int:
+        """Inferences in the sample input."""
+        return prepare(self.network, self.inputs).samples
+
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""
         with h5py.File(self.path / "check.h5", "r") as file:
@@ -270,69 +216,7 @@ def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:
     return sum(a.size for a, _ in pairs), max(float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)))) for a, b in pairs)
 
 
-def _write_portable(compiled: Compiled, path: Path, *, must: bool) -> None:
-    try:
-        made = portable(compiled.network, compiled.inputs)
-    except UnsupportedError:
-        if must:
-            raise
-        return
-    nir_io.write(made.graph, path)
-
-
-def _write_check(compiled: Compiled, expected: Mapping[str, Recording], path: Path) -> None:
-    with write_hdf5(path, error=BundleError) as file:
-        for name, values in compiled.inputs.items():
-            file.create_dataset(f"input/{name}", data=values, compression="gzip", compression_opts=1)
-        for engine, recording in expected.items():
-            for name, spikes in recording.spikes.items():
-                file.create_dataset(f"expected/{engine}/{name}", data=spikes, compression="gzip", compression_opts=1)
-        for name, values in compiled.torch_values.items():
-            file.create_dataset(f"torch_values/{name}", data=values, compression="gzip", compression_opts=1)
-        if compiled.labels is not None and compiled.test_mask is not None:
-            file.create_dataset("labels", data=compiled.labels)
-            file.create_dataset("test_mask", data=compiled.test_mask.astype(np.uint8))
-        if compiled.features is not None:
-            features = sp.csr_matrix(compiled.features)
-            file.create_group("features").attrs["shape"] = features.shape
-            for part in ("data", "indices", "indptr"):
-                file.create_dataset(f"features/{part}", data=getattr(features, part), compression="gzip", compression_opts=1)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _write_lava(quantized: Network, inputs: Mapping[str, Array], expected: Recording, folder: Path) -> None:
-    program.write(quantized, prepare(quantized, inputs), folder / "program.npz", expected=expected.spikes)
-    for name, source in program.SCRIPTS.items():
-        shutil.copyfile(source, folder / name)
-
-
-def _manifest(compiled: Compiled, target: Target, run: Recording | None, folder: Path) -> dict[str, Any]:
-    network = compiled.network
-    packages = ("neurograph", "nir", "nirtorch", "norse", "numpy", "scipy", "torch")
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "target": target.name,
-        "profile": target.profile,
-        "ticks": network.ticks,
-        "dt_s": network.dt,
-        "depth": max(p.depth or 1 for p in network.populations.values()),
-        "outputs": list(network.outputs),
-        "origin": dict(compiled.origin),
-        "quantization": None if compiled.report is None else compiled.report.to_json(),
-        "no_integers": compiled.no_integers,
-        "verification": None,
-        "wraps": {} if run is None else dict(run.notes["wraps"]),
-        "clips": {} if run is None else dict(run.notes["clips"]),
-        "versions": {name: metadata.version(name) for name in packages},
-        "files": {name: sha256(folder / name) for name in _files(folder)},
-    }
-
-
-def _files(folder: Path) -> list[str]:
+def files_of(folder: Path) -> list[str]:
+    """Names of the files of a bundle that the manifest has hashes of."""
     names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     return sorted(name for name in names if name != MANIFEST)

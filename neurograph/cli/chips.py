@@ -1,0 +1,106 @@
+"""place, and what `export` and `report` need to know of chips: a target with the limits of its profile, a network placed on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from neurograph.cli.inputs import opened
+from neurograph.cli.output import JSON, log, print_json
+from neurograph.errors import InputError
+
+__all__ = ["on_profile", "placement_lines", "register"]
+
+MARKER = "placement.json"
+METHODS = ("metis", "greedy", "greedy-nodes", "random")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("place")(place)
+
+
+def on_profile(target: Any, profile: str | None) -> Any:
+    """A target with the limits of its profile, or of one that is named in its place; a target that is no chip as it is.
+
+    Raises:
+        ProfileError, PlacementError: no such profile, or one without a limit that placement needs. InputError: a profile for no chip.
+    """
+    if not target.chip and profile is None:
+        return target
+    from neurograph.hw_profiles import load
+
+    found = load(profile or target.profile)
+    return target.on(found.name, found.sha256, {name: constant.value for name, constant in found.limits.items()})
+
+
+def place(
+    bundle: Path = typer.Argument(..., help="Bundle folder."),
+    output: Path = typer.Option(..., "-o", "--output", help="Folder for placement.json and core_map.svg."),
+    profile: str | None = typer.Option(None, "--profile", help="Chip: a name or the path of a TOML; the bundle's own if not given."),
+    method: str = typer.Option("metis", "--method", help=f"{', '.join(METHODS[:-1])} or {METHODS[-1]}; all but metis are there to compare."),
+    seed: int = typer.Option(0, "--seed", min=0, max=2**31 - 1),
+    sanafe: bool = typer.Option(False, "--sanafe", help="Also write sanafe/: the placed network and its run as files that SANA-FE runs."),
+    as_json: bool = JSON,
+) -> None:
+    """Place a bundle's integer network on the cores of a chip, and count the traffic of its sample."""
+    if method not in METHODS:
+        raise InputError(f"--method {method!r}: does not exist; there are {', '.join(METHODS)}")
+    from neurograph.files import refuse_foreign
+
+    refuse_foreign(output, MARKER)
+    found = opened(bundle)
+    from neurograph.export import placement
+    from neurograph.export.placement.files import summary
+    from neurograph.export.placement.picture import core_map
+    from neurograph.export.targets import sanafe as sanafe_files
+    from neurograph.files import atomic_folder
+    from neurograph.hw_profiles import load
+    from neurograph.sim import fixed
+
+    chip = load(profile or found.manifest["profile"])
+    limits = placement.Limits.of(chip.name, {name: constant.value for name, constant in chip.limits.items()})
+    recording = fixed.run(found.quantized, found.inputs)
+    more: Any = {"method": method}
+    placed = placement.place(found.quantized, limits, recording=recording, seed=seed, **more)
+    with atomic_folder(output, marker=MARKER) as folder:
+        placement.save(placed, folder / MARKER)
+        core_map(placed, folder / "core_map.svg")
+        if sanafe:
+            constants = [{name: constant.si[0] for name, constant in section.items()} for section in (chip.energy, chip.time)]
+            (folder / "sanafe").mkdir()
+            sanafe_files.write(placed, recording, folder / "sanafe", energy=constants[0], time=constants[1])
+    result = summary(placed)
+    if as_json:
+        print_json({"placement": str(output), **result})
+        return
+    for line in placement_lines(result, recording.samples):
+        print(line)
+    log(f"placement {output}")
+
+
+def placement_lines(found: dict[str, Any], samples: int) -> list[str]:
+    """A placement's summary for a person: what it takes, how full each rule is, what it sends."""
+    binding = next(rule for rule in found["rules"] if rule["rule"] == found["binding_rule"])
+    lines = [
+        f"{found['target']}: {_many(found['cores'], 'core')} on {_many(found['chips'], 'chip')}, bound by {binding['rule']} "
+        f"({binding['mean']:,.0f} {binding['unit']} a core on average, limit {binding['limit']:,})"
+    ]
+    for rule in found["rules"]:
+        where = "" if rule["where"] == "none" else f"  {rule['where']}"
+        lines.append(f"  {rule['rule']:<18}{rule['used']:>12,} of {rule['limit']:>12,} {rule['unit']:<11}{rule['share']:>7.1%}{where}")
+    traffic = found["traffic"]
+    if traffic is not None:
+        sums = {name: sum(values) / samples for name, values in traffic.items()}
+        hops = sums["hops_east_west"] + sums["hops_north_south"]
+        lines.append(
+            f"  an inference sends {sums['messages']:,.0f} messages, {sums['inter_core']:,.0f} of them to other cores over {hops:,.0f} hops "
+            f"and {sums['crossings']:,.0f} chip crossings; {sums['host_messages']:,.0f} come from the host"
+        )
+    return lines + [f"  note: {note}" for note in found["notes"]]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
