@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from neurograph.cli.main import run_command
 from neurograph.errors import BundleError, InputError
 from neurograph.export.bundle import open_bundle, write_bundle
 from neurograph.export.host import run_onnx
@@ -118,16 +119,36 @@ def test_targets(compiled):
     check_target(compiled.network, find("loihi1"))
 
 
-@pytest.mark.lava
-def test_the_lava_folder_runs_by_itself(lava, bundle, tmp_path):
-    """A copy elsewhere, isolated from this project: only what lava-nc brings may be imported."""
+@pytest.fixture(scope="module")
+def lava_alone(lava, tmp_path_factory):
+    """An environment with lava-nc and what it brings, made by the command that users have for it."""
     from neurograph.sim.lava import runtime
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        assert run_command(["lava", "install"]) == 0
+        return runtime.cache_folder() / "bin" / "python"
+
+
+@pytest.mark.lava
+def test_the_lava_folder_runs_with_nothing_but_lava(lava_alone, bundle, tmp_path):
     copy = Path(shutil.copytree(bundle.path / "lava", tmp_path / "lava"))
-    python = str(runtime.find())
-    guard = "import sys; sys.modules['neurograph'] = None; sys.modules['torch'] = None; sys.argv = ['run.py']; sys.path.insert(0, '.')\n"
-    guard += "import runpy; runpy.run_path('run.py', run_name='__main__')"
-    done = subprocess.run([python, "-c", guard], cwd=copy, capture_output=True, text=True, timeout=120)
+    listed = subprocess.run([lava_alone, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, timeout=60).stdout
+    assert "lava-nc==" in listed and not any(name in listed for name in ("neurograph", "torch", "nir", "h5py"))
+    done = subprocess.run([lava_alone, "lava/run.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     for population in bundle.quantized.neurons:
-        assert population.name in done.stdout
+        assert f"{population.name}: {int(bundle.expected('fixed').spikes[population.name].sum())} spikes, 0 of" in done.stdout
+    _spoil(copy / "program.npz")
+    done = subprocess.run([lava_alone, "lava/run.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and ", 1 of " in done.stdout, done.stdout + done.stderr
+
+
+def _spoil(path):
+    """Flip one expected spike of the last population in a program."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    about = json.loads(str(arrays["program"]))
+    name = about["populations"][-1]["expected"]["array"]
+    arrays[name][0] ^= 128
+    np.savez_compressed(path, **arrays)
