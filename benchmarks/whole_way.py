@@ -2,8 +2,9 @@
 
     python benchmarks/whole_way.py --data-root DIR [--seeds 10] [--controls] [--json OUT]
 
-For each seed: train, compile for Loihi 2, run the float and the fixed engine. For seed 0 also: write the bundle, check it against Lava,
-count and price one inference. --controls trains the mask-forced-to-1 and no-attention controls too (and the dense baselines).
+For each seed: train, compile for Loihi 2, run the float and the fixed engine. For seed 0 also: `neurograph export` as a user calls it, with
+and without verification, the check against Lava, and what one inference counts and costs. --controls trains the mask-forced-to-1 and
+no-attention controls too (and the dense baselines).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -80,6 +82,17 @@ def check(path: Path) -> dict[str, Any]:
     }
 
 
+def export_times(checkpoint: Path) -> dict[str, float]:
+    """Seconds of `neurograph export`, from the start of the process to its end: "with Lava" verified, "without" not run."""
+    command = [sys.executable, "-m", "neurograph", "export", str(checkpoint), "--target", "loihi2", "-o"]
+    found = {}
+    for name, more in (("without", ["--no-verify"]), ("with Lava", [])):
+        start = time.perf_counter()
+        subprocess.run([*command, str(checkpoint.with_suffix("")) + "-timed", *more], check=True, capture_output=True)
+        found[name] = time.perf_counter() - start
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data-root", type=Path, help="folder that holds Planetoid/Cora/raw or Cora/raw")
@@ -96,9 +109,11 @@ def main() -> None:
             rows.append(one_seed(graph, seed, folder))
             line = "seed {seed}: float {float:.2%}, fixed {fixed:.2%}, {mask_alive:.0%} of the masks alive, {train_s:.0f} s"
             print(line.format(**rows[-1]), file=sys.stderr)
+        times = export_times(folder / "cora-0.pt")
         checked = check(folder / "cora-0")
         report = make_report(open_bundle(folder / "cora-0"))
     _print(rows, checked, report)
+    print(f"neurograph export of seed 0: {times['with Lava']:.1f} s with verification in Lava, {times['without']:.1f} s without any")
     controls = {}
     if arguments.controls:
         wanted = [row for row in cora_accuracy.ROWS if row != "SpikeGraphormer"]
@@ -106,7 +121,7 @@ def main() -> None:
         Console().print(cora_accuracy.table(controls))
     if arguments.json:
         plain = {name: [vars(run) for run in runs] for name, runs in controls.items()}
-        whole = {"machine": machine.describe(), "seeds": rows, "check": checked, "controls": plain, "report": report}
+        whole = {"machine": machine.describe(), "seeds": rows, "check": checked, "export_s": times, "controls": plain, "report": report}
         arguments.json.write_text(json.dumps(whole, indent=1, default=float) + "\n")
 
 
