@@ -40,7 +40,7 @@ def place(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
     output: Path = typer.Option(..., "-o", "--output", help="Folder for placement.json and core_map.svg."),
     profile: str | None = typer.Option(None, "--profile", help="Chip: a name or the path of a TOML; the bundle's own if not given."),
-    method: str = typer.Option("metis", "--method", help=f"{', '.join(METHODS[:-1])} or {METHODS[-1]}; all but metis are there to compare."),
+    method: str = typer.Option("metis", "--method", help="metis; or greedy, greedy-nodes, random, to compare."),
     seed: int = typer.Option(0, "--seed", min=0, max=2**31 - 1),
     sanafe: bool = typer.Option(False, "--sanafe", help="Also write sanafe/: the placed network and its run as files that SANA-FE runs."),
     as_json: bool = JSON,
@@ -96,7 +96,7 @@ def placement_lines(found: dict[str, Any], samples: int) -> list[str]:
         sums = {name: sum(values) / samples for name, values in traffic.items()}
         hops = sums["hops_east_west"] + sums["hops_north_south"]
         lines.append(
-            f"  an inference sends {sums['messages']:,.0f} messages, {sums['inter_core']:,.0f} of them to other cores over {hops:,.0f} hops "
+            f"  an inference sends {sums['messages']:,.0f} messages, {sums['inter_core']:,.0f} to other cores over {hops:,.0f} hops "
             f"and {sums['crossings']:,.0f} chip crossings; {sums['host_messages']:,.0f} come from the host"
         )
     return lines + [f"  note: {note}" for note in found["notes"]]

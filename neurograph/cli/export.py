@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def export(
     model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
     target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2, generic, netx or onnx."),
-    profile: str | None = typer.Option(None, "--profile", help="Limits of the chip: name or path of a TOML; the target's own if not given."),
+    profile: str | None = typer.Option(None, "--profile", help="Chip, a name or the path of a TOML; the target's own if not given."),
     output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
     ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
     weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
@@ -72,11 +74,21 @@ def run_command(arguments: list[str]) -> int:
             message = str(error.format_message())
             if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
                 return 2
-            return _failed(f"{' '.join(message.split())} ('neurograph --help' lists commands and options)", debug)
+            return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug)
         if type(error).__name__ == "Abort":
             print("interrupted", file=sys.stderr)
             return 130
         raise
+
+
+def _with_value(message: str, arguments: list[str]) -> str:
+    """The parser's message with the value that was given, which it leaves out for numbers."""
+    option = re.search(r"Invalid value for '[^']*?(--[\w-]+)'", message)
+    if option is None:
+        return message
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument) | dict(pairwise(arguments))
+    value = given.get(option[1])
+    return message if value is None or value in message else message.replace(": ", f": {value}: ", 1)
 
 
 def _failed(message: str, debug: bool) -> int:

@@ -293,3 +293,9 @@ def test_inspect_draws(capsys, trained, tmp_path):
     assert call(capsys, "inspect", trained / "b" / "model.nir", "--svg", tmp_path / "g.svg")[0] == 0
     assert (tmp_path / "g.svg").read_bytes() == again
     refused(capsys, "inspect", trained / "model.pt", "--svg", tmp_path / "g.svg", says=["nothing to draw"])
+
+
+@pytest.mark.parametrize("arguments", [("--weight-bits", "9"), ("--weight-bits=9",), ("--ticks", "-3")])
+def test_a_number_out_of_range_is_named_with_its_value(capsys, arguments):
+    value = arguments[-1].removeprefix("--weight-bits=")
+    refused(capsys, "export", "m.pt", "--target", "loihi2", *arguments, says=f"'{arguments[0].split('=')[0]}': {value}: ")
