@@ -2,7 +2,7 @@
 
 Its objects are used as its users do. It has no bias, so a Brian operation adds that to v between the update of v and its threshold. A group
 has one decay and one threshold: a population with several is several groups. u is taken after the input of the tick: its monitor is placed
-behind the synapses, where it stands before them by default.
+behind the synapses, where it stands before them by default. Spikes of generators arrive in the same step.
 """
 
 import numpy as np
@@ -13,55 +13,76 @@ from emulator_jobs import run_jobs
 MODES = {"mixed": 1, "excitatory": 2, "inhibitory": 3}
 
 
-def synapses(source, target, weights, exponent, mode):
-    """Those of (out, in) that are not 0; None if there are none."""
+class Part:
+    """The neurons ``who`` of a population that share their parameters."""
+
+    def __init__(self, group, who):
+        self.who = who
+        du, dv, vth = (int(values[who[0]]) for values in (group.du, group.dv, group.vth))
+        self.neurons = LoihiNeuronGroup(len(who), refractory=1, threshold_v_mant=vth, decay_v=dv, decay_I=du + 1)
+        self.neurons.v = group.start[who]
+        self.spiked = LoihiSpikeMonitor(self.neurons)
+        self.u, self.v = LoihiStateMonitor(self.neurons, "I", order=1), LoihiStateMonitor(self.neurons, "v")
+        self.objects = [self.neurons, self.spiked, self.u, self.v]
+        if group.bias[who].any():
+            self.objects.append(self.add_bias(group.bias[who]))
+
+    def add_bias(self, bias):
+        @network_operation(when="groups", order=1)
+        def operation():
+            self.neurons.v = np.asarray(self.neurons.v) + bias
+
+        return operation
+
+
+def synapses(source, target, weights, exponent, mode, delay=0):
+    """Those of (out, in) that are not 0, in a list."""
     to, of = np.nonzero(weights)
     if not len(to):
         return []
-    made = LoihiSynapses(source, target, w_exp=int(exponent), sign_mode=MODES[mode])
+    made = LoihiSynapses(source, target, delay=int(delay), w_exp=int(exponent), sign_mode=MODES[mode])
     made.connect(i=of, j=to)
     made.w = weights[to, of]
     return [made]
 
 
-def add_bias(group, bias):
-    @network_operation(when="groups", order=1)
-    def operation():
-        group.v = np.asarray(group.v) + bias
+def incoming(part, parts, weights, exponent, mode, source):
+    """Objects that bring one input of a group to one of its parts."""
+    if isinstance(source, tuple):
+        group, delay = source
+        return [
+            made
+            for other in parts[group]
+            for made in synapses(other.neurons, part.neurons, weights[np.ix_(part.who, other.who)], exponent, mode, delay)
+        ]
+    steps, indices = np.nonzero(source)
+    generator = LoihiSpikeGeneratorGroup(weights.shape[1], indices, steps)
+    return [generator, *synapses(generator, part.neurons, weights[part.who], exponent, mode)]
 
-    return operation
+
+def run(groups, steps):
+    parts = {group: [Part(group, who) for who in alike(group)] for group in groups}
+    objects = [thing for made in parts.values() for part in made for thing in part.objects]
+    for group in groups:
+        for part in parts[group]:
+            for one in group.inputs:
+                objects += incoming(part, parts, *one)
+    LoihiNetwork(*objects).run(steps)
+    return {group: traces(group, parts[group], steps) for group in groups}
 
 
-def run(group):
+def alike(group):
+    """The neurons of every set of parameters."""
     kinds, kind = np.unique(np.stack([group.du, group.dv, group.vth]), axis=1, return_inverse=True)
-    members = [np.flatnonzero(kind.ravel() == k) for k in range(kinds.shape[1])]
-    parts = []
-    for (du, dv, vth), who in zip(kinds.T.tolist(), members):  # noqa: B905
-        part = LoihiNeuronGroup(len(who), refractory=1, threshold_v_mant=vth, decay_v=dv, decay_I=du + 1)
-        part.v = group.start[who]
-        parts.append((part, who))
-    objects = [part for part, _ in parts]
-    for weights, exponent, mode, spikes in group.inputs:
-        ticks, indices = np.nonzero(spikes)
-        generator = LoihiSpikeGeneratorGroup(weights.shape[1], indices, ticks)
-        objects.append(generator)
-        for part, who in parts:
-            objects += synapses(generator, part, weights[who], exponent, mode)
-    for weights, exponent, mode in group.loops:
-        for part, who in parts:
-            for source, of in parts:
-                objects += synapses(source, part, weights[np.ix_(who, of)], exponent, mode)
-    watched = []
-    for part, who in parts:
-        if group.bias[who].any():
-            objects.append(add_bias(part, group.bias[who]))
-        watched.append((who, LoihiSpikeMonitor(part), LoihiStateMonitor(part, "I", order=1), LoihiStateMonitor(part, "v")))
-    LoihiNetwork(*objects, *(monitor for _, *monitors in watched for monitor in monitors)).run(group.ticks)
-    z = np.zeros((group.ticks, group.size), dtype=bool)
-    u, v = np.zeros((2, group.ticks, group.size), dtype=np.int64)
-    for who, spiked, current, voltage in watched:
-        z[np.rint(spiked.t_ * 1000).astype(int), who[np.asarray(spiked.i)]] = True
-        u[:, who], v[:, who] = whole(current.I.T), whole(voltage.v.T)
+    return [np.flatnonzero(kind.ravel() == k) for k in range(kinds.shape[1])]
+
+
+def traces(group, parts, steps):
+    z = np.zeros((steps, group.size), dtype=bool)
+    u, v = np.zeros((2, steps, group.size), dtype=np.int64)
+    for part in parts:
+        z[np.rint(part.spiked.t_ * 1000).astype(int), part.who[np.asarray(part.spiked.i)]] = True
+        u[:, part.who], v[:, part.who] = whole(part.u.I.T), whole(part.v.v.T)
     return z, u, v
 
 

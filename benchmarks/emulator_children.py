@@ -21,7 +21,7 @@ from neurograph.network import Network
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
 
-__all__ = ["EMULATORS", "Emulator", "find", "install", "run"]
+__all__ = ["EMULATORS", "Emulator", "Job", "find", "install", "run"]
 
 Array = NDArray[Any]
 Job = tuple[Network, Mapping[str, Array]]
@@ -112,11 +112,14 @@ def install(emulator: Emulator) -> None:
     uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
     python = sys.executable if sys.version_info[:2] in ((3, 10), (3, 11)) else "3.11"
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", python, str(emulator.folder)], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(emulator.folder / "bin/python"), *emulator.packages], check=True)
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(emulator.folder / "bin/python"), *emulator.packages],
+        check=True,
+    )
 
 
-def run(emulator: Emulator, jobs: Sequence[Job], *, timeout_s: float = 280.0) -> list[Recording]:
-    """Run integer networks, one sample each, in one child process.
+def run(emulator: Emulator, jobs: Sequence[Job], *, whole: Sequence[bool] = (), timeout_s: float = 280.0) -> list[Recording]:
+    """Run integer networks, one sample each, in one child process; ``whole``: which of them at once, the others population by population.
 
     Raises:
         LookupError: no interpreter has it. RuntimeError: it refused or broke off, with its last line.
@@ -124,7 +127,7 @@ def run(emulator: Emulator, jobs: Sequence[Job], *, timeout_s: float = 280.0) ->
     interpreter = find(emulator)
     with tempfile.TemporaryDirectory() as folder:
         for index, (network, inputs) in enumerate(jobs):
-            np.savez(f"{folder}/{index:04}.job.npz", **_job(network, inputs))
+            np.savez(f"{folder}/{index:04}.job.npz", **_job(network, inputs, any(whole[index : index + 1])))
         script = Path(__file__).with_name(emulator.script)
         done = subprocess.run([str(interpreter), str(script), folder], capture_output=True, text=True, timeout=timeout_s, check=False)
         if done.returncode != 0:
@@ -135,7 +138,7 @@ def run(emulator: Emulator, jobs: Sequence[Job], *, timeout_s: float = 280.0) ->
         ]
 
 
-def _job(network: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def _job(network: Network, inputs: Mapping[str, Array], whole: bool) -> dict[str, Array]:
     prepared = prepare(network, inputs)
     if prepared.samples != 1:
         raise ValueError(f"{prepared.samples} samples, a job takes one")
@@ -154,6 +157,7 @@ def _job(network: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:
         arrays[f"weights/{i}"] = p.weights.to_csr().toarray().astype(np.int64)
     about = {
         "ticks": network.ticks,
+        "whole": whole,
         "populations": [{"name": p.name, "size": p.size} for p in order],
         "projections": projections,
     }

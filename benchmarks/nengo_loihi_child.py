@@ -7,6 +7,7 @@ through its discretize_weights. It hears inputs one step late, so step 1 has non
 import warnings
 
 import numpy as np
+from emulator_jobs import run_jobs
 from nengo_loihi.block import Axon, LoihiBlock, Synapse
 from nengo_loihi.builder import Model
 from nengo_loihi.builder.discretize import array_to_int, discretize_weights
@@ -14,12 +15,24 @@ from nengo_loihi.builder.validate import validate_synapse
 from nengo_loihi.emulator import EmulatorInterface
 from nengo_loihi.inputs import SpikeInput
 
-from emulator_jobs import run_jobs
-
 LARGEST = 2**23 - 1
 
 
+def neurons(group):
+    block = LoihiBlock(group.size, label=group.name)
+    compartment = block.compartment
+    array_to_int(compartment.decay_u, group.du)
+    array_to_int(compartment.decay_v, group.dv)
+    array_to_int(compartment.vth, group.vth << 6)
+    array_to_int(compartment.bias, group.bias)
+    compartment.scale_u = compartment.scale_v = False
+    compartment.vmin, compartment.vmax = -LARGEST, LARGEST
+    compartment.refract_delay[:] = 1
+    return block
+
+
 def synapse(block, weights, exponent):
+    """A way into the block: synapses of its own, and the axon that leads to them."""
     made = Synapse(weights.shape[1])
     made.set_weights(weights.T.astype(np.float32))
     made.format(weight_exp=int(exponent))
@@ -32,38 +45,42 @@ def synapse(block, weights, exponent):
     return axon
 
 
-def run(group):
-    model, block = Model(), LoihiBlock(group.size)
-    compartment = block.compartment
-    array_to_int(compartment.decay_u, group.du)
-    array_to_int(compartment.decay_v, group.dv)
-    array_to_int(compartment.vth, group.vth << 6)
-    array_to_int(compartment.bias, group.bias)
-    compartment.scale_u = compartment.scale_v = False
-    compartment.vmin, compartment.vmax = -LARGEST, LARGEST
-    compartment.refract_delay[:] = 1
-    for weights, exponent, _, spikes in group.inputs:
-        source = SpikeInput(weights.shape[1])
-        source.add_axon(synapse(block, weights, exponent))
-        for tick, row in enumerate(spikes):
-            source.add_spikes(tick + 1, np.flatnonzero(row))
-        model.add_input(source)
-    for weights, exponent, _ in group.loops:
-        block.add_axon(synapse(block, weights, exponent))
-    model.add_block(block)
-    return steps(EmulatorInterface(model, seed=0), group)
+def spikes_of(values):
+    made = SpikeInput(values.shape[1])
+    for step, row in enumerate(values):
+        made.add_spikes(step + 1, np.flatnonzero(row))
+    return made
 
 
-def steps(emulator, group):
+def run(groups, steps):
+    model, blocks = Model(), {group: neurons(group) for group in groups}
+    for group, block in blocks.items():
+        for weights, exponent, _, source in group.inputs:
+            axon = synapse(block, weights, exponent)
+            if isinstance(source, tuple):
+                if source[1]:
+                    raise ValueError(f"population {group.name}: nengo-loihi's emulator has no delays")
+                blocks[source[0]].add_axon(axon)
+            else:
+                model.add_input(spikes_of(source))
+                next(reversed(model.inputs)).add_axon(axon)
+    for block in blocks.values():
+        model.add_block(block)
+    return traces(EmulatorInterface(model, seed=0), groups, steps)
+
+
+def traces(emulator, groups, steps):
     emulator.step()
     state = emulator.compartment
-    state.current[:], state.voltage[:], state.spiked[:], state.ref_count[:] = 0, group.start, False, 0
-    z = np.zeros((group.ticks, group.size), dtype=bool)
-    u, v = np.zeros((2, group.ticks, group.size), dtype=np.int64)
-    for tick in range(group.ticks):
+    start = np.concatenate([group.start for group in groups])
+    state.current[:], state.voltage[:], state.spiked[:], state.ref_count[:] = 0, start, False, 0
+    z = np.zeros((steps, len(start)), dtype=bool)
+    u, v = np.zeros((2, steps, len(start)), dtype=np.int64)
+    for step in range(steps):
         emulator.step()
-        z[tick], u[tick], v[tick] = state.spiked, state.current, state.voltage
-    return z, u, v
+        z[step], u[step], v[step] = state.spiked, state.current, state.voltage
+    ends = np.cumsum([group.size for group in groups])
+    return {group: tuple(values[:, end - group.size : end] for values in (z, u, v)) for group, end in zip(groups, ends)}  # noqa: B905
 
 
 warnings.simplefilter("ignore")  # it warns of every wrap

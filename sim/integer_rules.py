@@ -12,15 +12,16 @@ that do not fit:
 
     ``lava``         lava-nc 0.10.0, lava/proc/{lif,dense}/models.py: 2^e shifts the sum of a projection, u wraps once at 24 bits, v clips.
                      Lava floors an odd weight in mixed mode; here it is taken as it is, as a network for Lava may hold none.
-    ``brian2loihi``  brian2-loihi 0.5.2, loihi_synapses.py and loihi_neuron_group.py: each weight is rounded by itself and clipped to 2^15 − 1,
-                     and nothing else ever overflows. Its decay_I is du + 1, its decay_v dv, threshold_v_mant vth, refractory 1. It has no bias:
+    ``brian2loihi``  brian2-loihi 0.5.2, loihi_{synapses,neuron_group}.py: each weight is rounded by itself and clipped to 2^15 − 1, and
+                     nothing else ever overflows. Its decay_I is du + 1, its decay_v dv, threshold_v_mant vth, refractory 1. It has no bias:
                      here, and in what it was compared with, the bias is added to v between its update and its threshold.
-    ``nengo_loihi``  nengo-loihi 1.1.0, builder/discretize.py and emulator/interface.py: weights are always in mixed mode, within ±254; the
-                     input of a step wraps at 22 bits, u and u + bias at 24 (strict = True makes them errors). Its decay_u is du, decay_v dv,
-                     vth and bias those of v, refract_delay 1, and vmin −2²³ + 1 (nengo's own neurons have min_voltage 0 unless told otherwise).
+    ``nengo_loihi``  nengo-loihi 1.1.0, builder/discretize.py and emulator/interface.py: weights are always in mixed mode, within ±254;
+                     the input of a step wraps at 22 bits, u and u + bias at 24 (strict = True makes them errors). Its decay_u is du,
+                     decay_v dv, vth and bias those of v, refract_delay 1, and vmin −2²³ + 1 (nengo's own neurons have min_voltage 0 unless
+                     told otherwise).
 
-Both hear a neuron's spikes one step later, as Lava does; nengo_loihi its inputs too, Brian2Loihi in the same step. The engine runs ticks, in
-which that is no difference. Each entry is checked against its emulator, slot by slot: benchmarks/emulators.py.
+Both hear a neuron's spikes one step later, as Lava does; nengo-loihi its inputs too, Brian2Loihi in the same step. The engine runs ticks,
+in which that is no difference. Each entry is checked against its emulator, slot by slot: benchmarks/emulators.py.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class IntegerRules:
     Args:
         name: as users choose it.
         emulator: whose rules these are, with the version.
-        odd_weights: what becomes of a weight that mixed mode cannot store: kept as it is, rounded "toward zero", or to the even number whose
-            half is nearest, at a tie itself even ("half even": 5 and 3 become 4).
+        odd_weights: what becomes of a weight that mixed mode cannot store: kept as it is, rounded "toward zero", or to twice the nearest
+            integer to its half, the even one at a tie ("half even": 5 and 3 become 4).
         mixed_only: whether mixed mode is the only one, so that odd weights of one sign are rounded as well.
         largest_weight: |w| is clipped to it.
         shift: 2^e acts on the "sum" of a projection, or on each weight, which is rounded "down" or to the "nearest" (even at a tie).
