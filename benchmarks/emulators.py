@@ -39,7 +39,20 @@ from neurograph.sim.lava import runtime
 from neurograph.sim.recording import Recording
 from neurograph.training.checkpoint import Checkpoint
 
-__all__ = ["PAGE", "Difference", "difference", "karate", "page_problems", "run_cases", "run_probes"]
+__all__ = [
+    "NAMES",
+    "PAGE",
+    "Difference",
+    "against_rules",
+    "case_tables",
+    "difference",
+    "karate",
+    "karate_row",
+    "ruled_cases",
+    "ruled_probes",
+    "run_cases",
+    "run_probes",
+]
 
 Array = NDArray[Any]
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "emulators.md"
@@ -142,6 +155,17 @@ def run_probes(key: str) -> dict[str, int]:
     return found
 
 
+def ruled_cases(rules: str) -> dict[str, list[Recording]]:
+    """What :func:`run_cases` gives where an emulator does as its rules say, with no emulator."""
+    return {case.name: [fixed.run(*job, rules=rules) for job in case.jobs()] for case in taken(rules)}
+
+
+def ruled_probes(rules: str) -> dict[str, int]:
+    """What :func:`run_probes` gives likewise; of Lava not the odd weights, which the engine takes as they are."""
+    probes = [probe for probe in PROBES if probe.lava or rules != "lava"]
+    return dict(zip((p.name for p in probes), values_of(probes, fixed.run(*probe_network(probes), rules=rules)), strict=True))
+
+
 def _stored_in_lava(probes: Sequence[Probe]) -> dict[str, int]:
     """What Lava's Dense makes of weights that neurograph never gives it."""
     weights = json.dumps([probe.pulses[0][0] for probe in probes])
@@ -161,21 +185,17 @@ def karate() -> Job:
     return compiled.quantized, compiled.inputs
 
 
-def karate_rows(job: Job) -> list[list[str]]:
-    """Rules → what differs from rules lava, by population; and from the emulator whose rules they are."""
-    lava_run = fixed.run(*job)
-    rows = []
-    for key in EMULATORS:
-        ruled = fixed.run(*job, rules=key)
-        parts = {name: np.count_nonzero(ruled.spikes[name] != lava_run.spikes[name]) for name in lava_run.spikes}
-        where = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count) or "none"
-        own = difference(job, run(EMULATORS[key], [job])[0], ruled)
-        rows.append([KARATE + key, str(difference(job, ruled, lava_run)), where, str(own)])
-    return rows
+def karate_row(job: Job, key: str) -> list[str]:
+    """What differs under the rules of an emulator from rules lava, by population; and from the emulator itself."""
+    lava_run, ruled = fixed.run(*job), fixed.run(*job, rules=key)
+    parts = {name: np.count_nonzero(ruled.spikes[name] != lava_run.spikes[name]) for name in lava_run.spikes}
+    where = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count) or "none"
+    own = difference(job, run(EMULATORS[key], [job])[0], ruled)
+    return [KARATE + key, str(difference(job, ruled, lava_run)), where, str(own)]
 
 
-def tables(cases: Mapping[str, Mapping[str, Sequence[Recording]]], probes: Mapping[str, Mapping[str, int]], karate: list[list[str]]) -> str:
-    """All tables of the page."""
+def case_tables(cases: Mapping[str, Mapping[str, Sequence[Recording]]]) -> str:
+    """Emulators against rules, and emulators against one another."""
     pairs = list(combinations(cases, 2))
     parts = [
         "Slots that differ: spikes, u, v of how many. Rows are emulators, columns the rules that the fixed engine ran under.\n",
@@ -185,6 +205,13 @@ def tables(cases: Mapping[str, Mapping[str, Sequence[Recording]]], probes: Mappi
             ["", *(f"{NAMES[a].split(' ')[0]} and {NAMES[b].split(' ')[0]}" for a, b in pairs)],
             [[case.name, *(between(case, cases[a].get(case.name), cases[b].get(case.name)) for a, b in pairs)] for case in CASES],
         ),
+    ]
+    return "\n".join(parts)
+
+
+def more_tables(probes: Mapping[str, Mapping[str, int]], karate: list[list[str]]) -> str:
+    """The probes, and the karate network."""
+    parts = [
         "What one neuron shows in each (a weight as it arrives, u and v in steps of v):\n",
         table(["", *NAMES.values()], [[p.name, *(f"{probes[key][p.name]:,}".replace("-", "−") for key in NAMES)] for p in PROBES]),
         "The karate SpikeGraphormer of `neurograph demo`, all populations and ticks:\n",
@@ -213,7 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"error: {emulator.missing}", file=sys.stderr)
             return 2
     cases = {key: run_cases(key) for key in NAMES}
-    text = tables(cases, {key: run_probes(key) for key in NAMES}, karate_rows(karate()))
+    job = karate()
+    text = case_tables(cases) + "\n" + more_tables({key: run_probes(key) for key in NAMES}, [karate_row(job, key) for key in EMULATORS])
     print(f"{text}\n\n{machine.describe()}; {time.perf_counter() - start:.0f} s")
     if chosen.write:
         PAGE.write_text(replace_table(PAGE.read_text(), text))
