@@ -1,4 +1,7 @@
-"""The fixed engine: Lava's fixed-point arithmetic, tick-synchronous, bit for bit (:mod:`neurograph.fixedpoint`)."""
+"""The fixed engine: Lava's fixed-point arithmetic, tick-synchronous, bit for bit (:mod:`neurograph.fixedpoint`).
+
+The rules of two other emulators of Loihi are switches of it (:mod:`neurograph.sim.integer_rules`).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
-from neurograph.errors import NetworkError
+from neurograph.errors import NetworkError, UnsupportedError
 from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.sim.inputs import prepare
+from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
 from neurograph.sim.recording import Recording
 from neurograph.sim.ticks import run_ticks
 from neurograph.weights import Weights
@@ -46,14 +50,48 @@ class _FixedNeurons:
         u = fx.decay(self.u, self.du) + (current << fx.V_SHIFT)
         self.u = fx.wrap24(u)
         v = fx.decay(self.v, self.dv) + self.u + self.bias
-        clipped = fx.clip24(v)
-        self.wraps += int(np.count_nonzero(self.u != u))
+        return self._fire(u, v, fx.clip24(v), self.u != u)
+
+    def _fire(self, u: Array, v: Array, clipped: Array, wrapped: Array) -> Array:
+        """Count what did not fit, compare, reset."""
+        self.wraps += int(np.count_nonzero(wrapped))
         self.clips += int(np.count_nonzero(clipped != v))
         self.largest_u = max(self.largest_u, int(np.abs(u).max(initial=0)))
         self.largest_v = max(self.largest_v, int(np.abs(v).max(initial=0)))
         z = clipped > self.threshold
         self.v = np.where(z, clipped - self.reset_by if self.subtract else self.v_reset, clipped)
         return z
+
+
+class _RuledNeurons(_FixedNeurons):
+    """The same under other rules; wraps of the input and of u + bias are counted with those of u, one a slot."""
+
+    def __init__(self, population: Population, mantissa: Array, rules: IntegerRules) -> None:
+        super().__init__(population, mantissa)
+        self.rules, self.name = rules, population.name
+
+    def step(self, current: Array) -> Array:
+        rules = self.rules
+        total = current << fx.V_SHIFT
+        arrived = rules.wrap_input(total)
+        u = fx.decay(self.u, self.du) + arrived
+        self.u = rules.wrap_current(u)
+        drive = self.u + self.bias
+        taken = rules.wrap_current(drive) if rules.bias_overflows else drive
+        v = fx.decay(self.v, self.dv) + taken
+        return self._fire(u, v, fx.clip24(v) if rules.v_clips else v, (arrived != total) | (self.u != u) | (taken != drive))
+
+    def beyond(self) -> list[str]:
+        """States whose decay the emulator cannot compute."""
+        bits = self.rules.decay_bits
+        if bits is None:
+            return []
+        seen = (("u", self.largest_u, self.du), ("v", self.largest_v, self.dv))
+        return [
+            f"population {self.name!r}: |{what}| {most}, which decays by more than {bits} bits"
+            for what, most, constant in seen
+            if most * int(constant.max()) >> 12 >= 1 << bits
+        ]
 
 
 class _FixedDynamics:
@@ -73,25 +111,56 @@ class _FixedDynamics:
         return self.states[population.name]
 
 
-def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
+class _RuledDynamics(_FixedDynamics):
+    def __init__(self, rules: IntegerRules) -> None:
+        super().__init__()
+        self.rules = rules
+        self._synapses: dict[int, tuple[Projection, Weights, int]] = {}
+
+    def contribution(self, projection: Projection, spikes: Array) -> Array:
+        if id(projection) not in self._synapses:
+            weights, exponent = self.rules.synapses(projection)
+            self._synapses[id(projection)] = projection, weights.map(lambda values: values.astype(np.float64)), exponent
+        _, weights, exponent = self._synapses[id(projection)]
+        return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), exponent)
+
+    def neurons(self, population: Population, bias: Array) -> _RuledNeurons:
+        self.states[population.name] = state = _RuledNeurons(population, bias, self.rules)
+        return state
+
+    def check(self) -> None:
+        """Refuse a run in which the emulator itself would have lost bits that it has no rule for."""
+        beyond = [what for state in self.states.values() if isinstance(state, _RuledNeurons) for what in state.beyond()]
+        if beyond:
+            raise UnsupportedError(f"{self.rules.emulator} (rules {self.rules.name!r})", beyond, "use rules 'lava', or smaller exponents")
+
+
+def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -> Recording:
     """Run an integer network.
 
     Args:
         network: populations are FixedLIF or Source; weights are integers.
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
+        rules: whose integer arithmetic: "lava", "brian2loihi" or "nengo_loihi", see :mod:`neurograph.sim.integer_rules`.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
-        holds the largest |u| and |v| before them.
+        holds the largest |u| and |v| before them, and the name of the rules.
 
     Raises:
-        InputError: inputs that do not fit. NetworkError: a float network.
+        InputError: inputs that do not fit, or no rules of that name. NetworkError: a float network. UnsupportedError: what the emulator of
+            these rules cannot run.
     """
     start = time.perf_counter()
+    chosen = rules_named(rules)
     prepared = prepare(network, inputs)
-    dynamics = _FixedDynamics()
+    refuse(network, chosen)
+    dynamics = _FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
     traces = run_ticks(network, prepared, dynamics)
+    if isinstance(dynamics, _RuledDynamics):
+        dynamics.check()
     notes = {
+        "rules": rules,
         "wraps": {name: s.wraps for name, s in dynamics.states.items() if s.wraps},
         "clips": {name: s.clips for name, s in dynamics.states.items() if s.clips},
         "largest_u": {name: s.largest_u for name, s in dynamics.states.items()},
