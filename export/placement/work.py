@@ -118,6 +118,7 @@ def _spikes(network: Network, recording: Recording, name: str) -> Array:
     if spikes is None or spikes.shape != expected:
         got = "is not in it" if spikes is None else f"has shape {spikes.shape}"
         raise InputError(
-            f"recording: population {name!r} {got}, the network needs {expected} (samples, ticks, *shape); record the network that is placed"
+            f"recording: population {name!r} {got}, the network needs {expected} (samples, ticks, *shape); "
+            "record the network that is placed"
         )
     return spikes.reshape(recording.samples, network.ticks, population.size) != 0

@@ -56,7 +56,9 @@ def test_work_is_what_following_every_spike_gives(seed):
     synapses = {}
     for projection in network.spiking_projections:
         if not isinstance(projection.weights, Dense):
-            synapses.setdefault(projection.source, []).append((projection.weights.to_csr().astype(bool).tocsc(), core_of[projection.target]))
+            synapses.setdefault(projection.source, []).append(
+                (projection.weights.to_csr().astype(bool).tocsc(), core_of[projection.target])
+            )
     for name, spikes in recording.spikes.items():
         flat = spikes.reshape(recording.samples, network.ticks, -1)
         for sample, tick, neuron in zip(*np.nonzero(flat), strict=True):
