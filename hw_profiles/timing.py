@@ -5,9 +5,10 @@ With a placement that gives the work W(k, s) of core k in step s of an inference
     latency = Σ_s (barrier + farthest + max_k W(k, s)),   s from 1 to T + depth − 1
     1 / throughput = Σ_φ (barrier + farthest + max_k W(k, φ)),   φ from 1 to T
 
-W(k, s) = Σ count · time over updates, spikes, messages and synaptic events, one after another. The low end overlaps the neurons of a core
-with what it receives, max(neurons, receiving): the simple model of SANA-FE. Streamed, a step φ holds the steps s ≡ φ (mod T) of inferences
-that follow each other, each like this one. ``farthest`` is the way of the message that goes farthest; hops keep no core busy.
+W(k, s) = max(neurons, receiving): a core steps its neurons and sends while it takes messages in and adds up their synaptic events, which is
+the simple timing model of SANA-FE 2.2.9, whose constants were fitted with it; the high end takes one after the other. Each side is
+Σ count · time. Streamed, a step φ holds the steps s ≡ φ (mod T) of inferences that follow each other, each like this one. ``farthest`` is
+the way of the message that goes farthest; hops keep no core busy.
 
 Without the work of each core, events are taken as spread evenly: Σ count · time / (steps · cores), hops among them.
 """
@@ -84,7 +85,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
     latency = _waited(work, neurons, receiving, work.steps, alone=True)
     period = _waited(work, neurons, receiving, counts.ticks, alone=False)
     each = way + barrier
-    busy = _seconds(work, {**neurons, **receiving}, 0, None)
+    busy = np.maximum(_seconds(work, neurons, 0, None), _seconds(work, receiving, 0, None))
     average = float(busy.mean(axis=2).sum(axis=1).mean())
     for name in ("hop_east_west", "hop_north_south", "chip_crossing"):
         if name in profile.time:
@@ -94,7 +95,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
         latency + each.scaled(work.steps),
         _rate(period + each.scaled(counts.ticks)),
         used,
-        "every step waits for its busiest core and the farthest message",
+        "every step waits for its busiest core, which steps neurons while it receives, and for the farthest message",
         latency.value / average if average else None,
     )
 
@@ -154,7 +155,7 @@ def _waited(
     found = []
     for which in range(3):
         here, there = (_seconds(work, side, which, fold) for side in (neurons, receiving))
-        busy = np.maximum(here, there) if which == 1 else here + there
+        busy = here + there if which == 2 else np.maximum(here, there)
         found.append(float(busy.max(axis=2).sum(axis=1).mean()))
     return Interval(*found)
 

@@ -84,8 +84,8 @@ def _how_timed(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     by_cores = [p["name"] for p in timed if p["placement"] and p["busiest_over_mean"] is None]
     before = [p["name"] for p in timed if not p["placement"]]
     if by_work:
-        waits = "every step waits for its busiest core, the farthest message and the barrier"
-        yield f"Times of {', '.join(by_work)}: over the placement, {waits}."
+        yield f"Times of {', '.join(by_work)}: over the placement. Every step waits for its busiest core, the farthest message and the"
+        yield "barrier; a core steps its neurons while it receives messages (the high end of the range: one after the other)."
     if by_cores:
         yield f"Times of {', '.join(by_cores)}: on the placement's cores, events spread evenly over them."
     if before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -53,14 +53,14 @@ def test_energy_of_loihi1_by_hand(counts: Counts, routing: Routing) -> None:
     assert result.static_j.high == pytest.approx(104.4e-3 * routing.chips * result.latency_s.high)
 
 
-def seconds(routing: Routing, sample: int, step: int, core: int) -> float:
-    """A core's step on loihi1, spelled out."""
+def sides(routing: Routing, sample: int, steps: Iterable[int], core: int) -> tuple[float, float]:
+    """What a core's neurons and what receiving take on loihi1, spelled out: of steps that fall together, each neuron idle or active once."""
     work = routing.work
     assert work is not None
-    at = sample, step, core
-    active = work.updates_active[at]
-    events = work.synaptic_events_dense[at] + work.synaptic_events_sparse[at]
-    return float(8.4e-9 * active + 5.3e-9 * (work.neurons[core] - active) + 2.1e-9 * work.messages_out[at] + 3.5e-9 * events)
+    at = sample, list(steps), core
+    active = work.updates_active[at].sum()
+    neurons = 8.4e-9 * active + 5.3e-9 * (work.neurons[core] - active) + 2.1e-9 * work.messages_out[at].sum()
+    return float(neurons), float(3.5e-9 * (work.synaptic_events_dense[at] + work.synaptic_events_sparse[at]).sum())
 
 
 def way(routing: Routing) -> float:
@@ -69,12 +69,16 @@ def way(routing: Routing) -> float:
 
 def test_latency_waits_for_the_busiest_core_of_each_step(counts: Counts, routing: Routing) -> None:
     result = estimate(counts, load("loihi1"), routing)
-    waited = [
-        sum(max(seconds(routing, sample, step, core) for core in range(routing.cores)) for step in range(counts.steps_alone))
+    steps = [
+        [[sides(routing, sample, [step], core) for core in range(routing.cores)] for step in range(counts.steps_alone)]
         for sample in range(counts.samples)
     ]
+    fixed = counts.steps_alone * (465e-9 + way(routing))
     assert result.latency_s is not None
-    assert result.latency_s.value == pytest.approx(np.mean(waited) + counts.steps_alone * (465e-9 + way(routing)))
+    overlapped = [sum(max(max(both) for both in cores) for cores in sample) for sample in steps]
+    assert result.latency_s.value == pytest.approx(np.mean(overlapped) + fixed)
+    one_after_another = [sum(max(sum(both) for both in cores) for cores in sample) for sample in steps]
+    assert result.latency_s.high == pytest.approx(np.mean(one_after_another) + fixed)
     assert result.times.busiest_over_mean is not None
     assert result.times.busiest_over_mean > 1
     assert result.energy_delay_js == pytest.approx(result.on_chip_j.value * result.latency_s.value)
@@ -82,19 +86,14 @@ def test_latency_waits_for_the_busiest_core_of_each_step(counts: Counts, routing
 
 def test_streamed_steps_of_different_inferences_share_a_core(counts: Counts, routing: Routing) -> None:
     """Step φ of a stream: ticks φ, φ + T, … of the inferences before, and every neuron once."""
-    result, work = estimate(counts, load("loihi1"), routing), routing.work
-    assert work is not None
-    period = []
-    for sample in range(counts.samples):
-        total = 0.0
-        for phase in range(counts.ticks):
-            busy = []
-            for core in range(routing.cores):
-                steps = range(phase, counts.steps_alone, counts.ticks)
-                idle = 5.3e-9 * work.neurons[core] * (len(steps) - 1)  # charged once a step, not once an inference in it
-                busy.append(sum(seconds(routing, sample, step, core) for step in steps) - idle)
-            total += max(busy)
-        period.append(total)
+    result = estimate(counts, load("loihi1"), routing)
+    period = [
+        sum(
+            max(max(sides(routing, sample, range(phase, counts.steps_alone, counts.ticks), core)) for core in range(routing.cores))
+            for phase in range(counts.ticks)
+        )
+        for sample in range(counts.samples)
+    ]
     assert result.throughput_hz is not None
     assert 1 / result.throughput_hz.value == pytest.approx(np.mean(period) + counts.ticks * (465e-9 + way(routing)))
     assert result.latency_s is not None
@@ -102,9 +101,7 @@ def test_streamed_steps_of_different_inferences_share_a_core(counts: Counts, rou
 
 
 @pytest.mark.parametrize("name", ["loihi1", "loihi1-sanafe", "loihi2"])
-def test_on_one_core_the_busiest_core_is_the_sum(
-    name: str, counts: Counts, placements: Callable[..., Placement], integers: Network
-) -> None:
+def test_on_one_core_the_busiest_core_does_all(name: str, counts: Counts, placements: Callable[..., Placement]) -> None:
     routing = routing_of(placements(neurons=1000))
     assert routing.cores == 1
     busiest, even = estimate(counts, load(name), routing), estimate(counts, load(name), replace(routing, work=None))
@@ -112,9 +109,9 @@ def test_on_one_core_the_busiest_core_is_the_sum(
     assert even.latency_s is not None
     assert busiest.throughput_hz is not None
     assert even.throughput_hz is not None
-    assert busiest.latency_s.value == pytest.approx(even.latency_s.value)
     assert busiest.latency_s.high == pytest.approx(even.latency_s.high)
-    assert busiest.throughput_hz.value == pytest.approx(even.throughput_hz.value)
+    assert busiest.throughput_hz.low == pytest.approx(even.throughput_hz.low)
+    assert busiest.latency_s.value < even.latency_s.value
     assert busiest.times.busiest_over_mean == pytest.approx(1)
     assert busiest.energy_j == even.energy_j
 
@@ -128,7 +125,7 @@ def test_the_busiest_core_is_never_faster_than_an_even_spread(neurons: int, coun
     busiest, even = estimate(counts, profile, routing), estimate(counts, profile, replace(routing, work=None))
     assert busiest.latency_s is not None
     assert even.latency_s is not None
-    assert busiest.latency_s.value >= even.latency_s.value
+    assert busiest.latency_s.high >= even.latency_s.high
     assert any("spread evenly over its cores" in note for note in even.notes)
     assert not any("spread evenly" in note for note in busiest.notes)
 
@@ -151,7 +148,7 @@ def test_taking_a_message_in_costs_the_receiver_time(counts: Counts, placements:
     assert with_it is not None
     assert without is not None
     received = (routing.messages + routing.host_messages).mean()
-    assert with_it.value - without.value == pytest.approx(16e-9 * received)
+    assert with_it.high - without.high == pytest.approx(20e-9 * received)
 
 
 def test_a_profile_may_price_crossings(counts: Counts, routing: Routing) -> None:

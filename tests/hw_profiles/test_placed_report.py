@@ -100,7 +100,7 @@ def test_the_placement_section_says_what_a_person_asks(report: dict[str, Any], p
 
 def test_the_text_says_what_every_time_rests_on(report: dict[str, Any], integers: Network, recording: Recording) -> None:
     text = to_markdown(report)
-    assert "Times of loihi1, loihi1-sanafe: over the placement, every step waits for its busiest core" in text
+    assert "Times of loihi1, loihi1-sanafe: over the placement. Every step waits for its busiest core" in text
     assert "Times of loihi2: before placement" in text
     assert "of the placement; every step waits for its busiest core" in section(report, "loihi1: energy by component")
     assert "on the least that hold the neurons, 1 core" in section(report, "loihi2: energy by component")

@@ -187,7 +187,9 @@ def test_a_profile_of_limits_alone_is_read_by_path_with_its_values(tmp_path: Pat
 
 def test_limits_that_placement_lacks_are_all_named(tmp_path: Path) -> None:
     path = own_limits(tmp_path, leave_out=("fan_in_max", "mesh_width"))
-    with pytest.raises(ProfileError, match=r"limits\.mesh_width, limits\.fan_in_max are missing, placement needs 14 limits; add them") as caught:
+    with pytest.raises(
+        ProfileError, match=r"limits\.mesh_width, limits\.fan_in_max are missing, placement needs 14 limits; add them"
+    ) as caught:
         placement_limits(load(path))
     assert str(path) in str(caught.value)
     with pytest.raises(ProfileError, match=r"limits\.delay_max is missing, .*add it"):
