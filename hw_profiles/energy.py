@@ -18,7 +18,7 @@ from typing import Literal
 from neurograph.errors import InputError, ProfileError
 from neurograph.hw_profiles.counts import Counts
 from neurograph.hw_profiles.interval import Interval
-from neurograph.hw_profiles.routing import Routing
+from neurograph.hw_profiles.routing import Array, Routing
 from neurograph.hw_profiles.rules import events, mean, rules_of
 from neurograph.hw_profiles.schema import Constant, Profile
 from neurograph.hw_profiles.timing import Times, least_cores, times
@@ -212,7 +212,7 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
     """What the placement knows and the profile has no price for."""
     found = {}
     unpriced = [
-        f"{mean(hops):,.1f} {way}"
+        f"{_amount(hops)} {way}"
         for key, hops, way in (
             ("hop_east_west", routing.hops_east_west, "east or west"),
             ("hop_north_south", routing.hops_north_south, "north or south"),
@@ -222,13 +222,18 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
     if unpriced and profile.energy:
         found["hops"] = f"no published constant: {' and '.join(unpriced)} counted, not priced"
     if routing.crossings.any() and "chip_crossing" not in profile.energy:
-        found["chip crossings"] = f"no published constant: {mean(routing.crossings):,.1f} counted, not priced"
+        found["chip crossings"] = f"no published constant: {_amount(routing.crossings)} counted, not priced"
     if routing.host_messages.any():
         found["host messages"] = (
-            f"no published constant: {mean(routing.host_messages):,.1f} from the host into cores counted, not priced; the synaptic events "
+            f"no published constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic events "
             "that they cause are priced"
         )
     return found
+
+
+def _amount(values: Array) -> str:
+    """The mean as text, whole where it is whole."""
+    return f"{mean(values):,.1f}".removesuffix(".0")
 
 
 def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int | None) -> list[str]:
@@ -242,7 +247,7 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
         notes.append("This profile has limits and no energies: counts only, no joules.")
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
-    if chips is not None and chips > 1:
+    if chips is not None and chips > 1 and profile.energy:
         least = "At least " if routing is None else ""
         notes.append(f"{least}{chips} chips: links and the barrier between chips are in neither the energy nor the latency.")
     if routing is not None:

@@ -75,7 +75,7 @@ def _even(counts: Counts, profile: Profile, routing: Routing | None, cores: int)
     found = events(counts, routing, alone=True)
     used = {f"time.{key}": profile.time[key] for _, counted, key in rules if counted in found and found[counted].value}
     used["time.barrier"] = profile.time["barrier"]
-    return Times(totals[0], _rate(totals[1]), used, "events spread evenly over its cores")
+    return Times(totals[0], _rate(totals[1]), used, "events spread evenly over the cores")
 
 
 def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork) -> Times:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,15 @@ def test_the_text_says_what_every_time_rests_on(report: dict[str, Any], integers
     assert "## Placement" not in plain
     assert "Messages need a placement" in plain
     assert "Times of loihi1, loihi1-sanafe, loihi2: before placement" in plain
+
+
+def test_totals_alone_are_spread_evenly_and_said_so(integers: Network, recording: Recording, placement: Placement) -> None:
+    totals = replace(Routing.from_json(placement_json(placement)), work=None)
+    made = build(integers, recording, profiles=["loihi1"], bundle_name="b", routing={"loihi1": totals})
+    text = to_markdown(made)
+    assert "Times of loihi1: on the placement's cores, events spread evenly over them." in text
+    assert f"on {placement.cores} cores of the placement; events spread evenly over the cores" in text
+    assert profile_of(made, "loihi1")["busiest_over_mean"] is None
 
 
 def test_chips_and_static_power_are_the_placements(report: dict[str, Any], placement: Placement) -> None:
