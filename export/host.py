@@ -21,7 +21,7 @@ from neurograph.errors import BundleError
 from neurograph.export.targets.onnx_nodes import Nodes
 from neurograph.export.targets.onnx_weights import Rows
 
-__all__ = ["encoder_model", "host_macs", "readout_model", "run_onnx"]
+__all__ = ["effective_macs", "encoder_model", "host_macs", "readout_model", "run_onnx"]
 
 Array = NDArray[Any]
 _OPSET = 18
@@ -76,6 +76,17 @@ def host_macs(model: onnx.ModelProto, nodes: int) -> int:
     weight = tensors["weight"].dims
     edges = sum(np.count_nonzero(numpy_helper.to_array(t)) for name, t in tensors.items() if name.startswith(f"{_PROPAGATION}/weights"))
     return nodes * int(np.prod(weight)) + int(edges) * int(weight[1])
+
+
+def effective_macs(encoder: onnx.ModelProto, nonzeros: int) -> int:
+    """Multiply-adds of one inference of the encoder on a host that skips inputs of 0: one a nonzero feature and output.
+
+    Args:
+        encoder: from :func:`encoder_model`.
+        nonzeros: of the features.
+    """
+    (weight,) = (tensor.dims for tensor in encoder.graph.initializer if tensor.name == "weight")
+    return nonzeros * int(weight[0])
 
 
 def _model(name: str, nodes: Nodes, inputs: Mapping[str, int], output: tuple[str, int]) -> onnx.ModelProto:

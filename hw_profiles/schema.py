@@ -13,6 +13,9 @@ A file has ``name``, ``title``, ``level``, ``node_nm``, ``scope`` and the sectio
     note = "..."
 
 ``status`` says how the figure came to be, ``checked`` whether neurograph's authors saw it at its source.
+
+A profile of level "chip events" may have limits and no energies: it is counted on and placed on, and gives no joules. To place on it takes
+every limit of :data:`PLACEMENT_LIMITS`; :func:`placement_limits` says which are missing.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Constant", "Profile", "load", "names", "vocabulary"]
+__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "placement_limits", "vocabulary"]
 
 Level = Literal["operations", "chip events"]
 Status = Literal["measured", "simulated", "fitted", "derived", "assumed", "specified"]
@@ -67,8 +70,10 @@ _EVENTS = {
     "neuron_activation": "what an active neuron costs on top of its access",
     "spike": "one spike of a neuron, before it is sent",
     "message": "one spike sent to one destination core, without hops",
+    "message_in": "one message taken in by a core, before its synaptic events",
     "hop_east_west": "one message over one link in x",
     "hop_north_south": "one message over one link in y",
+    "chip_crossing": "one message over one link from a chip to the next",
 }
 _VOCABULARY: Mapping[str, Mapping[str, str]] = {
     "energy": {**_OPERATIONS, **_EVENTS, "host_mac": "one multiply-add on the host, everything included"},
@@ -99,6 +104,26 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "power": {"uW": 1e-6, "mW": 1e-3, "W": 1.0},
     "limits": dict.fromkeys(("cores", "neurons", "KiB", "synapses", "axons", "tiles", "steps", "bits", "sets", "bool"), 1.0),
 }
+# limits are plain numbers to placement, so each has one unit
+_LIMIT_UNITS: Mapping[str, str] = {
+    "cores_per_chip": "cores",
+    "neurons_per_core": "neurons",
+    "synaptic_memory_per_core": "KiB",
+    "synapses_per_chip": "synapses",
+    "input_axons_per_core": "axons",
+    "output_axons_per_core": "axons",
+    "tiles_per_chip": "tiles",
+    "mesh_width": "tiles",
+    "fan_in_max": "synapses",
+    "fan_out_max": "cores",
+    "parameter_sets_per_core": "sets",
+    "thresholds_per_core": "sets",
+    "shared_synapse_lists": "bool",
+    "delay_max": "steps",
+    "weight_bits": "bits",
+    "graded_spike_bits": "bits",
+}
+PLACEMENT_LIMITS = tuple(key for key in _LIMIT_UNITS if key not in ("synapses_per_chip", "graded_spike_bits"))
 _WAYS_OUT = {
     "missing": "add it",
     "extra_forbidden": "remove it or mend its name",
@@ -154,7 +179,7 @@ class Profile(_Strict):
     Args:
         name: how the command line calls it.
         title: for people.
-        level: "operations" (arithmetic only) or "chip events".
+        level: "operations" (arithmetic only) or "chip events" (which may have limits alone).
         node_nm: the process's name in nanometres.
         scope: what the profile leaves out.
         energy, time, power, limits: constants by name; :func:`vocabulary` lists the names.
@@ -167,7 +192,7 @@ class Profile(_Strict):
     level: Level
     node_nm: float | None = Field(default=None, gt=0)
     scope: str = Field(min_length=1)
-    energy: Mapping[str, Constant] = Field(min_length=1)
+    energy: Mapping[str, Constant] = Field(default_factory=dict)
     time: Mapping[str, Constant] = Field(default_factory=dict)
     power: Mapping[str, Constant] = Field(default_factory=dict)
     limits: Mapping[str, Constant] = Field(default_factory=dict)
@@ -182,6 +207,21 @@ class Profile(_Strict):
 def vocabulary() -> Mapping[str, Mapping[str, str]]:
     """Section → constant → meaning: every name that a profile may use."""
     return MappingProxyType(dict(_VOCABULARY))
+
+
+def placement_limits(profile: Profile) -> Mapping[str, float]:
+    """What placement reads of a profile: limit → value in its own unit (memory in KiB).
+
+    Raises:
+        ProfileError: limits that placement needs and the profile lacks, all of them by name.
+    """
+    missing = [f"limits.{key}" for key in PLACEMENT_LIMITS if key not in profile.limits]
+    if missing:
+        raise ProfileError(
+            f"profile {profile.path}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, placement needs "
+            f"{len(PLACEMENT_LIMITS)} limits; add {'it' if len(missing) == 1 else 'them'}, with a source"
+        )
+    return MappingProxyType({key: constant.value for key, constant in profile.limits.items()})
 
 
 def names() -> tuple[str, ...]:
@@ -264,6 +304,10 @@ def _problems(profile: Profile) -> list[str]:
         for key, constant in constants.items():
             if key not in meanings:
                 found.append(f"{section}.{key} is not a constant that neurograph knows; {section} may hold {', '.join(meanings)}")
+            elif section == "limits" and constant.unit != _LIMIT_UNITS[key]:
+                found.append(f"limits.{key}.unit = {constant.unit!r} must be {_LIMIT_UNITS[key]!r}; convert the value")
+            elif section == "limits" and constant.unit != "KiB" and not constant.value.is_integer():
+                found.append(f"limits.{key}.value = {constant.value:g} {constant.unit} is not whole; give a whole number")
             elif constant.unit not in _UNITS[section]:
                 found.append(f"{section}.{key}.unit = {constant.unit!r} is no unit of {section}; take one of {', '.join(_UNITS[section])}")
             elif not constant.source.strip():
@@ -273,8 +317,12 @@ def _problems(profile: Profile) -> list[str]:
     needed = ("mac_fp32", "add_fp32") if profile.level == "operations" else ()
     found += [f"energy.{key} is missing; a profile of level 'operations' needs it" for key in needed if key not in profile.energy]
     if profile.level == "chip events":
-        if not any(key.startswith("synaptic_event") for key in profile.energy):
-            found.append("energy.synaptic_event is missing; a profile of level 'chip events' needs it, or one for each storage form")
+        priced = bool(profile.energy or profile.time)
+        if not any(key.startswith("synaptic_event") for key in profile.energy) and (priced or not profile.limits):
+            found.append(
+                "energy.synaptic_event is missing; a profile of level 'chip events' needs it, or one for each storage form, or has limits "
+                "alone, without energy and time"
+            )
         if "neuron_update_active" in profile.energy and "neuron_access" in profile.energy:
             found.append("energy.neuron_update_active and energy.neuron_access are two ways to say the same cost; keep one of them")
     return found

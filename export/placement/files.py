@@ -4,6 +4,7 @@
      "mesh": {"chips_across", "tiles_across", "tiles_down"}, "binding_rule": name,
      "rules": [{"rule", "used", "limit", "unit", "share", "where", "mean"}], "memory_bits": {"stored", "without_sharing"},
      "traffic": {"messages": [a sample], …} or null, "populations": {name: [nodes, features]}, "notes": […],
+     "work": {"neurons": [a core], "synaptic_events_dense": [sample][step][core], …} or null,
      "core_map": [{"chip", "tile", "slot", "used": {rule: n}, "slices": [{"population", "nodes": [[from, to), …], "features": […]}]}]}
 
 A slice holds every node with every feature; ranges leave out their end.
@@ -12,7 +13,7 @@ A slice holds every node with every feature; ranges leave out their end.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,7 @@ def to_json(placement: Placement) -> dict[str, Any]:
         "limits": asdict(placement.limits),
         "mesh": {"chips_across": mesh.chips_across, "tiles_across": mesh.tiles_across, "tiles_down": mesh.tiles_down},
         "populations": {p.name: list(grid(p)) for p in placed(placement.network)},
+        "work": None if placement.work is None else placement.work.to_json(),
         "core_map": core_map,
     }
 
@@ -120,8 +122,7 @@ def _traffic(placement: Placement) -> dict[str, list[int]] | None:
     traffic = placement.traffic
     if traffic is None:
         return None
-    names = ("messages", "inter_core", "hops_east_west", "hops_north_south", "crossings", "host_messages")
-    return {name: getattr(traffic, name).tolist() for name in names}
+    return {field.name: getattr(traffic, field.name).tolist() for field in fields(traffic) if field.name != "between"}
 
 
 def _ranges(numbers: Array) -> list[list[int]]:

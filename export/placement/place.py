@@ -18,6 +18,7 @@ from neurograph.export.placement.rules import NETWORK_RULES, Utilisation, bindin
 from neurograph.export.placement.sums import with_partial_sums
 from neurograph.export.placement.traffic import Traffic, count_traffic, spike_totals
 from neurograph.export.placement.usage import Usage, measure, parameters
+from neurograph.export.placement.work import Work, count_work
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
@@ -50,6 +51,7 @@ class Placement:
         rules: every rule with what is used where it is used most.
         traffic: of the recording, where there was one.
         notes: for people.
+        work: core by core and step by step, of the recording.
     """
 
     method: str
@@ -62,6 +64,7 @@ class Placement:
     rules: tuple[Utilisation, ...]
     traffic: Traffic | None
     notes: tuple[str, ...] = ()
+    work: Work | None = None
 
     @property
     def cores(self) -> int:
@@ -171,7 +174,8 @@ def _checked(
     rules = utilisation(usage, network, links(network), limits)
     check(rules, limits)
     traffic = None if recording is None else count_traffic(network, usage.routes, core_of, mesh, recording)
-    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic, notes)
+    work = None if recording is None else count_work(network, usage, core_of, recording)
+    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic, notes, work)
 
 
 def _rates(network: Network, recording: Recording | None) -> dict[str, Array]:

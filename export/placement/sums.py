@@ -61,7 +61,7 @@ def _cut(network: Network, projection: Projection, limits: Limits, recording: Re
     matrix = sp.csr_matrix((np.ones(nodes, dtype=np.int64), (of, np.arange(nodes))), shape=(chunks, nodes))
     name = f"{projection.target}.sum{sum(p.startswith(projection.target + '.sum') for p in network.populations)}"
     relay = FixedLIF(du=4095, dv=4095, vth=0, bias_mant=0, bias_exp=0, scale=1.0)
-    population = Population(name, (chunks, features), relay)
+    population = Population(name, (chunks, features), relay, depth=network.populations[projection.source].depth)  # no step of its own here
     assert isinstance(projection.weights, Kron)
     first = Projection(projection.source, name, Kron(matrix, Identity(features)), projection.lag, 1, sign_mode="excitatory")
     second = replace(projection, source=name, weights=Kron(OnesRow(chunks), projection.weights.right), lag=0)

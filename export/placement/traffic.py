@@ -10,7 +10,7 @@ host: they are counted apart, and how far they travel on the mesh is not known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,6 +35,7 @@ class Traffic:
         hops_east_west, hops_north_south: steps between tiles of a chip.
         crossings: steps from a chip to the next.
         host_messages: spikes of sources × cores that they reach.
+        farthest_east_west, farthest_north_south, farthest_crossings: what the message that goes farthest travels.
         between: (K, K) messages from core to core, summed over samples.
     """
 
@@ -44,6 +45,9 @@ class Traffic:
     hops_north_south: Array
     crossings: Array
     host_messages: Array
+    farthest_east_west: Array
+    farthest_north_south: Array
+    farthest_crossings: Array
     between: sp.csr_matrix
 
     @property
@@ -67,7 +71,7 @@ def count_traffic(network: Network, routes: Sequence[Route], core_of: Mapping[st
         InputError: the recording misses a population, or has another shape.
     """
     cores = len(mesh.chip)
-    rows: dict[str, list[int]] = {name: [] for name in ("messages", "inter_core", "ew", "ns", "crossings", "host")}
+    rows: dict[str, list[int]] = {field.name: [] for field in fields(Traffic) if field.name != "between"}
     between = sp.csr_matrix((cores, cores), dtype=np.int64)
     for sample in range(recording.samples):
         spikes = spike_totals(network, recording, sample)
@@ -77,15 +81,17 @@ def count_traffic(network: Network, routes: Sequence[Route], core_of: Mapping[st
         (hop_x, hop_y), (cross_x, cross_y) = mesh.hops(a, b), mesh.crossings(a, b)
         rows["messages"].append(int(sent.sum()))
         rows["inter_core"].append(int(sent[a != b].sum()))
-        rows["ew"].append(int((sent * hop_x).sum()))
-        rows["ns"].append(int((sent * hop_y).sum()))
+        rows["hops_east_west"].append(int((sent * hop_x).sum()))
+        rows["hops_north_south"].append(int((sent * hop_y).sum()))
         rows["crossings"].append(int((sent * (cross_x + cross_y)).sum()))
-        rows["host"].append(host)
+        rows["host_messages"].append(host)
+        steps = np.stack([hop_x, hop_y, cross_x + cross_y], axis=1)
+        farthest = steps[steps.sum(axis=1).argmax()] if len(steps) else np.zeros(3, dtype=np.int64)
+        for name, travelled in zip(("east_west", "north_south", "crossings"), farthest.tolist(), strict=True):
+            rows[f"farthest_{name}"].append(travelled)
         between = between + matrix
     counts = {name: np.array(values, dtype=np.int64) for name, values in rows.items()}
-    return Traffic(
-        counts["messages"], counts["inter_core"], counts["ew"], counts["ns"], counts["crossings"], counts["host"], sp.csr_matrix(between)
-    )
+    return Traffic(**counts, between=sp.csr_matrix(between))
 
 
 def spike_totals(network: Network, recording: Recording, sample: int | None = None) -> dict[str, Array]:

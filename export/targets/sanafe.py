@@ -41,7 +41,8 @@ _ENERGY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "neuron_activation": ("energy_update_neuron",),
         "spike": ("energy_spike_out",),
     },
-    "axon": {"message": ("energy_message_out",)},
+    "axon_in": {"message_in": ("energy_message_in",)},
+    "axon_out": {"message": ("energy_message_out",)},
 }
 
 
@@ -138,11 +139,11 @@ def _architecture(placement: Placement, energy: Mapping[str, float], time: Mappi
     yield "      core:"
     yield f"        - name: core[0..{placement.limits.cores_per_tile - 1}]"
     yield f"          attributes: {{buffer_position: soma, buffer_inside_unit: false, max_neurons_supported: {somas}}}"
-    yield "          axon_in: [{name: axon_in, attributes: {energy_message_in: 0.0, latency_message_in: 0.0}}]"
+    yield f"          axon_in: [{{name: axon_in, attributes: {{{unit('axon_in')}}}}}]"
     yield f"          synapse: [{{name: synapse, attributes: {{{unit('synapse', model='current_based')}}}}}]"
     yield "          dendrite: [{name: dendrite, attributes: {model: accumulator, energy_update: 0.0, latency_update: 0.0}}]"
     yield f"          soma: [{{name: 'replay[0..{somas - 1}]', attributes: {{{unit('soma', model='input')}}}}}]"
-    yield f"          axon_out: [{{name: axon_out, attributes: {{{unit('axon')}}}}}]"
+    yield f"          axon_out: [{{name: axon_out, attributes: {{{unit('axon_out')}}}}}]"
 
 
 def _network(placement: Placement, recording: Recording, sample: int) -> Iterator[str]:

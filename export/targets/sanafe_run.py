@@ -1,6 +1,7 @@
-"""Run a placed network in SANA-FE 2.2.9 and compare its counts with neurograph's: python run.py [--json].
+"""Run a placed network in SANA-FE 2.2.9 and compare its counts with neurograph's: python run.py [--json] [--detailed].
 
 Lies in the folder that neurograph wrote, beside architecture.yaml, network.yaml and expected.json. Exit status 1 where a count differs.
+With --detailed the time is that of SANA-FE's detailed timing model (messages block each other) in place of its simple one.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 
-def main(folder: Path) -> dict[str, Any]:
-    """Counts of SANA-FE and of neurograph, and the energy that SANA-FE makes of them (joules)."""
+def main(folder: Path, timing: str = "simple") -> dict[str, Any]:
+    """Counts of SANA-FE and of neurograph, and the energy (joules) and time (seconds) that SANA-FE makes of them."""
     sanafe = importlib.import_module("sanafe")
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     with _quiet():
         architecture = sanafe.load_arch(str(folder / "architecture.yaml"))
         chip = sanafe.SpikingChip(architecture)
         chip.load(sanafe.load_net(str(folder / "network.yaml"), architecture))
-        result = chip.sim(expected["steps"], timing_model="simple", perf_trace=True)
+        result = chip.sim(expected["steps"], timing_model=timing, perf_trace=True)
     # what SANA-FE calls a spike is a synaptic event, and a neuron that spikes has "fired"
     counted = {
         "steps": result["timesteps_executed"],
@@ -33,7 +34,15 @@ def main(folder: Path) -> dict[str, Any]:
         "hops": sum(result["perf_trace"]["hops"]),
     }
     same = all(expected[name] is None or expected[name] == value for name, value in counted.items())
-    return {"same": same, "sanafe": counted, "neurograph": expected, "energy_j": dict(result["energy"]), "time_s": result["sim_time"]}
+    return {
+        "same": same,
+        "sanafe": counted,
+        "neurograph": expected,
+        "energy_j": dict(result["energy"]),
+        "time_s": result["sim_time"],
+        "step_time_s": list(result["perf_trace"]["sim_time"]),
+        "neurons_updated": result["neurons_updated"],
+    }
 
 
 @contextlib.contextmanager
@@ -50,7 +59,7 @@ def _quiet() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    outcome = main(Path(__file__).resolve().parent)
+    outcome = main(Path(__file__).resolve().parent, "detailed" if "--detailed" in sys.argv else "simple")
     if "--json" in sys.argv:
         print(json.dumps(outcome))
     else:

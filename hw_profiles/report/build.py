@@ -2,7 +2,8 @@
 
 Promised keys: ``bundle``, ``accuracy`` where there is one, ``counts``, ``populations``, ``profiles``, ``baselines``; others stand beside
 them. All figures are per inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part
-whether it was counted, measured or modelled.
+whether it was counted, measured or modelled. A profile with a placement has ``placement``, one that refused the network
+``placement_refused``; ``cores`` and ``chips`` are the placement's, ``cores_at_least`` and ``chips_at_least`` hold the neurons.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from neurograph.errors import InputError
 from neurograph.hw_profiles.baselines import Baseline
 from neurograph.hw_profiles.counts import Counts, count
 from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimate, operations_energy
+from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Constant, Profile, load
+from neurograph.hw_profiles.timing import least_cores
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
@@ -33,6 +36,7 @@ _LABELS = {
     "populations": "counted",
     "projections": "counted",
     "profiles": "modelled",
+    "profiles.placement": "counted",
     "baselines": "operations counted by formula, energy modelled",
     "break_even": "modelled",
 }
@@ -48,6 +52,9 @@ def build(
     accuracy: float | None = None,
     baselines: Sequence[Baseline] = (),
     model_info: Mapping[str, Any] | None = None,
+    routing: Mapping[str, Routing] | None = None,
+    routing_refused: Mapping[str, str] | None = None,
+    host_macs_effective: Mapping[str, int] | None = None,
 ) -> Report:
     """Count a recording and price it.
 
@@ -60,16 +67,22 @@ def build(
         accuracy: 0 to 1, measured elsewhere.
         baselines: networks with real values to stand beside, see :mod:`neurograph.hw_profiles.baselines`.
         model_info: anything for the head of the report (model, dataset, protocol).
+        routing: profile's name → what a placement on it makes of this recording. A profile that is not in it is estimated without.
+        routing_refused: profile's name → why the network has no placement on it; the report says so.
+        host_macs_effective: of ``host_macs``, by name, those whose input is not 0: what a host that skips zeros would do. Stated beside
+            the dense count, which is the one that is priced.
 
     Raises:
-        InputError: the recording is empty or does not fit the network.
+        InputError: the recording is empty or does not fit the network; a placement is of another run; effective multiply-adds of what has
+            none, or more of them than there are.
         ProfileError: a profile that cannot be used.
     """
     if recording.samples < 1:
         raise InputError("recording: holds 0 samples, a report needs at least 1; run the network on some input")
     loaded = [profile if isinstance(profile, Profile) else load(profile) for profile in profiles]
     counts = count(network, recording, host_macs=host_macs)
-    estimates = [estimate(counts, profile) for profile in loaded]
+    placed, refused = routing or {}, routing_refused or {}
+    estimates = [estimate(counts, p, placed.get(p.name), refused=refused.get(p.name)) for p in loaded]
     arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
     snn = operations_energy(arithmetic, macs=sum(counts.host_macs.values()), additions=float(counts.synaptic_events.mean()))
     report: Report = {
@@ -86,9 +99,10 @@ def build(
         "spread": _spreads(counts),
         "activity": _activity(counts),
         "host_macs": dict(counts.host_macs),
+        "host_macs_effective": _effective(counts, host_macs_effective or {}),
         "populations": _populations(counts),
         "projections": _projections(counts),
-        "profiles": [_profile(e) for e in estimates],
+        "profiles": [_profile(e, counts) for e in estimates],
         "baselines": [_baseline(b, arithmetic, snn) for b in baselines],
         "break_even": [_break_even(b, arithmetic, counts) for b in baselines],
         "labels": dict(_LABELS),
@@ -213,9 +227,20 @@ def _component(component: Component) -> dict[str, Any]:
     return {"energy_j": energy.value, "low": energy.low, "high": energy.high, "terms": terms}
 
 
-def _profile(e: Estimate) -> dict[str, Any]:
+def _effective(counts: Counts, given: Mapping[str, int]) -> dict[str, int]:
+    for name, macs in given.items():
+        most = counts.host_macs.get(name)
+        if most is None or not 0 <= macs <= most:
+            has = "it is no part of the host's" if most is None else f"it does {most:,} in all"
+            raise InputError(f"host multiply-adds: {macs:,} effective ones of {name!r}, but {has}; count both on the same model")
+    return dict(given)
+
+
+def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
     energy = e.energy_j
     on_chip = e.on_chip_j
+    least = least_cores(counts, e.profile)
+    known = bool(e.profile.energy)
     return {
         "name": e.profile.name,
         "title": e.profile.title,
@@ -224,24 +249,71 @@ def _profile(e: Estimate) -> dict[str, Any]:
         "sha256": e.profile.sha256,
         "scope": e.profile.scope,
         "window": e.window,
-        "energy_j": {**_range(energy), "components": {c.name: c.energy_j.value for c in e.components}},
+        "energy_j": {
+            **(_range(energy) if known else dict.fromkeys(("total", "low", "high"))),
+            "components": {c.name: c.energy_j.value for c in e.components},
+        },
         "components": {c.name: _component(c) for c in e.components},
         "streamed_j": None if e.streamed_j is None else _range(e.streamed_j),
         "variants_j": dict(e.variants),
-        "on_chip_j": _range(on_chip) if e.profile.level == "chip events" else None,
+        "on_chip_j": _range(on_chip) if e.profile.level == "chip events" and known else None,
         "host_share": 1 - on_chip.value / energy.value if energy.value else 0.0,
         "latency_s": None if e.latency_s is None else e.latency_s.value,
         "latency_range_s": _spread(e.latency_s),
         "throughput_hz": None if e.throughput_hz is None else e.throughput_hz.value,
         "throughput_range_hz": _spread(e.throughput_hz),
+        "time_model": e.times.model or None,
+        "busiest_over_mean": e.times.busiest_over_mean,
         "energy_delay_js": e.energy_delay_js,
         "static_j": None if e.static_j is None else _range(e.static_j),
-        "cores_at_least": e.cores,
-        "chips_at_least": e.chips,
+        "cores": None if e.routing is None else e.cores,
+        "chips": None if e.routing is None else e.chips,
+        "cores_at_least": None if e.profile.level == "operations" else least[0],
+        "chips_at_least": None if e.profile.level == "operations" else least[1],
+        "placement": None if e.routing is None else _placement(e.routing),
+        "placement_refused": e.refused,
         "statuses": sorted({c.status for key, c in e.constants.items() if key not in ("energy.host_mac", "power.static_chip")}),
         "not_included": dict(e.not_included),
         "notes": list(e.notes),
     }
+
+
+def _placement(routing: Routing) -> dict[str, Any]:
+    """Cores, rules and messages; counts are means over the samples, ``per_sample`` the integers."""
+    series = {
+        "messages": routing.messages,
+        "inter_core": routing.inter_core,
+        "hops_east_west": routing.hops_east_west,
+        "hops_north_south": routing.hops_north_south,
+        "chip_crossings": routing.crossings,
+        "host_messages": routing.host_messages,
+    }
+    return {
+        "label": "counted",
+        "target": routing.target,
+        "method": routing.method,
+        "cores": routing.cores,
+        "chips": routing.chips,
+        "binding_rule": routing.binding_rule,
+        "rules": [
+            {
+                **{key: rule[key] for key in ("rule", "used", "limit", "unit", "where")},
+                "share": _share(rule["used"], rule["limit"]),
+                "mean": rule["mean"],
+                "mean_share": None if rule["mean"] is None else _share(rule["mean"], rule["limit"]),
+            }
+            for rule in routing.rules
+        ],
+        "synaptic_memory_bits": {"stored": routing.memory_bits_stored, "without_sharing": routing.memory_bits_without_sharing},
+        "counts": {name: _number(values) for name, values in series.items()},
+        "per_sample": {name: [int(value) for value in values] for name, values in series.items()},
+        "notes": list(routing.notes),
+    }
+
+
+def _share(used: float, limit: int) -> float:
+    """Of the limit; a limit of 0 can only be kept with nothing."""
+    return used / limit if limit else 0.0
 
 
 def _baseline(baseline: Baseline, arithmetic: Profile, snn: Interval) -> dict[str, Any]:

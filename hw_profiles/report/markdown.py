@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["number", "si", "table", "to_markdown"]
+from neurograph.hw_profiles.report.placement import placement
+from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 
-_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
+__all__ = ["number", "si", "table", "to_markdown"]
 
 _PREFACE = (
     "Counts are exact integers from the recording (*counted*). Joules and seconds are counts times constants (*modelled*): no chip was",
@@ -17,49 +17,18 @@ _PREFACE = (
 )
 _ABOUT_TIMES = (
     "Energy and latency: one inference alone; *on chip* leaves the host's share out, and so does energy × delay. Throughput:",
-    "inferences streamed without a gap. Times are from before placement: the least number of cores that holds the neurons, events",
-    "spread evenly, host and input/output not in them. More cores would be faster, so a chip with larger cores looks slower here.",
+    "inferences streamed without a gap. Host and input/output are in no time.",
+)
+_EVENLY = (
+    "before placement, on the least number of cores that holds the neurons, events spread evenly. More cores would be faster, so a chip "
+    "with larger cores looks slower here"
 )
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
-    sections = (_head, _summary, _counts, _populations, _projections, _components, _baselines, _left_out, _constants)
+    sections = (_head, _summary, _counts, _populations, _projections, placement, _components, _baselines, _left_out, _constants)
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
-
-
-def si(value: float | None, unit: str) -> str:
-    """Three significant digits with an SI prefix, "12.3 nJ"; "–" for None."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return f"0 {unit}"
-    rounded = float(f"{value:.3g}")
-    factor, prefix = next(((f, p) for f, p in _PREFIXES if abs(rounded) >= f * (1 - 1e-12)), _PREFIXES[-1])
-    scaled = rounded / factor
-    decimals = max(0, 2 - math.floor(math.log10(abs(scaled)) + 1e-9))
-    return f"{scaled:.{decimals}f} {prefix}{unit}"
-
-
-def number(value: float | None) -> str:
-    """A count with thousands separators: whole where it is whole, else one decimal."""
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> Iterator[str]:
-    """Lines of a padded table; ``align`` has one of ``l`` and ``r`` a column."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = (c.rjust(w) if a == "r" else c.ljust(w) for c, w, a in zip(row, widths, align, strict=True))
-        return f"| {' | '.join(padded)} |"
-
-    yield line(cells[0])
-    yield f"| {' | '.join('-' * (w - 1) + ':' if a == 'r' else '-' * w for w, a in zip(widths, align, strict=True))} |"
-    yield from (line(row) for row in cells[1:])
 
 
 def _head(report: Mapping[str, Any]) -> Iterator[str]:
@@ -86,13 +55,13 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
             p["name"],
             p["level"],
             si(p["energy_j"]["total"], "J"),
-            _low_high(p["energy_j"], "J"),
+            low_high(p["energy_j"], "J"),
             "–" if p["on_chip_j"] is None else si(p["on_chip_j"]["total"], "J"),
-            "–" if p["on_chip_j"] is None else _low_high(p["on_chip_j"], "J"),
+            "–" if p["on_chip_j"] is None else low_high(p["on_chip_j"], "J"),
             si(p["latency_s"], "s"),
             si(p["throughput_hz"], "Hz"),
             si(p["energy_delay_js"], "Js"),
-            ", ".join(p["statuses"]),
+            ", ".join(p["statuses"]) or "–",
         ]
         for p in report["profiles"]
     ]
@@ -101,21 +70,31 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     yield from table(header, rows, "llrrrrrrrl")
     yield ""
     yield from _ABOUT_TIMES
+    yield from _how_timed(report["profiles"])
     for p in report["profiles"]:
         if "assumed" in p["statuses"] and p["components"].get("synapse") and _is_assumed(report, p):
             yield ""
             yield f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."
 
 
+def _how_timed(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the times rest on, by profile."""
+    timed = [p for p in profiles if p["latency_s"] is not None]
+    by_work = [p["name"] for p in timed if p["busiest_over_mean"] is not None]
+    by_cores = [p["name"] for p in timed if p["placement"] and p["busiest_over_mean"] is None]
+    before = [p["name"] for p in timed if not p["placement"]]
+    if by_work:
+        yield f"Times of {', '.join(by_work)}: over the placement. Every step waits for its busiest core, the farthest message and the"
+        yield "barrier; a core steps its neurons while it receives messages (the high end of the range: one after the other)."
+    if by_cores:
+        yield f"Times of {', '.join(by_cores)}: on the placement's cores, events spread evenly over them."
+    if before:
+        yield f"Times of {', '.join(before)}: {_EVENLY}."
+
+
 def _is_assumed(report: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
     used = {term["constant"] for term in profile["components"]["synapse"]["terms"]}
     return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == profile["name"] and c["name"] in used)
-
-
-def _low_high(energy: Mapping[str, float], unit: str) -> str:
-    if energy["low"] == energy["high"]:
-        return "no range given"
-    return f"{si(energy['low'], unit)} to {si(energy['high'], unit)}"
 
 
 def _counts(report: Mapping[str, Any]) -> Iterator[str]:
@@ -143,7 +122,7 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
         "graded spikes": counts["graded_spikes"],
         "biases written for static inputs": counts["bias_writes"],
         "neuron states cleared": counts["state_resets"],
-        **{f"host multiply-adds: {name}": macs for name, macs in report["host_macs"].items()},
+        **_host_rows(report),
         "host multiply-adds in all": counts["host_macs"],
     }
     rows += [[name, number(value), "", "", ""] for name, value in fixed.items()]
@@ -155,11 +134,22 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
         f"{100 * activity['spikes_per_neuron_and_tick']:.2f} % of neurons spike in a tick."
     )
     yield ""
+    known = "over a placement stand below" if any(p["placement"] for p in report["profiles"]) else "need a placement"
     yield (
-        f"Messages need a placement: at least {number(counts['messages_at_least'])} if all targets of a spike share a core; "
+        f"Messages {known}: at least {number(counts['messages_at_least'])} if all targets of a spike share a core; "
         f"{number(counts['messages'])} if each population is one core; more where one is split."
     )
     yield "Steps outside the window are counted as inactive updates; spikes that a constant bias may cause there are not in the recording."
+
+
+def _host_rows(report: Mapping[str, Any]) -> dict[str, int]:
+    """Multiply-adds by part, and beside a part those whose input is not 0, where they were counted."""
+    rows = {}
+    for name, macs in report["host_macs"].items():
+        rows[f"host multiply-adds: {name}"] = macs
+        if name in report["host_macs_effective"]:
+            rows[f"… of {name} with a nonzero input (stated, not priced)"] = report["host_macs_effective"][name]
+    return rows
 
 
 def _populations(report: Mapping[str, Any]) -> Iterator[str]:
@@ -206,13 +196,16 @@ def _components(report: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"{p['title']}. Level: {p['level']}."
         yield ""
+        if p["energy_j"]["total"] is None:
+            yield "This profile has no energies: what was counted stands above, nothing is priced."
+            continue
         total = p["energy_j"]["total"] or 1.0
         rows = [
-            [name, si(c["energy_j"], "J"), _low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", _work(c["terms"])]
+            [name, si(c["energy_j"], "J"), low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", _work(c["terms"])]
             for name, c in p["components"].items()
         ]
         share = "100.0 %" if p["energy_j"]["total"] else "–"
-        rows.append(["total", si(p["energy_j"]["total"], "J"), _low_high(p["energy_j"], "J"), share, ""])
+        rows.append(["total", si(p["energy_j"]["total"], "J"), low_high(p["energy_j"], "J"), share, ""])
         yield from table(["component", "energy", "low to high", "share", "count × constant"], rows, "lrrrl")
         yield ""
         yield from _beside_components(p)
@@ -222,20 +215,22 @@ def _beside_components(p: Mapping[str, Any]) -> Iterator[str]:
     if p["variants_j"]:
         yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
     if p["on_chip_j"]:
-        on_chip = f"{si(p['on_chip_j']['total'], 'J')} ({_low_high(p['on_chip_j'], 'J')})"
+        on_chip = f"{si(p['on_chip_j']['total'], 'J')} ({low_high(p['on_chip_j'], 'J')})"
         yield f"- on chip, without host: {on_chip}; host share {100 * p['host_share']:.1f} %"
     if p["streamed_j"]:
-        yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({_low_high(p['streamed_j'], 'J')})"
+        yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({low_high(p['streamed_j'], 'J')})"
     if p["latency_range_s"]:
-        cores = _several(p["cores_at_least"], "core")
-        yield f"- latency: {si(p['latency_s'], 's')} ({_low_high(p['latency_range_s'], 's')}) on {cores}, the least that hold the neurons"
+        where = f"{several(p['cores'], 'core')} of the placement" if p["placement"] else _least(p)
+        yield f"- latency: {si(p['latency_s'], 's')} ({low_high(p['latency_range_s'], 's')}) on {where}; {p['time_model']}"
+        if p["busiest_over_mean"] is not None:
+            yield f"- balance: the busiest cores work {p['busiest_over_mean']:.1f} times as long as the mean core"
     if p["static_j"]:
-        powered = f"{_several(p['chips_at_least'], 'chip')} powered for the latency"
+        powered = f"{several(p['chips'] or p['chips_at_least'], 'chip')} powered for the latency"
         yield f"- static, beside the total and not in it: up to {si(p['static_j']['high'], 'J')} ({powered})"
 
 
-def _several(count: int | None, noun: str) -> str:
-    return f"– {noun}s" if count is None else f"{number(count)} {noun}{'' if count == 1 else 's'}"
+def _least(p: Mapping[str, Any]) -> str:
+    return f"the least that hold the neurons, {several(p['cores_at_least'], 'core')}"
 
 
 def _work(terms: Sequence[Mapping[str, Any]]) -> str:

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import scipy.sparse as sp
 
-from neurograph.export.host import encoder_model, host_macs, readout_model, run_onnx
+from neurograph.export.host import effective_macs, encoder_model, host_macs, readout_model, run_onnx
 
 RNG = np.random.default_rng(0)
 
@@ -35,3 +35,9 @@ def test_readout_propagates_the_same_every_time(tmp_path):
 
 def test_readout_without_propagation_counts_no_edges():
     assert host_macs(readout_model({"a": 3}, np.ones((2, 3)), np.zeros(2), None), 10) == 60
+
+
+def test_effective_macs_leave_out_zeros_alone():
+    model = encoder_model(np.ones((4, 6)), np.zeros(4))
+    assert effective_macs(model, 10 * 6) == host_macs(model, 10) == 240
+    assert effective_macs(model, 7) == 28

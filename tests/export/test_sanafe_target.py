@@ -1,7 +1,6 @@
-"""What is written for SANA-FE, and SANA-FE's own counts of it where an interpreter has it ($NEUROGRAPH_SANAFE_PYTHON)."""
+"""What is written for SANA-FE, and SANA-FE's own counts of it where an interpreter has it."""
 
 import json
-import os
 import subprocess
 from dataclasses import replace
 
@@ -42,13 +41,10 @@ def test_the_files_hold_every_neuron_and_every_synapse(tmp_path, placement, reco
     assert expected["hops"] == placement.traffic.total[0]
 
 
-def test_sanafe_counts_what_we_count(tmp_path, placement, recording, profile):
-    interpreter = os.environ.get("NEUROGRAPH_SANAFE_PYTHON")
-    if not interpreter:
-        pytest.skip("needs SANA-FE 2.2.9: set NEUROGRAPH_SANAFE_PYTHON to an interpreter that has it")
+def test_sanafe_counts_what_we_count(tmp_path, placement, recording, profile, sanafe_python):
     energy, time = ({key: constant.si[0] for key, constant in section.items()} for section in (profile.energy, profile.time))
     expected = sanafe.write(placement, recording, tmp_path, energy=energy, time=time)
-    done = subprocess.run([interpreter, str(tmp_path / "run.py"), "--json"], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sanafe_python, str(tmp_path / "run.py"), "--json"], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr + done.stdout
     outcome = json.loads(done.stdout)
     assert outcome["same"]
@@ -63,13 +59,10 @@ def test_sanafe_counts_what_we_count(tmp_path, placement, recording, profile):
     assert least * (1 - 1e-9) <= outcome["energy_j"]["network"] <= most * (1 + 1e-9)
 
 
-def test_the_runner_says_where_counts_differ(tmp_path, placement, recording):
-    interpreter = os.environ.get("NEUROGRAPH_SANAFE_PYTHON")
-    if not interpreter:
-        pytest.skip("needs SANA-FE 2.2.9: set NEUROGRAPH_SANAFE_PYTHON to an interpreter that has it")
+def test_the_runner_says_where_counts_differ(tmp_path, placement, recording, sanafe_python):
     expected = sanafe.write(placement, recording, tmp_path)
     (tmp_path / "expected.json").write_text(json.dumps({**expected, "messages": expected["messages"] + 1}))
-    done = subprocess.run([interpreter, str(tmp_path / "run.py")], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sanafe_python, str(tmp_path / "run.py")], capture_output=True, text=True, timeout=200)
     assert done.returncode == 1
     assert f"messages: SANA-FE {expected['messages']:,}, neurograph {expected['messages'] + 1}" in done.stdout
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from neurograph.network import LIF, Network, Population, Projection, Source, Threshold
+from neurograph.export.placement import Limits, Placement, place
+from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source, Threshold
 from neurograph.sim.recording import Recording
-from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, one_to_one
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
+Array = NDArray[Any]
 NODES, FEATURES, WIDTH, CLASSES, TICKS = 4, 5, 3, 2, 6
 
 
@@ -60,3 +65,50 @@ def _random_recording(network: Network, *, samples: int, rate: float, seed: int)
         if not p.is_static
     }
     return Recording("fixed", network.ticks, spikes)
+
+
+@pytest.fixture
+def integers(network: Network) -> Network:
+    """The same network in integers, aligned: what can be placed."""
+
+    def even_integers(values: Array) -> Array:
+        return np.rint(np.asarray(values) * 8).astype(np.int64) * 2
+
+    neuron = FixedLIF(du=4095, dv=2048, vth=100, bias_mant=0, bias_exp=0, scale=1.0)
+    populations = {name: p if p.is_source else replace(p, neuron=neuron, bias=0.0) for name, p in network.populations.items()}
+    projections = tuple(
+        replace(
+            p,
+            weights=(Sparse(p.weights.to_csr()) if p.target == "out" and p.source == "gate" else p.weights).map(even_integers),
+            delay=None if populations[p.source].is_static else populations[p.target].depth - populations[p.source].depth + p.lag,
+        )
+        for p in network.projections
+    )
+    return replace(network, populations=populations, projections=projections)
+
+
+@pytest.fixture
+def placements(integers: Network, recording: Recording) -> Callable[..., Placement]:
+    """Placements by neurons a core and cores a chip; two cores a tile."""
+
+    def make(neurons: int = 6, cores_per_chip: int = 4) -> Placement:
+        limits = Limits(
+            target="test chip",
+            neurons=neurons,
+            synaptic_bits=10**6,
+            input_axons=1000,
+            output_axons=1000,
+            fan_in=1000,
+            fan_out=1000,
+            delay=62,
+            weight_bits=8,
+            parameter_sets=10,
+            thresholds=10,
+            cores_per_chip=cores_per_chip,
+            tiles_per_chip=cores_per_chip // 2,
+            mesh_width=2 if cores_per_chip >= 4 else 1,
+            shared_lists=True,
+        )
+        return place(integers, limits, recording=recording)
+
+    return make

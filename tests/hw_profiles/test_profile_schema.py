@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from neurograph.errors import ProfileError
-from neurograph.hw_profiles.schema import load, names, vocabulary
+from neurograph.export.placement import Limits
+from neurograph.export.placement.limits import REQUIRED
+from neurograph.hw_profiles.schema import PLACEMENT_LIMITS, load, names, placement_limits, vocabulary
 
 GOOD = """
 name = "mine"
@@ -40,7 +42,8 @@ def test_every_constant_says_where_it_comes_from(name: str) -> None:
     assert profile.name == name
     for section in vocabulary():
         for key, constant in getattr(profile, section).items():
-            assert constant.url.startswith("https://"), f"{name}: {section}.{key}"
+            made_up = constant.status == "assumed" and constant.note.startswith("NOT a figure of any chip.")
+            assert constant.url.startswith("https://") or made_up, f"{name}: {section}.{key}"
             value, low, high = constant.si
             assert low <= value <= high
 
@@ -65,6 +68,31 @@ def test_loihi2_claims_nothing_that_was_not_published() -> None:
             low, high = constant.bounds
             assert low < constant.value < high
             assert "NOT a published figure" in constant.note
+
+
+def test_every_chip_can_be_placed_on() -> None:
+    chips = [name for name in names() if load(name).level == "chip events"]
+    assert {"generic", "loihi1", "loihi1-sanafe", "loihi2"} <= set(chips)
+    for name in chips:
+        profile = load(name)
+        values = placement_limits(profile)
+        limits = Limits.of(name, values)
+        assert limits.neurons == profile.limit("neurons_per_core")
+        assert limits.synaptic_bits == values["synaptic_memory_per_core"] * 8192
+        assert limits.cores_per_chip == values["cores_per_chip"]
+
+
+def test_the_limits_that_placement_needs_are_those_that_it_reads() -> None:
+    assert set(PLACEMENT_LIMITS) == set(REQUIRED) <= set(vocabulary()["limits"])
+
+
+def test_the_generic_chip_is_made_up_and_says_so() -> None:
+    profile = load("generic")
+    assert (profile.energy, profile.time, profile.power) == ({}, {}, {})
+    assert "No chip of this kind exists" in profile.scope
+    for constant in profile.limits.values():
+        assert constant.status == "assumed"
+        assert "made up" in constant.source
 
 
 def test_a_file_of_the_users_own_works_by_path(tmp_path: Path) -> None:
@@ -130,4 +158,59 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProfileError, match="is not TOML"):
+        load(path)
+
+
+LIMIT = """
+[limits.{key}]
+value = {value}
+unit = "{unit}"
+status = "assumed"
+source = "me, today"
+"""
+
+
+def own_limits(folder: Path, leave_out: tuple[str, ...] = (), **changes: tuple[object, str]) -> Path:
+    """A profile with limits alone: those of loihi2, some changed or left out."""
+    limits = {key: (int(c.value), c.unit) for key, c in load("loihi2").limits.items() if key not in leave_out}
+    text = GOOD[: GOOD.index("[energy")] + "".join(LIMIT.format(key=k, value=v, unit=u) for k, (v, u) in {**limits, **changes}.items())
+    return write(folder, text)
+
+
+def test_a_profile_of_limits_alone_is_read_by_path_with_its_values(tmp_path: Path) -> None:
+    profile = load(own_limits(tmp_path, neurons_per_core=(77, "neurons"), synaptic_memory_per_core=(1.5, "KiB")))
+    assert profile.energy == {}
+    assert profile.limits["neurons_per_core"].value == 77
+    limits = Limits.of(profile.name, placement_limits(profile))
+    assert (limits.neurons, limits.synaptic_bits, limits.shared_lists) == (77, 12288, True)
+
+
+def test_limits_that_placement_lacks_are_all_named(tmp_path: Path) -> None:
+    path = own_limits(tmp_path, leave_out=("fan_in_max", "mesh_width"))
+    with pytest.raises(
+        ProfileError, match=r"limits\.mesh_width, limits\.fan_in_max are missing, placement needs 14 limits; add them"
+    ) as caught:
+        placement_limits(load(path))
+    assert str(path) in str(caught.value)
+    with pytest.raises(ProfileError, match=r"limits\.delay_max is missing, .*add it"):
+        placement_limits(load(own_limits(tmp_path, leave_out=("delay_max",))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"synaptic_memory_per_core": (1024, "bits")}, r"limits\.synaptic_memory_per_core\.unit = 'bits' must be 'KiB'; convert the value"),
+        ({"neurons_per_core": (10.5, "neurons")}, r"limits\.neurons_per_core\.value = 10\.5 neurons is not whole"),
+    ],
+)
+def test_limits_that_would_be_misread_are_refused(tmp_path: Path, changes: dict[str, tuple[object, str]], said: str) -> None:
+    with pytest.raises(ProfileError, match=said):
+        load(own_limits(tmp_path, **changes))
+
+
+def test_times_without_energies_are_refused(tmp_path: Path) -> None:
+    path = own_limits(tmp_path)
+    timed = LIMIT.format(key="barrier", value=1, unit="us").replace("limits", "time")
+    path.write_text(path.read_text() + timed)
+    with pytest.raises(ProfileError, match=r"energy\.synaptic_event is missing.*or has limits alone"):
         load(path)
