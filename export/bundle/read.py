@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
-from neurograph.export.host import host_macs, run_onnx
+from neurograph.export.host import effective_macs, host_macs, run_onnx
 from neurograph.files import sha256, write_file
 from neurograph.network import Network
 from neurograph.sim import floating, onnx_engine
@@ -210,6 +210,11 @@ class Bundle:
         if self.readout is not None:  # dense, tick by tick
             found["output"] = self.readout.ticks * sum(int(p.weights.fan_out().sum()) for p in self.readout.projections)
         return found
+
+    def effective_macs(self, nonzeros: int) -> dict[str, int]:
+        """Of :attr:`host_macs`, the encoder's whose input is not 0, for features with so many nonzeros."""
+        encoder = self.path / "host" / "encoder.onnx"
+        return {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)} if encoder.is_file() else {}
 
 
 def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:

@@ -59,6 +59,7 @@ TARGETS = {
         Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
         Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes", chip=True),
         Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons", chip=True),
+        Target("generic", "generic", 62, True, "a chip of your own: its limits are those of --profile FILE", chip=True),
         Target("netx", "loihi2", 62, False, "lava-dl's netx in Lava: one sequential .net file"),
         Target("onnx", "horowitz45", 63, True, "any ONNX runtime: the float network over its ticks as one graph", onnx=True),
     )

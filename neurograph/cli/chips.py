@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from neurograph.cli.inputs import opened
 from neurograph.cli.output import JSON, log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["on_profile", "placement_lines", "register"]
+__all__ = ["on_profile", "placement_lines", "register", "routings"]
 
 MARKER = "placement.json"
 METHODS = ("metis", "greedy", "greedy-nodes", "random")
@@ -31,9 +33,12 @@ def on_profile(target: Any, profile: str | None) -> Any:
     if not target.chip and profile is None:
         return target
     from neurograph.hw_profiles import load
+    from neurograph.hw_profiles.schema import placement_limits
 
+    if not target.chip:  # refused by name, whatever the profile holds
+        return target.on(profile, "", {})
     found = load(profile or target.profile)
-    return target.on(found.name, found.sha256, {name: constant.value for name, constant in found.limits.items()})
+    return target.on(found.name, found.sha256, placement_limits(found))
 
 
 def place(
@@ -58,10 +63,11 @@ def place(
     from neurograph.export.targets import sanafe as sanafe_files
     from neurograph.files import atomic_folder
     from neurograph.hw_profiles import load
+    from neurograph.hw_profiles.schema import placement_limits
     from neurograph.sim import fixed
 
     chip = load(profile or found.manifest["profile"])
-    limits = placement.Limits.of(chip.name, {name: constant.value for name, constant in chip.limits.items()})
+    limits = placement.Limits.of(chip.name, placement_limits(chip))
     recording = fixed.run(found.quantized, found.inputs)
     more: Any = {"method": method}
     placed = placement.place(found.quantized, limits, recording=recording, seed=seed, **more)
@@ -79,6 +85,41 @@ def place(
     for line in placement_lines(result, recording.samples):
         print(line)
     log(f"placement {output}")
+
+
+def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """For the report: a recorded run on the chip of each profile, as the bundle was placed on it or placed now.
+
+    Returns:
+        profile's name → Routing, and profile's name → why the network has no placement on it.
+    """
+    import json
+
+    from neurograph.errors import PlacementError, ProfileError
+    from neurograph.export import placement
+    from neurograph.export.placement.files import to_json
+    from neurograph.hw_profiles.routing import Routing
+    from neurograph.hw_profiles.schema import placement_limits
+
+    found: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    alike: dict[Any, Any] = {}  # limits but for the chip's name → content of placement.json
+    for profile in profiles:
+        if profile.level != "chip events":
+            continue
+        try:
+            limits = placement.Limits.of(profile.name, placement_limits(profile))
+            key = replace(limits, target="")
+            if key not in alike:
+                own = bundle.path / MARKER
+                if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
+                    alike[key] = json.loads(own.read_text(encoding="utf-8"))
+                else:
+                    alike[key] = to_json(placement.place(bundle.quantized, limits, recording=recording))
+            found[profile.name] = Routing.from_json({**alike[key], "target": profile.name})
+        except (PlacementError, ProfileError) as error:
+            refused[profile.name] = str(error)
+    return found, refused
 
 
 def placement_lines(found: dict[str, Any], samples: int) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from neurograph.cli.chips import routings
 from neurograph.cli.inputs import for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
 from neurograph.errors import InputError
@@ -151,18 +152,23 @@ def report(
 def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
     """The report of a bundle's own sample, from the fixed engine."""
     import h5py
+    import numpy as np
 
-    from neurograph.hw_profiles import baselines
+    from neurograph.hw_profiles import baselines, load
     from neurograph.hw_profiles.report import build
     from neurograph.sim import fixed
 
+    loaded = [load(name) for name in profiles]
     run = fixed.run(bundle.quantized, bundle.inputs)
+    routing, refused = routings(bundle, run, loaded)
     accuracy = bundle.accuracy(run)
     macs = bundle.host_macs
     rivals: list[Any] = []
+    effective: dict[str, int] = {}
     with h5py.File(bundle.path / "check.h5", "r") as file:
         if "features" in file and macs:
             nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
+            effective = bundle.effective_macs(int(np.count_nonzero(file["features/data"][()])))
             width = max(p.shape[-1] for p in bundle.network.neurons)
             classes = int(file["labels"][()].max()) + 1
             nonzeros = _graph_nonzeros(bundle.network)
@@ -175,12 +181,15 @@ def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
     return build(
         bundle.quantized,
         run,
-        profiles=profiles,
+        profiles=loaded,
         host_macs=macs or None,
+        host_macs_effective=effective,
         bundle_name=bundle.path.resolve().name,
         accuracy=accuracy,
         baselines=rivals,
         model_info=info,
+        routing=routing,
+        routing_refused=refused,
     )
 
 
