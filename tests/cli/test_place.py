@@ -118,7 +118,7 @@ def test_a_chip_of_the_users_own(bundle, tmp_path, capsys):
 def test_a_profile_without_a_limit_is_refused_before_any_work(bundle, tmp_path, capsys):
     model = bundle.parent / "model.pt"
     path = profile_file(tmp_path, lambda text: re.sub(r"\[limits\.fan_in_max\][^\[]*", "", text))
-    refused(capsys, "export", model, "--target", "loihi2", "--profile", path, "-o", tmp_path / "b", says=["limits.fan_in_max", "add them"])
+    refused(capsys, "export", model, "--target", "loihi2", "--profile", path, "-o", tmp_path / "b", says=["limits.fan_in_max is missing", "add it, with a source"])
     assert not (tmp_path / "b").exists()
     refused(capsys, "place", bundle, "--profile", path, "-o", tmp_path / "p", says="limits.fan_in_max")
     assert not (tmp_path / "p").exists()
@@ -129,7 +129,7 @@ def test_profiles_and_methods_that_do_not_exist(bundle, tmp_path, capsys):
     out = ["-o", tmp_path / "b"]
     refused(capsys, "export", model, "--target", "loihi2", "--profile", "tpu", *out, says="profile 'tpu': there is none of that name")
     refused(capsys, "export", model, "--target", "lava", "--profile", "loihi2", *out, says="target lava: is no chip")
-    refused(capsys, "place", bundle, "--profile", "horowitz45", *out, says="has no limits.neurons_per_core")
+    refused(capsys, "place", bundle, "--profile", "horowitz45", *out, says="limits.neurons_per_core")
     refused(capsys, "place", bundle, "--method", "best", *out, says="--method 'best': does not exist; there are metis")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.tex").write_text("years of work")
