@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn import LIF, Features, PerNode, Propagate, Select, SparseMatrix, SpikeDropout, SpikingGraphAttention, gcn_norm
+from neurograph.nn import LIF, Features, PerNode, Propagate, Select, SparseMatrix, SpikeDropout, SpikingGraphAttention, gcn_norm, set_weight_bits
 
 __all__ = ["SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]
 
@@ -40,6 +40,7 @@ class SpikeGraphormerConfig:
         input_dropout: of the features; spike_dropout: of the GNN's spikes before propagation, one mask for all ticks;
             readout_dropout: of the rates.
         propagate_readout: one more Â on the rates, on the host.
+        weight_bits: 2 to 8 where the weights on chip are rounded to so many bits in the model itself, training included; else None.
     """
 
     in_features: int
@@ -65,6 +66,7 @@ class SpikeGraphormerConfig:
     spike_dropout: float = 0.7
     readout_dropout: float = 0.7
     propagate_readout: bool = True
+    weight_bits: int | None = None
 
     def __post_init__(self) -> None:
         sizes = ["in_features", "classes", "nodes", "ticks", "gnn_width", "gnn_layers"]
@@ -110,6 +112,7 @@ class SpikeGraphormer(nn.Module):
         self.readout_dropout = nn.Dropout(config.readout_dropout)
         self.readout_propagate = Propagate(graph, learn_gain=False) if config.propagate_readout else None
         self.readout_linear = nn.Linear(config.current_width, config.classes)
+        set_weight_bits(self.core, config.weight_bits)
 
     def encode(self, x: Features) -> Tensor:
         """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""
