@@ -8,7 +8,8 @@ S starts at the smallest value that keeps every bound of Lava's arithmetic (no w
 13-bit bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's
 on the calibration input, upstream populations already being integer. Candidates are eighths of the octave, and the scales that suit one of
 the projections (:mod:`neurograph.export.weight_scales`). Each projection gets the exponent at which its weights fill the range, or the
-one of least error, which may clip a few.
+one of least error, which may clip a few. What mean input is lost all the same goes into the bias where that helps
+(:mod:`neurograph.export.bias_correction`).
 
 A neuron is counted from :func:`~neurograph.network.base_of`, its rest if that lies below its threshold. If not, the leak is a constant
 drift d·(v_leak − base) a tick in its bias, d being the integer decay: it settles where the float neuron settles, whatever d was rounded to.
@@ -17,8 +18,8 @@ drift d·(v_leak − base) a tick in its bias, d being the integer decay: it set
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.integer_search import Form, Search, largest_gain
 from neurograph.export.passes.fold_gain import fold_gain
-from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
+from neurograph.export.passes.saturate_bias import synaptic_bounds
 from neurograph.export.rounding_report import (
     PopulationReport,
     ProjectionReport,
@@ -37,8 +39,8 @@ from neurograph.export.rounding_report import (
     rounding_report,
 )
 from neurograph.export.weight_scales import suited_units
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, base_of, gain_of
-from neurograph.sim import fixed, floating
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of
+from neurograph.sim import floating
 from neurograph.sim.inputs import prepare
 from neurograph.sim.ticks import groups
 
@@ -65,33 +67,6 @@ HEADROOM = 131_000  # units of 64 steps of v below the 24-bit limit of 131,072
 _BIAS_UNITS = fx.BIAS_MANT_MAX * (1 << fx.BIAS_EXP_MAX) / (1 << fx.V_SHIFT)
 _CUT_LATER = 1 << 40  # a bias that saturation cuts to 13 bits when the input is known; before that it only has to fit int64
 _GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates 16 + 16 against 24
-
-
-@dataclass(frozen=True)
-class Form:
-    """What differs between formats of integers.
-
-    Args:
-        check: refuses, by name, what has no such integers.
-        scales: candidates for a population with this largest bias and so many weight bits; of two that are as good, the first is taken.
-        population: the integer population at a scale.
-        projection: the integer projection at a unit of weight in volts, with so many bits; several where there is a choice.
-    """
-
-    check: Callable[[Network], None]
-    scales: Callable[[Network, Population, float, int], tuple[float, ...]]
-    population: Callable[[Population, float, float, tuple[float, float] | None], Population]
-    projection: Callable[[Network, Projection, float, int], tuple[Projection, ...]]
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """One population in integers, and its spikes on the calibration input."""
-
-    population: Population
-    projections: Mapping[int, Projection]
-    spikes: Array
-    mismatch: float
 
 
 def quantize(
@@ -127,45 +102,17 @@ def quantize(
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
     projections: dict[int, Projection] = {}
-    heard = dict(reference.spikes)  # in a loop, the spikes of the float network; else those of integers
-    for name in (name for group in groups(network) for name in group):
-        fit = _best_fit(network, name, biases[name], form, bits, heard, reference.spikes[name], inputs)
-        done[name], heard[name] = fit.population, fit.spikes
-        projections.update(fit.projections)
+    search = Search(network, form, bits, inputs, reference.spikes, dict(reference.spikes))
+    for group in groups(network):
+        for name in group:
+            fit = search.best(network.populations[name], biases[name])
+            if fit.mismatch and len(group) == 1:
+                fit = search.corrected(fit, network.populations[name], biases[name])
+            done[name], search.heard[name] = fit.population, fit.spikes
+            projections.update(fit.projections)
     ordered = tuple(projections[i] for i in range(len(network.projections)))
     quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
     return quantized, rounding_report(network, quantized, inputs, bits=bits, reference=reference)
-
-
-def _best_fit(
-    network: Network,
-    name: str,
-    bias: Array,
-    form: Form,
-    bits: int,
-    heard: Mapping[str, Array],
-    wanted: Array,
-    inputs: Mapping[str, Array],
-) -> _Fit:
-    """The integers of one population whose spikes differ least from the float network's."""
-    population = network.populations[name]
-    incoming = {i: p for i, p in enumerate(network.projections) if p.target == name}
-    limits = saturation(network, population)
-    largest_bias = float(np.abs(bias if limits is None else np.clip(bias, *limits)).max())
-    best: _Fit | None = None
-    for scale in form.scales(network, population, largest_bias, bits):
-        candidate = form.population(population, scale, largest_bias, limits)
-        choices = {i: form.projection(network, p, scale / largest_gain(population), bits) for i, p in incoming.items()}
-        for rank in range(max((len(choice) for choice in choices.values()), default=1)):
-            integer = {i: choice[min(rank, len(choice) - 1)] for i, choice in choices.items()}
-            got = _simulate(network, candidate, integer, heard, inputs)
-            mismatch = float(np.mean(got != wanted))
-            if best is None or mismatch < best.mismatch:
-                best = _Fit(candidate, integer, got, mismatch)
-            if mismatch == 0:
-                return best
-    assert best is not None
-    return best
 
 
 def _with_sign_modes(network: Network, modes: Mapping[str, fx.SignMode]) -> Network:
@@ -203,11 +150,6 @@ def check_integers(network: Network) -> None:
                 offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
     if offenders:
         raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
-
-
-def largest_gain(population: Population) -> float:
-    """γ of the population, the largest where its neurons differ."""
-    return float(np.max(gain_of(population.neuron)))
 
 
 def threshold_above_base(population: Population) -> Array:
@@ -358,26 +300,3 @@ def _exact_exponent(values: Array, mode: fx.SignMode, bits: int) -> int:
         return float(np.abs(fx.round_weights(values / 2.0**exponent, mode, bits) * 2.0**exponent - values).max(initial=0))
 
     return min(range(0, fx.EXPONENT_MIN - 1, -1), key=lambda exponent: (error(exponent), -exponent))
-
-
-def _simulate(
-    network: Network,
-    candidate: Population,
-    integer: Mapping[int, Projection],
-    spikes: Mapping[str, Array],
-    inputs: Mapping[str, Array],
-) -> Array:
-    """Run one population alone: its inputs' spikes are known (in a loop, those of the float network), so they stand in as spike sources."""
-    projections = tuple(integer.values())
-    names = {p.source for p in projections if p.source != candidate.name}
-    populations = {candidate.name: candidate}
-    given: dict[str, Array] = {}
-    for name in names:
-        source = network.populations[name]
-        if source.is_static:
-            populations[name], given[name] = source, inputs[name]
-        else:
-            populations[name] = Population(name, source.shape, Source("spikes"))
-            given[name] = spikes[name]
-    alone = Network(populations, projections, network.ticks, network.dt)
-    return np.asarray(fixed.run(alone, given).spikes[candidate.name])

@@ -32,7 +32,7 @@ def suited_units(values: Array, mode: fx.SignMode, bits: int) -> tuple[float, ..
     full = [end / limit for end, limit in ((largest, high), (smallest, low)) if end and limit]
     grid = grid_of(values)
     exact = [] if grid is None else [grid / step]
-    if not full or exact and np.array_equal(fx.nearest_weights(np.rint(values / exact[0]), mode, bits), np.rint(values / exact[0])):
+    if not full or (exact and np.array_equal(fx.nearest_weights(np.rint(values / exact[0]), mode, bits), np.rint(values / exact[0]))):
         return tuple(exact[:1] if full else [])
 
     def error(unit: float) -> float:

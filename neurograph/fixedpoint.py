@@ -91,7 +91,7 @@ def weight_limits(mode: SignMode, bits: int = 8) -> tuple[int, int, int]:
 
 
 def nearest_weights(values: Values, mode: SignMode, bits: int = 8) -> Values:
-    """The nearest integers that the target can store, halves to even, clipped to the range of the mode; in the type and dtype of ``values``."""
+    """The nearest integers that the target can store, halves to even, clipped to the range of the mode; type and dtype stay."""
     low, high, step = weight_limits(mode, bits)
     return ((values / step).round() * step).clip(low, high)
 

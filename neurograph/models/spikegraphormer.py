@@ -6,7 +6,7 @@ and the training recipe is ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -15,7 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn import LIF, Features, PerNode, Propagate, Select, SparseMatrix, SpikeDropout, SpikingGraphAttention, gcn_norm, set_weight_bits
+from neurograph.nn import (
+    LIF,
+    Features,
+    PerNode,
+    Propagate,
+    Select,
+    SparseMatrix,
+    SpikeDropout,
+    SpikingGraphAttention,
+    gcn_norm,
+    set_weight_bits,
+)
 
 __all__ = ["SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]
 
@@ -73,6 +84,8 @@ class SpikeGraphormerConfig:
         for name in [*sizes, *(["attention_width", "attention_blocks"] if self.attention else [])]:
             if getattr(self, name) < 1:
                 raise ValueError(f"SpikeGraphormerConfig: {name} is {getattr(self, name)}, must be at least 1")
+        if self.weight_bits is not None and self.weight_bits not in range(2, 9):
+            raise ValueError(f"SpikeGraphormerConfig: weight_bits is {self.weight_bits!r}, must be 2 to 8, or None")
 
     @property
     def current_width(self) -> int:
@@ -112,7 +125,12 @@ class SpikeGraphormer(nn.Module):
         self.readout_dropout = nn.Dropout(config.readout_dropout)
         self.readout_propagate = Propagate(graph, learn_gain=False) if config.propagate_readout else None
         self.readout_linear = nn.Linear(config.current_width, config.classes)
-        set_weight_bits(self.core, config.weight_bits)
+        self.round_weights(config.weight_bits)
+
+    def round_weights(self, bits: int | None) -> None:
+        """From now on the model computes with on-chip weights rounded to ``bits`` bits, as its config then says; None: no longer."""
+        set_weight_bits(self.core, bits)
+        self.config = replace(self.config, weight_bits=bits)
 
     def encode(self, x: Features) -> Tensor:
         """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError
 
-__all__ = ["FakeQuantized", "fake_quantize", "set_weight_bits"]
+__all__ = ["FakeQuantized", "check_weight_bits", "fake_quantize", "set_weight_bits"]
 
 
 class FakeQuantized:
@@ -34,11 +34,16 @@ def set_weight_bits(core: nn.Module, bits: int | None) -> None:
     Raises:
         QuantizationError: bits out of range.
     """
-    if bits is not None and not 2 <= bits <= 8:
-        raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; train with 8, or without")
+    check_weight_bits(bits)
     for module in core.modules():
         if isinstance(module, FakeQuantized):
             module.weight_bits = bits
+
+
+def check_weight_bits(bits: int | None) -> None:
+    """Raise a QuantizationError where ``bits`` is neither None nor 2 to 8."""
+    if bits is not None and (type(bits) is not int or not 2 <= bits <= 8):
+        raise QuantizationError(f"weight bits: {bits!r}, must be 2 to 8; train with 8, or without")
 
 
 def fake_quantize(weights: Tensor, bits: int | None) -> Tensor:
