@@ -125,10 +125,10 @@ def _with_sign_modes(network: Network, modes: Mapping[str, fx.SignMode]) -> Netw
             raise QuantizationError(f"sign mode of {name!r}: {mode!r}, must be mixed, excitatory or inhibitory")
     projections = []
     for p in network.projections:
-        mode, own = modes.get(p.name), fx.sign_mode_of(p.weights.values)
-        if mode not in (None, "mixed", own) and np.any(p.weights.values):
-            raise QuantizationError(f"sign mode of {p.name!r}: {mode}, but its weights are {own}; use {own} or mixed")
-        projections.append(replace(p, sign_mode=mode))
+        asked, own = modes.get(p.name), fx.sign_mode_of(p.weights.values)
+        if asked not in (None, "mixed", own) and np.any(p.weights.values):
+            raise QuantizationError(f"sign mode of {p.name!r}: {asked}, but its weights are {own}; use {own} or mixed")
+        projections.append(replace(p, sign_mode=asked))
     return replace(network, projections=tuple(projections))
 
 
