@@ -6,7 +6,10 @@ One scale S a population (volts in 64 integer steps of v) serves its threshold, 
 
 S starts at the smallest value that keeps every bound of Lava's arithmetic (no wrap of u, no clip of v below threshold, 17-bit threshold,
 13-bit bias) for whatever spikes may come, and is then searched over one octave for the fewest spikes that differ from the float network's
-on the calibration input, upstream populations already being integer. Each projection gets the exponent that fills its weight range.
+on the calibration input, upstream populations already being integer. Candidates are eighths of the octave, and the scales that suit one of
+the projections (:mod:`neurograph.export.weight_scales`). Each projection gets the exponent at which its weights fill the range, or the
+one of least error, which may clip a few. What mean input is lost all the same goes into the bias where that helps
+(:mod:`neurograph.export.bias_correction`).
 
 A neuron is counted from :func:`~neurograph.network.base_of`, its rest if that lies below its threshold. If not, the leak is a constant
 drift d·(v_leak − base) a tick in its bias, d being the integer decay: it settles where the float neuron settles, whatever d was rounded to.
@@ -15,8 +18,8 @@ drift d·(v_leak − base) a tick in its bias, d being the integer decay: it set
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,20 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.integer_search import Form, Search, largest_gain
 from neurograph.export.passes.fold_gain import fold_gain
-from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, base_of, gain_of
-from neurograph.sim import fixed, floating
+from neurograph.export.passes.saturate_bias import synaptic_bounds
+from neurograph.export.rounding_report import (
+    PopulationReport,
+    ProjectionReport,
+    QuantizationReport,
+    overflow_warnings,
+    projection_report,
+    rounding_report,
+)
+from neurograph.export.weight_scales import suited_units
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of
+from neurograph.sim import floating
 from neurograph.sim.inputs import prepare
 from neurograph.sim.ticks import groups
 
@@ -40,9 +53,11 @@ __all__ = [
     "at_scale",
     "check_integers",
     "largest_gain",
+    "overflow_warnings",
     "projection_report",
     "quantize",
     "rounded_integers",
+    "rounding_report",
     "threshold_above_base",
 ]
 
@@ -54,61 +69,13 @@ _CUT_LATER = 1 << 40  # a bias that saturation cuts to 13 bits when the input is
 _GATE_SUM = 32  # a Threshold is memoryless below 64 units: see semantics, gates 16 + 16 against 24
 
 
-@dataclass(frozen=True)
-class ProjectionReport:
-    """What rounding did to one projection; ``relative_error`` is ‖w_int·2^e·S/γ − w‖ / ‖w‖."""
-
-    projection: str
-    exponent: int
-    sign_mode: str
-    stored: int
-    clipped: int
-    rounded_to_zero: int
-    relative_error: float
-
-
-@dataclass(frozen=True)
-class PopulationReport:
-    """The scale of one population and how often it spikes differently on the calibration input (share of all slots)."""
-
-    population: str
-    scale: float
-    vth: int
-    bias_exp: int
-    mismatch: float
-
-
-@dataclass(frozen=True)
-class QuantizationReport:
-    """All of it, in network order."""
-
-    bits: int
-    projections: tuple[ProjectionReport, ...]
-    populations: tuple[PopulationReport, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Form:
-    """What differs between formats of integers.
-
-    Args:
-        check: refuses, by name, what has no such integers.
-        scales: candidates for a population with this largest bias, finest first.
-        population: the integer population at a scale.
-        projection: the integer projection at a unit of weight in volts, with so many bits.
-    """
-
-    check: Callable[[Network], None]
-    scales: Callable[[Network, Population, float], tuple[float, ...]]
-    population: Callable[[Population, float, float, tuple[float, float] | None], Population]
-    projection: Callable[[Network, Projection, float, int], Projection]
-
-
 def quantize(
-    network: Network, inputs: Mapping[str, Array], *, bits: int = 8, form: Form | None = None
+    network: Network,
+    inputs: Mapping[str, Array],
+    *,
+    bits: int = 8,
+    sign_modes: Mapping[str, fx.SignMode] | None = None,
+    form: Form | None = None,
 ) -> tuple[Network, QuantizationReport]:
     """Quantise a float network.
 
@@ -116,6 +83,7 @@ def quantize(
         network: float; no integer population.
         inputs: calibration input, source → values.
         bits: weight bits, 2 to 8.
+        sign_modes: projection name → mode, where it is not to be the one that keeps most bits.
         form: of the integers, Lava's own if not given.
 
     Returns:
@@ -123,48 +91,45 @@ def quantize(
 
     Raises:
         UnsupportedError: neurons that Lava's fixed point has no process for, all at once.
-        QuantizationError: bits out of range, or a value that fits no scale.
+        QuantizationError: bits out of range, a sign mode that cannot hold the weights, or a value that fits no scale.
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     form = form or Form(check_integers, _scales, at_scale, _round)
-    network = fold_gain(network)
+    network = _with_sign_modes(fold_gain(network), sign_modes or {})
     form.check(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
     projections: dict[int, Projection] = {}
-    spikes = {name: values for name, values in reference.spikes.items() if name in done}
-    reports = []
-    for name in (name for group in groups(network) for name in group):
-        population = network.populations[name]
-        incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
-        limits = saturation(network, population)
-        largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
-        best: tuple[float, Population, dict[int, Projection], Array] | None = None
-        for scale in form.scales(network, population, largest_bias):
-            candidate = form.population(population, scale, largest_bias, limits)
-            integer = {i: form.projection(network, p, scale / largest_gain(population), bits) for i, p in incoming}
-            got = _simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
-            mismatch = float(np.mean(got != reference.spikes[name]))
-            if best is None or mismatch < best[0]:
-                best = mismatch, candidate, integer, got
-            if mismatch == 0:
-                break
-        assert best is not None
-        mismatch, done[name], integer, spikes[name] = best
-        projections.update(integer)
-        neuron = done[name].neuron
-        assert isinstance(neuron, FixedLIF)
-        reports.append(PopulationReport(name, neuron.scale, int(np.max(neuron.vth)), neuron.bias_exp, mismatch))
+    search = Search(network, form, bits, inputs, reference.spikes, dict(reference.spikes))
+    for group in groups(network):
+        for name in group:
+            fit = search.best(network.populations[name], biases[name])
+            if fit.mismatch and len(group) == 1:
+                fit = search.corrected(fit, network.populations[name], biases[name])
+            done[name], search.heard[name] = fit.population, fit.spikes
+            projections.update(fit.projections)
     ordered = tuple(projections[i] for i in range(len(network.projections)))
     quantized = replace(network, populations={name: done[name] for name in network.populations}, projections=ordered)
-    rows = tuple(
-        projection_report(before, after, done[after.target])
-        for before, after in zip(network.projections, ordered, strict=True)
-        if after.sign_mode
-    )
-    return quantized, QuantizationReport(bits, rows, tuple(reports))
+    return quantized, rounding_report(network, quantized, inputs, bits=bits, reference=reference)
+
+
+def _with_sign_modes(network: Network, modes: Mapping[str, fx.SignMode]) -> Network:
+    """The network with the sign modes that were asked for."""
+    names = {p.name for p in network.spiking_projections}
+    for name, mode in modes.items():
+        if name not in names:
+            raise QuantizationError(f"sign mode of {name!r}: no such projection of spikes; there are {', '.join(sorted(names))}")
+        if mode not in ("mixed", "excitatory", "inhibitory"):
+            raise QuantizationError(f"sign mode of {name!r}: {mode!r}, must be mixed, excitatory or inhibitory")
+    projections = []
+    for p in network.projections:
+        asked, own = modes.get(p.name), fx.sign_mode_of(p.weights.values)
+        if asked not in (None, "mixed", own) and np.any(p.weights.values):
+            raise QuantizationError(f"sign mode of {p.name!r}: {asked}, but its weights are {own}; use {own} or mixed")
+        projections.append(replace(p, sign_mode=asked))
+    return replace(network, projections=tuple(projections))
 
 
 def check_integers(network: Network) -> None:
@@ -185,11 +150,6 @@ def check_integers(network: Network) -> None:
                 offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
     if offenders:
         raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
-
-
-def largest_gain(population: Population) -> float:
-    """γ of the population, the largest where its neurons differ."""
-    return float(np.max(gain_of(population.neuron)))
 
 
 def threshold_above_base(population: Population) -> Array:
@@ -219,8 +179,8 @@ def _farthest(population: Population) -> float:
     return float(np.max(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) - threshold_above_base(population)))
 
 
-def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
-    """Candidate scales, finest first."""
+def _scales(network: Network, population: Population, largest_bias: float, bits: int) -> tuple[float, ...]:
+    """Candidate scales, all within an octave: those that lose nothing or fill a range, then eighths."""
     gain, threshold = largest_gain(population), float(np.max(threshold_above_base(population)))
     positive, negative = synaptic_bounds(network, population)
     reach = gain * float(max(positive.max(), negative.max()))
@@ -228,14 +188,26 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
         return (max(reach, threshold) / _GATE_SUM,)
     if isinstance(population.neuron, CubaLIF):
         reach /= float(np.min(population.neuron.alpha))
-    weights = [float(np.abs(p.weights.values).max(initial=0)) for p in network.into(population.name) if _carries_spikes(network, p)]
+    carried = [p for p in network.into(population.name) if _carries_spikes(network, p)]
+    weights = (float(np.abs(p.weights.values).max(initial=0)) / _top(_mode(p), bits) for p in carried)
     bias = gain * largest_bias + float(_drift(population).max())
     finest = max(
         (max(threshold, float(_start(population).max()), _farthest(population)) + reach + bias) / HEADROOM,
         bias / _BIAS_UNITS,
-        gain * max(weights, default=0.0) / (254 * (1 << fx.EXPONENT_MAX)),
+        gain * max(weights, default=0.0) / (1 << fx.EXPONENT_MAX),
     )
-    return tuple(finest * step for step in _OCTAVE)
+    suited = (unit for p in carried for unit in suited_units(p.weights.values, _mode(p), bits))
+    return (*(finest * 2.0 ** (math.log2(gain * unit / finest) % 1) for unit in suited), *(finest * step for step in _OCTAVE))
+
+
+def _top(mode: fx.SignMode, bits: int) -> int:
+    """The largest weight that either sign can have."""
+    low, high, _ = fx.weight_limits(mode, bits)
+    return high or -low
+
+
+def _mode(projection: Projection) -> fx.SignMode:
+    return projection.sign_mode or fx.sign_mode_of(projection.weights.values)
 
 
 def _carries_spikes(network: Network, projection: Projection) -> bool:
@@ -304,21 +276,21 @@ def rounded_integers(values: Any) -> Any:
     return int(rounded) if rounded.ndim == 0 else rounded
 
 
-def _round(network: Network, projection: Projection, unit: float, bits: int) -> Projection:
-    """Integer weights at ``unit`` volts (before γ) a step, with the exponent that fills the range."""
+def _round(network: Network, projection: Projection, unit: float, bits: int) -> tuple[Projection, ...]:
+    """Integer weights at ``unit`` volts (before γ) a step: with the exponent that fills the range, and with the one of least error."""
     if not _carries_spikes(network, projection):
-        return projection
-    values = projection.weights.values
-    mode = fx.sign_mode_of(values)
-    _, top, _ = fx.weight_limits(mode, bits)
-    top = top or 256 - fx.weight_limits(mode, bits)[2]
-    largest = float(np.abs(values).max(initial=0)) / unit
-    exponent = math.ceil(math.log2(largest / top)) if largest > 0 else 0
+        return (projection,)
+    values, mode = projection.weights.values / unit, _mode(projection)
     if isinstance(network.populations[projection.target].neuron, Threshold):
-        exponent = _exact_exponent(values / unit, mode, bits)
-    exponent = int(np.clip(exponent, fx.EXPONENT_MIN, fx.EXPONENT_MAX))
-    weights = projection.weights.map(lambda w: fx.round_weights(w / (unit * 2.0**exponent), mode, bits))
-    return replace(projection, weights=weights, exponent=exponent, sign_mode=mode)
+        exponents = [_exact_exponent(values, mode, bits)]
+    else:
+        exponents = [fx.widest_exponent(values, mode, bits), fx.least_error_exponent(values, mode, bits)]
+
+    def at(exponent: int) -> Projection:
+        weights = projection.weights.map(lambda w: fx.round_weights(w / (unit * 2.0**exponent), mode, bits))
+        return replace(projection, weights=weights, exponent=exponent, sign_mode=mode)
+
+    return tuple(at(exponent) for exponent in dict.fromkeys(int(np.clip(e, fx.EXPONENT_MIN, fx.EXPONENT_MAX)) for e in exponents))
 
 
 def _exact_exponent(values: Array, mode: fx.SignMode, bits: int) -> int:
@@ -328,47 +300,3 @@ def _exact_exponent(values: Array, mode: fx.SignMode, bits: int) -> int:
         return float(np.abs(fx.round_weights(values / 2.0**exponent, mode, bits) * 2.0**exponent - values).max(initial=0))
 
     return min(range(0, fx.EXPONENT_MIN - 1, -1), key=lambda exponent: (error(exponent), -exponent))
-
-
-def _simulate(
-    network: Network,
-    candidate: Population,
-    integer: Mapping[int, Projection],
-    spikes: Mapping[str, Array],
-    inputs: Mapping[str, Array],
-) -> Array:
-    """Run one population alone: its inputs' spikes are known (in a loop, those of the float network), so they stand in as spike sources."""
-    projections = tuple(integer.values())
-    names = {p.source for p in projections if p.source != candidate.name}
-    populations = {candidate.name: candidate}
-    given: dict[str, Array] = {}
-    for name in names:
-        source = network.populations[name]
-        if source.is_static:
-            populations[name], given[name] = source, inputs[name]
-        else:
-            populations[name] = Population(name, source.shape, Source("spikes"))
-            given[name] = spikes[name]
-    alone = Network(populations, projections, network.ticks, network.dt)
-    return np.asarray(fixed.run(alone, given).spikes[candidate.name])
-
-
-def projection_report(before: Projection, after: Projection, target: Population) -> ProjectionReport:
-    """What rounding did to a projection into the integer population ``target``."""
-    neuron = target.neuron
-    assert isinstance(neuron, FixedLIF)
-    wanted = before.weights.values
-    low, high, _ = fx.weight_limits(after.sign_mode or "mixed")
-    unit = neuron.scale / neuron.gain * 2.0**after.exponent
-    exact = wanted / unit
-    got = np.asarray(after.weights.values, dtype=np.float64)
-    norm = float(np.linalg.norm(wanted)) or 1.0
-    return ProjectionReport(
-        projection=before.name,
-        exponent=after.exponent,
-        sign_mode=after.sign_mode or "mixed",
-        stored=int(np.count_nonzero(got)),
-        clipped=int(np.count_nonzero((exact < low - 1) | (exact > high + 1))),
-        rounded_to_zero=int(np.count_nonzero((got == 0) & (wanted != 0))),
-        relative_error=float(np.linalg.norm(got * unit - wanted)) / norm,
-    )

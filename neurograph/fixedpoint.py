@@ -12,7 +12,8 @@ Source: lava-nc 0.10.0, ``lava/proc/lif/models.py`` and ``lava/utils/weightutils
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,17 +28,22 @@ __all__ = [
     "STATE_LIMIT",
     "VTH_MAX",
     "V_SHIFT",
+    "bits_used",
     "clip24",
     "decay",
+    "least_error_exponent",
+    "nearest_weights",
     "round_weights",
     "shift",
     "sign_mode_of",
     "weight_limits",
+    "widest_exponent",
     "wrap24",
 ]
 
 Array = NDArray[Any]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
+Values = TypeVar("Values", bound=Any)  # a NumPy array or a torch tensor: what rounds weights is the same code for export and training
 
 DECAY_UNITY = 4096  # 12-bit decay constants
 V_SHIFT = 6  # weights and thresholds stand 6 bits above the unit of v
@@ -68,7 +74,7 @@ def shift(total: Array, exponent: int) -> Array:
     return total << exponent if exponent >= 0 else total >> -exponent
 
 
-def sign_mode_of(weights: Array) -> SignMode:
+def sign_mode_of(weights: Values) -> SignMode:
     """The sign mode that keeps most bits: one sign only where the weights allow it."""
     if (weights >= 0).all():
         return "excitatory"
@@ -84,7 +90,46 @@ def weight_limits(mode: SignMode, bits: int = 8) -> tuple[int, int, int]:
     return (0, top, step) if mode == "excitatory" else (-top, 0, step)
 
 
-def round_weights(values: Array, mode: SignMode, bits: int = 8) -> Array:
-    """The nearest integers that the target can store (int64), clipped to the range of the mode."""
+def nearest_weights(values: Values, mode: SignMode, bits: int = 8) -> Values:
+    """The nearest integers that the target can store, halves to even, clipped to the range of the mode; type and dtype stay."""
     low, high, step = weight_limits(mode, bits)
-    return np.clip(np.rint(values / step) * step, low, high).astype(np.int64)
+    return ((values / step).round() * step).clip(low, high)
+
+
+def round_weights(values: Array, mode: SignMode, bits: int = 8) -> Array:
+    """:func:`nearest_weights` as int64."""
+    rounded: Array = nearest_weights(values, mode, bits).astype(np.int64)
+    return rounded
+
+
+def widest_exponent(values: Values, mode: SignMode, bits: int = 8) -> int:
+    """The smallest e, of any size, at which ``values · 2^−e`` rounds into the range of the mode: none is clipped."""
+    low, high, step = weight_limits(mode, bits)
+    ends = [(float(values.max()), high + step / 2), (-float(values.min()), step / 2 - low)] if values.shape[0] else []
+    return max((math.ceil(math.log2(end / limit)) for end, limit in ends if end > 0), default=0)
+
+
+def least_error_exponent(values: Values, mode: SignMode, bits: int = 8) -> int:
+    """The e at which ``nearest_weights(values · 2^−e) · 2^e`` is nearest to ``values`` (least squares).
+
+    It is at most :func:`widest_exponent`; a smaller one clips a few large weights and leaves the many small ones finer steps.
+    """
+
+    def error(exponent: int) -> float:
+        scaled = values / 2.0**exponent
+        return float(((nearest_weights(scaled, mode, bits) - scaled) ** 2).sum()) * 4.0**exponent
+
+    widest = widest_exponent(values, mode, bits)
+    return min(range(widest, widest - 3, -1), key=error)
+
+
+def bits_used(weights: Array) -> int:
+    """The fewest bits that hold these integers once a common power of two has gone into the exponent; 0 where all are 0."""
+    common = int(np.bitwise_or.reduce(np.abs(weights), initial=0))
+    if not common:
+        return 0
+    levels = weights // (common & -common)
+    low, high = int(levels.min()), int(levels.max())
+    if low < 0 < high:
+        return 1 + max(high.bit_length(), (-low - 1).bit_length())
+    return max(high, -low).bit_length()

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError, UnsupportedError
-from neurograph.export import quantize as base
 from neurograph.export.compile import Compiled
 from neurograph.export.lava_dl.graph import SOURCE
 from neurograph.export.lava_dl.read import NetFile, read_net
 from neurograph.export.passes.align_delays import align_delays
-from neurograph.export.quantize import PopulationReport, QuantizationReport
+from neurograph.export.rounding_report import rounding_report
 from neurograph.export.targets import Target, check_target
-from neurograph.network import FixedLIF, Network
-from neurograph.sim import fixed, floating
+from neurograph.network import FixedLIF
 
 __all__ = ["compile_net"]
 
@@ -52,7 +50,7 @@ def compile_net(path: Path, inputs: Mapping[str, Array], target: Target, *, bits
     _check_chip(net, target)
     network, quantized = (align_delays(n, longest=target.longest_delay) for n in (net.network, net.integer))
     origin = {"file": path.name, "format": "lava-dl", "notes": list(net.notes)}
-    return Compiled(net.graph, network, quantized, _report(network, quantized, given), given, origin=origin)
+    return Compiled(net.graph, network, quantized, rounding_report(network, quantized, given), given, origin=origin)
 
 
 def _with_ticks_of(path: Path, net: NetFile, inputs: Mapping[str, Array]) -> NetFile:
@@ -72,20 +70,3 @@ def _check_chip(net: NetFile, target: Target) -> None:
     offenders = [f"population {name!r}: vDecay {value} (limit 4095)" for name, value in dv.items() if value > 4095]
     if offenders:
         raise UnsupportedError(f"target {target.name}", offenders, "train with a voltage_decay below 1, or choose --target lava or netx")
-
-
-def _report(network: Network, quantized: Network, inputs: Mapping[str, Array]) -> QuantizationReport:
-    """No weight was rounded; decays and sums are, so spikes may still differ."""
-    a, b = floating.run(network, inputs), fixed.run(quantized, inputs)
-    rows = tuple(
-        base.projection_report(before, after, quantized.populations[after.target])
-        for before, after in zip(network.projections, quantized.projections, strict=True)
-        if after.sign_mode
-    )
-    populations = []
-    for p in quantized.neurons:
-        neuron = p.neuron
-        assert isinstance(neuron, FixedLIF)
-        mismatch = float(np.mean(a.spikes[p.name] != b.spikes[p.name]))
-        populations.append(PopulationReport(p.name, neuron.scale, int(np.max(neuron.vth)), neuron.bias_exp, mismatch))
-    return QuantizationReport(8, rows, tuple(populations))

@@ -28,7 +28,6 @@ __all__ = ["check_netx", "quantize_for_netx"]
 
 Array = NDArray[Any]
 _STEPS = tuple(2.0 ** (k / 8) for k in range(16))
-_TOP = 254
 _BIAS_EXPONENT = fx.V_SHIFT
 
 
@@ -76,7 +75,7 @@ def check_netx(network: Network) -> None:
         )
 
 
-def _scales(network: Network, population: Population, largest_bias: float) -> tuple[float, ...]:
+def _scales(network: Network, population: Population, largest_bias: float, bits: int) -> tuple[float, ...]:
     """Candidate scales, finest first."""
     gain, threshold = base.largest_gain(population), float(np.max(base.threshold_above_base(population)))
     positive, negative = synaptic_bounds(network, population)
@@ -90,7 +89,7 @@ def _scales(network: Network, population: Population, largest_bias: float) -> tu
     finest = max(
         (threshold + reach + gain * largest_bias) / base.HEADROOM,
         gain * largest_bias / fx.BIAS_MANT_MAX,
-        most * gain * largest / _TOP,
+        most * gain * largest / fx.weight_limits("mixed", bits)[1],
     )
     return tuple(finest * step for step in _STEPS)
 
@@ -108,9 +107,9 @@ def _at_scale(population: Population, scale: float, largest_bias: float, limits:
     return replace(made, neuron=replace(neuron, bias_mant=mantissa, bias_exp=_BIAS_EXPONENT, saturation=cut))
 
 
-def _round(network: Network, projection: Projection, unit: float, bits: int) -> Projection:
+def _round(network: Network, projection: Projection, unit: float, bits: int) -> tuple[Projection, ...]:
     """Integer weights at ``unit`` volts (before γ) a step. Mixed sign throughout: others share the matrix."""
     if network.populations[projection.source].is_static:
-        return projection
+        return (projection,)
     weights = projection.weights.map(lambda w: fx.round_weights(w / unit, "mixed", bits))
-    return replace(projection, weights=weights, exponent=0, sign_mode="mixed")
+    return (replace(projection, weights=weights, exponent=0, sign_mode="mixed"),)

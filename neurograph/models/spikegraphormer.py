@@ -6,7 +6,7 @@ and the training recipe is ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -15,7 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn import LIF, Features, PerNode, Propagate, Select, SparseMatrix, SpikeDropout, SpikingGraphAttention, gcn_norm
+from neurograph.nn import (
+    LIF,
+    Features,
+    PerNode,
+    Propagate,
+    Select,
+    SparseMatrix,
+    SpikeDropout,
+    SpikingGraphAttention,
+    gcn_norm,
+    set_weight_bits,
+)
 
 __all__ = ["SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]
 
@@ -40,6 +51,7 @@ class SpikeGraphormerConfig:
         input_dropout: of the features; spike_dropout: of the GNN's spikes before propagation, one mask for all ticks;
             readout_dropout: of the rates.
         propagate_readout: one more Â on the rates, on the host.
+        weight_bits: 2 to 8 where the weights on chip are rounded to so many bits in the model itself, training included; else None.
     """
 
     in_features: int
@@ -65,12 +77,15 @@ class SpikeGraphormerConfig:
     spike_dropout: float = 0.7
     readout_dropout: float = 0.7
     propagate_readout: bool = True
+    weight_bits: int | None = None
 
     def __post_init__(self) -> None:
         sizes = ["in_features", "classes", "nodes", "ticks", "gnn_width", "gnn_layers"]
         for name in [*sizes, *(["attention_width", "attention_blocks"] if self.attention else [])]:
             if getattr(self, name) < 1:
                 raise ValueError(f"SpikeGraphormerConfig: {name} is {getattr(self, name)}, must be at least 1")
+        if self.weight_bits is not None and self.weight_bits not in range(2, 9):
+            raise ValueError(f"SpikeGraphormerConfig: weight_bits is {self.weight_bits!r}, must be 2 to 8, or None")
 
     @property
     def current_width(self) -> int:
@@ -110,6 +125,12 @@ class SpikeGraphormer(nn.Module):
         self.readout_dropout = nn.Dropout(config.readout_dropout)
         self.readout_propagate = Propagate(graph, learn_gain=False) if config.propagate_readout else None
         self.readout_linear = nn.Linear(config.current_width, config.classes)
+        self.round_weights(config.weight_bits)
+
+    def round_weights(self, bits: int | None) -> None:
+        """From now on the model computes with on-chip weights rounded to ``bits`` bits, as its config then says; None: no longer."""
+        set_weight_bits(self.core, bits)
+        self.config = replace(self.config, weight_bits=bits)
 
     def encode(self, x: Features) -> Tensor:
         """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""

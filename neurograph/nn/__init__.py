@@ -5,6 +5,7 @@ A core that is exported is made of the :data:`LEAVES` and ``+`` only; each leaf 
 
 from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes, SpikingGraphAttention, alive, calibrating
 from neurograph.nn.dropout import SpikeDropout
+from neurograph.nn.fake_quantize import FakeQuantized, check_weight_bits, fake_quantize, set_weight_bits
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate, gcn_norm
@@ -18,6 +19,7 @@ __all__ = [
     "LIF",
     "And",
     "BroadcastNodes",
+    "FakeQuantized",
     "Features",
     "PerNode",
     "Propagate",
@@ -29,6 +31,9 @@ __all__ = [
     "alive",
     "as_features",
     "calibrating",
+    "check_weight_bits",
+    "fake_quantize",
     "gcn_norm",
     "record_spikes",
+    "set_weight_bits",
 ]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
 
@@ -30,7 +31,7 @@ class And(nn.Module):
         return a * b
 
 
-class ReduceNodes(nn.Module):
+class ReduceNodes(FakeQuantized, nn.Module):
     r"""A weighted sum over all nodes, scaled so that it lands near the threshold of the neurons behind it.
 
     .. math::
@@ -72,12 +73,15 @@ class ReduceNodes(nn.Module):
         if self.training or self.calibrating:
             average = x.detach().mean(dim=(0, 1))
             self._update(average)
-        return x.sum(dim=1, keepdim=True) * self._weight(self.log_level, average)
+        weight = self._weight(self.log_level, average) if self.weight_bits is None else self._rounded(average).to(x.dtype)
+        return x.sum(dim=1, keepdim=True) * weight
 
     def weight(self) -> Array:
         """w, shape (D,), float64."""
-        weight = self._weight(self.log_level.detach().double(), self.average.double())
-        return cast(Array, weight.cpu().numpy())
+        return cast(Array, self._rounded(self.average).detach().cpu().numpy())
+
+    def _rounded(self, average: Tensor) -> Tensor:
+        return fake_quantize(self._weight(self.log_level.double(), average.double()), self.weight_bits)
 
     def _weight(self, log_level: Tensor, average: Tensor) -> Tensor:
         # A feature that never fires would get an infinite weight; one spike a tick among all nodes is the floor.

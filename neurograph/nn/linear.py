@@ -9,18 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
+
 __all__ = ["PerNode", "Select"]
 
 Array = NDArray[Any]
 
 
-class PerNode(nn.Module):
+class PerNode(FakeQuantized, nn.Module):
     r"""The same linear map at every node, with an optional batch norm behind it, as one leaf module.
 
     .. math::
         y_{tn} = \mathrm{BN}(W x_{tn} + b)
 
     The statistics of the batch norm are over all T·N rows. At inference they are constants and fold into W and b (:meth:`folded`).
+    Where ``weight_bits`` is set, what is rounded is the folded weight, the one that is stored on chip: W is such that it folds to that.
 
     Shapes:
         x (T, N, D_in) → (T, N, D_out)
@@ -34,21 +37,36 @@ class PerNode(nn.Module):
         self.norm = nn.BatchNorm1d(out_features) if norm else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x)
+        y = nn.functional.linear(x, self._weight(), self.linear.bias)
         if self.norm is None:
-            return cast(Tensor, y)
+            return y
         return cast(Tensor, self.norm(y.flatten(0, 1))).view(y.shape)
 
     def folded(self) -> tuple[Array, Array]:
         """Weight (out, in) and bias (out,) in float64, with the running statistics of the norm folded in."""
-        weight = _float64(self.linear.weight)
+        weight = _float64(fake_quantize(self.linear.weight.double() * self._gain(), self.weight_bits))
         bias = np.zeros(self.out_features) if self.linear.bias is None else _float64(self.linear.bias)
         if self.norm is None:
             return weight, bias
-        norm = self.norm
-        mean, variance = _float64(norm.running_mean), _float64(norm.running_var)
-        scale = _float64(norm.weight) / np.sqrt(variance + norm.eps)
-        return weight * scale[:, None], (bias - mean) * scale + _float64(norm.bias)
+        gain = _float64(self._gain())[:, 0]
+        return weight, (bias - _float64(self.norm.running_mean)) * gain + _float64(self.norm.bias)
+
+    def _weight(self) -> Tensor:
+        """W, or the W that folds to the rounded weight."""
+        weight = self.linear.weight
+        if self.weight_bits is None:
+            return weight
+        gain = self._gain()
+        rounded = fake_quantize(weight.double() * gain, self.weight_bits)
+        return (rounded / torch.where(gain == 0, 1.0, gain)).to(weight.dtype)
+
+    def _gain(self) -> Tensor:
+        """What the norm multiplies each output with at inference, (out, 1), float64."""
+        if self.norm is None:
+            return torch.ones(self.out_features, 1, dtype=torch.float64)
+        variance = self.norm.running_var
+        assert variance is not None
+        return (self.norm.weight.double() / torch.sqrt(variance.double() + self.norm.eps))[:, None]
 
 
 class Select(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.sparse import csr_tensor
 
 __all__ = ["Propagate", "gcn_norm"]
@@ -33,7 +34,7 @@ def gcn_norm(edge_index: NDArray[np.int64], nodes: int) -> sp.csr_matrix:
     return normalised
 
 
-class Propagate(nn.Module):
+class Propagate(FakeQuantized, nn.Module):
     r"""Message passing with one gain for all edges and features.
 
     .. math::
@@ -43,6 +44,8 @@ class Propagate(nn.Module):
         graph: Â, a symmetric CSR matrix (:func:`gcn_norm`). It is not a parameter and not in the state_dict.
         learn_gain: learn g > 0 (the exponential of a parameter); else g = 1.
         gain: g at the start.
+
+    Where ``weight_bits`` is set, Â is rounded; g goes into the scale of the integers.
 
     Shapes:
         x (T, N, D) → (T, N, D)
@@ -55,6 +58,7 @@ class Propagate(nn.Module):
         self.nodes = int(graph.shape[0])
         self._graph = sp.csr_matrix(graph, dtype=np.float64)
         self._cached: Tensor | None = None
+        self._cached_bits: int | None = None
         self.log_gain = nn.Parameter(torch.tensor(float(np.log(gain)))) if learn_gain else None
 
     @property
@@ -64,7 +68,7 @@ class Propagate(nn.Module):
 
     def matrix(self) -> sp.csr_matrix:
         """g·Â as CSR float64, (N, N)."""
-        return sp.csr_matrix(self._graph * self.gain)
+        return sp.csr_matrix(self._rounded() * self.gain)
 
     def forward(self, x: Tensor) -> Tensor:
         ticks, nodes, width = x.shape
@@ -76,9 +80,18 @@ class Propagate(nn.Module):
 
     def _torch_graph(self, like: Tensor) -> Tensor:
         # From float64 anew for each dtype: casting a float32 copy up would not be the exported matrix.
-        if self._cached is None or self._cached.dtype != like.dtype or self._cached.device != like.device:
-            self._cached = csr_tensor(self._graph, like.dtype).to(like.device)
-        return self._cached
+        cached = self._cached
+        if cached is None or (cached.dtype, cached.device, self._cached_bits) != (like.dtype, like.device, self.weight_bits):
+            cached = csr_tensor(self._rounded(), like.dtype).to(like.device)
+            self._cached, self._cached_bits = cached, self.weight_bits
+        return cached
+
+    def _rounded(self) -> sp.csr_matrix:
+        """Â, or what is left of it in ``weight_bits``."""
+        if self.weight_bits is None:
+            return self._graph
+        values = fake_quantize(torch.from_numpy(self._graph.data), self.weight_bits).numpy()
+        return sp.csr_matrix((values, self._graph.indices, self._graph.indptr), shape=self._graph.shape)
 
     def extra_repr(self) -> str:
         return f"nodes={self.nodes}, synapses={self._graph.nnz}, gain={self.gain:g}"

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from neurograph.data import GraphData
 from neurograph.errors import DataError
 from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
-from neurograph.nn import alive, as_features, calibrating, record_spikes
+from neurograph.nn import alive, as_features, calibrating, check_weight_bits, record_spikes
 
-__all__ = ["Fit", "Recipe", "TrainingResult", "accuracy", "fit", "mask_spikes", "train"]
+__all__ = ["Fit", "Recipe", "TrainingResult", "accuracy", "fine_tune", "fit", "mask_spikes", "train"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Recipe:
         consistency: weight of the consistency loss, reached after ``ramp`` epochs; 0 turns it off.
         temperature: that sharpens its target.
         threads: of torch while training. One gives the same model on every machine, and is the fastest for graphs of Cora's size.
+        weight_bits: 2 to 8 to train for so many bits: first in float, as without, then on from there (:func:`fine_tune`), for at most as
+            many epochs again. None: as the config says, in float where that says nothing.
     """
 
     epochs: int = 300
@@ -46,6 +48,7 @@ class Recipe:
     temperature: float = 0.5
     ramp: int = 20
     threads: int = 1
+    weight_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,19 +110,53 @@ def train(
         progress: draw a progress bar on stderr.
 
     Raises:
-        DataError: config and graph do not fit.
+        DataError: config and graph do not fit. QuantizationError: weight bits out of range.
     """
     check_sizes(config, graph)
     recipe = recipe or Recipe()
+    bits = config.weight_bits if recipe.weight_bits is None else recipe.weight_bits
+    check_weight_bits(bits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SpikeGraphormer(config, graph.edge_index)
-        x = as_features(graph.x)
-        groups = [
-            {"params": list(model.encoder.parameters()), "weight_decay": recipe.weight_decay},
-            {"params": [p for name, p in model.named_parameters() if not name.startswith("encoder.")]},
-        ]
-        found = fit(model, lambda: cast(Tensor, model(x)), graph, groups, recipe, epochs, progress)
+        model = SpikeGraphormer(replace(config, weight_bits=None), graph.edge_index)
+        found = _fit(model, graph, recipe, epochs, progress)
+    if bits is None:
+        return _result(model, graph, found, seed)
+    fine = fine_tune(model, graph, bits, seed, recipe, epochs, progress)
+    return replace(fine, epochs=found.epochs + fine.epochs, best_epoch=found.epochs + fine.best_epoch, wall_s=found.wall_s + fine.wall_s)
+
+
+def fine_tune(
+    model: SpikeGraphormer,
+    graph: GraphData,
+    bits: int | None,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    epochs: int | None = None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train a model on, in place, with the weights of its core rounded to ``bits`` bits (:mod:`neurograph.nn.fake_quantize`).
+
+    Args:
+        model: trained in float.
+        graph: that it was trained on.
+        bits: 2 to 8; None to train on in float.
+        seed: of all dropout.
+        recipe, epochs, progress: see :func:`train`.
+
+    Raises:
+        DataError: model and graph do not fit. QuantizationError: bits out of range.
+    """
+    check_sizes(model.config, graph)
+    recipe = recipe or Recipe()
+    model.round_weights(bits)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        found = _fit(model, graph, replace(recipe, ramp=1), epochs, progress)
+    return _result(model, graph, found, seed)
+
+
+def _result(model: SpikeGraphormer, graph: GraphData, found: Fit, seed: int) -> TrainingResult:
     masks = mask_spikes(model, graph)
     living = [alive(spikes) for spikes in masks.values()]
     return TrainingResult(
@@ -133,6 +170,15 @@ def train(
         mask_rates={name: spikes[:, 0].numpy() for name, spikes in masks.items()},
         mask_alive=float(np.concatenate(living).mean()) if living else None,
     )
+
+
+def _fit(model: SpikeGraphormer, graph: GraphData, recipe: Recipe, epochs: int | None, progress: bool) -> Fit:
+    x = as_features(graph.x)
+    groups = [
+        {"params": list(model.encoder.parameters()), "weight_decay": recipe.weight_decay},
+        {"params": [p for name, p in model.named_parameters() if not name.startswith("encoder.")]},
+    ]
+    return fit(model, lambda: cast(Tensor, model(x)), graph, groups, recipe, epochs, progress)
 
 
 def fit(

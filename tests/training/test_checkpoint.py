@@ -60,6 +60,19 @@ def test_a_float64_model_comes_back_as_one(tmp_path: Path, graph: GraphData) -> 
     assert torch.equal(loaded(x), model(x))
 
 
+def test_bits_that_a_model_was_trained_for_come_back(tmp_path: Path, graph: GraphData) -> None:
+    config, recipe = preset(graph)
+    result = train(config, graph, seed=1, recipe=replace(recipe, weight_bits=4), epochs=3)
+    checkpoint = load(save(tmp_path / "model.pt", result.model, graph, result))
+    assert checkpoint.config.weight_bits == 4 == checkpoint.model.core.gnn.layers[0].propagate.weight_bits  # type: ignore[union-attr]
+    assert torch.equal(checkpoint.model(as_features(graph.x)), result.model(as_features(graph.x)))
+
+
+def test_a_file_from_before_bits_were_stored_is_a_float_model(path: Path) -> None:
+    edit(lambda payload: payload["config"].pop("weight_bits"))(path)
+    assert load(path).config.weight_bits is None
+
+
 def test_another_graph_may_take_the_place_of_the_stored_one(path: Path, graph: GraphData) -> None:
     other = replace(graph, edge_index=graph.edge_index[:, :0])
     assert load(path, other).graph is other
@@ -106,6 +119,10 @@ def replace_by_folder(path: Path) -> None:
     path.mkdir()
 
 
+def bits(payload: dict[str, Any]) -> None:
+    payload["config"]["weight_bits"] = 17
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda path: path.unlink(), "does not exist, must be a model file"),
     "folder": (replace_by_folder, "is a folder"),
@@ -113,6 +130,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "no whole torch file .*copy it anew"),
     "corrupt": (flip_byte, "damaged .*copy it anew"),
     "pickled module": (lambda path: torch.save(torch.nn.Linear(2, 2), path), "holds pickled Python objects"),
+    "bits out of range": (edit(bits), "config cannot be used .*weight_bits is 17, must be 2 to 8, or None"),
     "bare state dict": (lambda path: torch.save({"weight": torch.ones(2)}, path), "not a neurograph checkpoint"),
     "a tensor": (lambda path: torch.save(torch.ones(2), path), "not a neurograph checkpoint"),
     "other version": (edit(lambda payload: payload.update(version=99)), "version 99, must be 1"),

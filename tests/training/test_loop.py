@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from neurograph.data import GraphData, load
-from neurograph.errors import DataError
-from neurograph.nn import as_features
-from neurograph.training import Recipe, TrainingResult, accuracy, mask_spikes, preset, train
+from neurograph.errors import DataError, QuantizationError
+from neurograph.nn import PerNode, as_features
+from neurograph.training import Recipe, TrainingResult, accuracy, fine_tune, mask_spikes, preset, train
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +92,30 @@ def test_a_config_for_another_graph_is_refused(graph: GraphData) -> None:
     config, _ = preset(graph, nodes=35)
     with pytest.raises(DataError, match="graph 'karate': 34 nodes, must be 35 as in the model"):
         train(config, graph)
+
+
+def test_training_for_few_bits_goes_on_from_the_float_model(graph: GraphData) -> None:
+    config, recipe = preset(graph)
+    float_model = train(config, graph, seed=2, recipe=recipe, epochs=12)
+    trained = train(config, graph, seed=2, recipe=replace(recipe, weight_bits=3), epochs=12)
+    assert float_model.model.config == config and trained.model.config == replace(config, weight_bits=3)
+    assert (trained.epochs, float_model.epochs) == (24, 12) and 12 < trained.best_epoch <= 24
+    fine = fine_tune(float_model.model, graph, 3, seed=2, recipe=recipe, epochs=12)
+    assert fine.model is float_model.model and fine.epochs == 12
+    for ours, theirs in zip(fine.model.state_dict().values(), trained.model.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_weights_of_few_bits_take_few_values_and_the_accuracy_is_theirs(graph: GraphData) -> None:
+    config, recipe = preset(graph)
+    result = train(replace(config, weight_bits=2), graph, seed=0, recipe=recipe, epochs=12)
+    layers = [m for m in result.model.core.modules() if isinstance(m, PerNode)]
+    assert len(layers) == 6 and all(len(np.unique(layer.folded()[0])) <= 4 for layer in layers)
+    logits = result.model(as_features(graph.x))
+    assert accuracy(logits, graph.y, graph.val_mask) == result.val_accuracy
+
+
+def test_bits_out_of_range_are_refused_before_training(graph: GraphData) -> None:
+    config, recipe = preset(graph)
+    with pytest.raises(QuantizationError, match="weight bits: 9, must be 2 to 8"):
+        train(config, graph, recipe=replace(recipe, weight_bits=9))

@@ -1,0 +1,140 @@
+"""The search for the integers of a network, one population after the other: the fewest spikes that differ on the calibration input.
+
+Upstream populations are integer already, so that what they do otherwise than the float network is seen by those behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.export.bias_correction import lost_current
+from neurograph.export.passes.saturate_bias import saturation
+from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source, gain_of
+from neurograph.sim import fixed
+
+__all__ = ["Fit", "Form", "Search", "largest_gain"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What differs between formats of integers.
+
+    Args:
+        check: refuses, by name, what has no such integers.
+        scales: candidates for a population with this largest bias and so many weight bits; of two that are as good, the first is taken.
+        population: the integer population at a scale.
+        projection: the integer projection at a unit of weight in volts, with so many bits; several where there is a choice.
+    """
+
+    check: Callable[[Network], None]
+    scales: Callable[[Network, Population, float, int], tuple[float, ...]]
+    population: Callable[[Population, float, float, tuple[float, float] | None], Population]
+    projection: Callable[[Network, Projection, float, int], tuple[Projection, ...]]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One population in integers, and its spikes on the calibration input."""
+
+    population: Population
+    projections: Mapping[int, Projection]
+    spikes: Array
+    mismatch: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for the integers of one population after the other.
+
+    Args:
+        network: float.
+        form, bits: of the integers.
+        inputs: calibration input.
+        wanted: spikes of the float network on it.
+        heard: spikes that populations hear: those of integers where they are known; in a loop, those of the float network.
+    """
+
+    network: Network
+    form: Form
+    bits: int
+    inputs: Mapping[str, Array]
+    wanted: Mapping[str, Array]
+    heard: dict[str, Array]
+
+    def best(self, population: Population, bias: Array) -> Fit:
+        """The integers whose spikes differ least from the float network's."""
+        limits, largest = self._bias_range(population, bias)
+        best: Fit | None = None
+        for scale in self.form.scales(self.network, population, largest, self.bits):
+            for fit in self._fits(population, scale, largest, limits):
+                if best is None or fit.mismatch < best.mismatch:
+                    best = fit
+                if fit.mismatch == 0:
+                    return fit
+        assert best is not None
+        return best
+
+    def corrected(self, fit: Fit, population: Population, bias: Array) -> Fit:
+        """The same with a corrected bias, where that is better."""
+        neuron = fit.population.neuron
+        assert isinstance(neuron, FixedLIF)
+        if not isinstance(population.neuron, LIF):
+            return fit
+        lost = lost_current(self.network, fit.population, fit.projections, self.wanted, self.heard)
+        biased = replace(population, bias=population.bias + lost)
+        limits, largest = self._bias_range(biased, bias + lost)
+        scale, finest = neuron.scale, min(self.form.scales(self.network, biased, largest, self.bits))
+        while scale < finest:  # twice the scale keeps the same weights
+            scale *= 2
+        return min(fit, *self._fits(biased, scale, largest, limits), key=lambda f: f.mismatch)
+
+    def _bias_range(self, population: Population, bias: Array) -> tuple[tuple[float, float] | None, float]:
+        """Where the bias saturates, and its largest size up to there."""
+        limits = saturation(self.network, population)
+        return limits, float(np.abs(bias if limits is None else np.clip(bias, *limits)).max())
+
+    def _fits(self, population: Population, scale: float, largest_bias: float, limits: tuple[float, float] | None) -> Iterator[Fit]:
+        """The population at one scale, with each choice that the form has for its projections."""
+        candidate = self.form.population(population, scale, largest_bias, limits)
+        incoming = {i: p for i, p in enumerate(self.network.projections) if p.target == population.name}
+        unit = scale / largest_gain(population)
+        choices = {i: self.form.projection(self.network, p, unit, self.bits) for i, p in incoming.items()}
+        for rank in range(max((len(choice) for choice in choices.values()), default=1)):
+            integers = {i: choice[min(rank, len(choice) - 1)] for i, choice in choices.items()}
+            got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
+            yield Fit(candidate, integers, got, float(np.mean(got != self.wanted[population.name])))
+
+
+def largest_gain(population: Population) -> float:
+    """γ of the population, the largest where its neurons differ."""
+    return float(np.max(gain_of(population.neuron)))
+
+
+def _simulate(
+    network: Network,
+    candidate: Population,
+    integer: Mapping[int, Projection],
+    spikes: Mapping[str, Array],
+    inputs: Mapping[str, Array],
+) -> Array:
+    """Run one population alone: its inputs' spikes are known (in a loop, those of the float network), so they stand in as spike sources."""
+    projections = tuple(integer.values())
+    names = {p.source for p in projections if p.source != candidate.name}
+    populations = {candidate.name: candidate}
+    given: dict[str, Array] = {}
+    for name in names:
+        source = network.populations[name]
+        if source.is_static:
+            populations[name], given[name] = source, inputs[name]
+        else:
+            populations[name] = Population(name, source.shape, Source("spikes"))
+            given[name] = spikes[name]
+    alone = Network(populations, projections, network.ticks, network.dt)
+    return np.asarray(fixed.run(alone, given).spikes[candidate.name])
