@@ -31,8 +31,11 @@ def run_engine(
     *,
     timeout_s: float = 170.0,
     onnx_file: Path | None = None,
+    rules: str = "lava",
 ) -> Recording:
-    """Run one of :data:`ENGINES` on the Network that it takes; "onnx" runs ``onnx_file``, which was made of ``network``.
+    """Run one of :data:`ENGINES` on the Network that it takes.
+
+    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
 
     Raises:
         InputError: no such engine, or one whose network or file is not there.
@@ -43,7 +46,7 @@ def run_engine(
     if engine == "float":
         return floating.run(chosen, inputs)
     if engine == "fixed":
-        return fixed.run(chosen, inputs)
+        return fixed.run(chosen, inputs, rules=rules)
     if engine == "onnx":
         if onnx_file is None:
             raise InputError("engine 'onnx': there is no onnx/network.onnx here; export the model with --target onnx")

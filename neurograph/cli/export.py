@@ -28,7 +28,9 @@ def export(
     profile: str | None = typer.Option(None, "--profile", help="Chip, a name or the path of a TOML; the target's own if not given."),
     output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
     ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
-    weight_bits: int = typer.Option(8, "--weight-bits", min=2, max=8),
+    weight_bits: int | None = typer.Option(
+        None, "--weight-bits", min=2, max=8, help="What a checkpoint was trained for, else 8, if not given."
+    ),
     nir_form: str = typer.Option("auto", "--nir", help="graph, portable or auto."),
     dataset: str | None = typer.Option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
     data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
@@ -85,7 +87,7 @@ def export_model(
     ok = all(c.ok for c in comparisons) and (not verify or _readout_holds(bundle))
     if comparisons:
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
-    _say_rounding(bundle, request.bits)
+    _say_rounding(bundle, compiled.report)
     return {
         "bundle": str(path),
         "target": target,
@@ -111,19 +113,16 @@ def _readout_holds(bundle: Any) -> bool:
     return ok
 
 
-def _say_rounding(bundle: Any, bits: int) -> None:
+def _say_rounding(bundle: Any, report: Any) -> None:
     """What integers cost, or why there are none."""
-    rounding = bundle.rounding()
-    if bundle.integers is None:
+    if report is None:
         log(f"no integer network: {bundle.manifest['no_integers']}")
         return
+    rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
-    for row in bundle.manifest["quantization"]["projections"]:
-        if row["relative_error"] > 0.5:
-            log(
-                f"warning: projection {row['projection']}: rounding leaves an error of {row['relative_error']:.0%}; give more --weight-bits"
-            )
+    log(f"float against fixed, {report.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    for warning in report.warnings():
+        log(f"warning: {warning}")
 
 
 def verify_bundle(bundle: Any) -> list[Any]:

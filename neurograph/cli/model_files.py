@@ -19,7 +19,7 @@ class Request:
     Args:
         file: .pt, .nir or .net.
         ticks, dt: of an inference; the file's own if not given.
-        bits: weight bits.
+        weight_bits: of the integers; those that a checkpoint was trained for, else 8, if not given.
         dataset, data_root: the graph that a checkpoint runs on, in place of its own.
         sample: .npy or .npz to quantise and verify on.
         dialect, relax: how a NIR graph without time metadata, or with shapes that nearly fit, is read.
@@ -30,7 +30,7 @@ class Request:
     file: Path
     ticks: int | None = None
     dt: float | None = None
-    bits: int = 8
+    weight_bits: int | None = None
     dataset: str | None = None
     data_root: Path | None = None
     sample: Path | None = None
@@ -38,6 +38,11 @@ class Request:
     relax: bool = False
     model: str | None = None
     allow_pickle: bool = False
+
+    @property
+    def bits(self) -> int:
+        """Weight bits where the file does not say."""
+        return 8 if self.weight_bits is None else self.weight_bits
 
     @property
     def kind(self) -> str:
@@ -93,7 +98,9 @@ def _compile_checkpoint(request: Request, target: Any) -> Any:
     from neurograph.export.compile import compile_checkpoint
 
     graph = None if request.dataset is None else data.load(request.dataset, request.data_root)
-    return compile_checkpoint(training.load(request.file, graph), target, bits=request.bits, ticks=request.ticks)
+    checkpoint = training.load(request.file, graph)
+    bits = request.weight_bits or checkpoint.config.weight_bits or request.bits
+    return compile_checkpoint(checkpoint, target, bits=bits, ticks=request.ticks)
 
 
 def _compile_graph(request: Request, target: Any) -> Any:

@@ -32,21 +32,27 @@ def simulate(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
     output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    rules: str = typer.Option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
     from neurograph.sim.check import ENGINES, run_engine
+    from neurograph.sim.integer_rules import rules_named
 
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
+    if rules_named(rules).name != "lava" and engine != "fixed":
+        raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
     if output is not None:
         check_output(output)
     found = opened(bundle)
     from neurograph.sim import recording as recordings
 
     inputs = for_bundle(found, sample)
-    run = run_engine(engine, found.network, found.integers, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file)
+    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
+    run = run_engine(engine, found.network, found.integers, inputs, **more)
+    _say_overflow(run)
     if output is not None:
         recordings.save(run, output)
         log(f"recording {output}")
@@ -120,9 +126,19 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
         more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
-        return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
+        run = checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
+        _say_overflow(run)
+        return run
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
+
+
+def _say_overflow(run: Any) -> None:
+    """Warn of u that wrapped and of v that was clipped in a run, population by population."""
+    from neurograph.export.rounding_report import overflow_warnings
+
+    for warning in overflow_warnings(run.notes.get("wraps", {}), run.notes.get("clips", {})):
+        log(f"warning: {warning}")
 
 
 def report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,26 @@ def train(
     data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     epochs: int | None = typer.Option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
     seed: int = typer.Option(0, "--seed", min=0, max=2**63 - 1),
+    weight_bits: int | None = typer.Option(
+        None, "--weight-bits", min=2, max=8, help="Train for weights of so many bits; for full precision if not given."
+    ),
     output: Path = typer.Option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
-    result = train_model(model, dataset, data_root, epochs, seed, output)
+    result = train_model(model, dataset, data_root, epochs, seed, output, weight_bits)
     if as_json:
         print_json(result)
         return
+    rounded = "" if weight_bits is None else f", weights on chip of {weight_bits} bits"
     alive = "" if result["mask_alive"] is None else f", {result['mask_alive']:.0%} of the attention's mask neurons alive"
-    print(f"validation {result['val_accuracy']:.2%}, test {result['test_accuracy']:.2%} after {result['epochs']} epochs{alive}")
+    print(f"validation {result['val_accuracy']:.2%}, test {result['test_accuracy']:.2%} after {result['epochs']} epochs{alive}{rounded}")
     print(f"checkpoint {result['checkpoint']}")
 
 
-def train_model(model: str, dataset: str, data_root: Path | None, epochs: int | None, seed: int, output: Path) -> dict[str, Any]:
+def train_model(
+    model: str, dataset: str, data_root: Path | None, epochs: int | None, seed: int, output: Path, weight_bits: int | None = None
+) -> dict[str, Any]:
     """Train, write the checkpoint, and return what ``train --json`` prints."""
     if model not in MODELS:
         raise InputError(f"model {model!r}: does not exist; there is {', '.join(MODELS)}")
@@ -48,6 +55,6 @@ def train_model(model: str, dataset: str, data_root: Path | None, epochs: int | 
 
     graph = data.load(dataset, data_root)
     config, recipe = training.preset(graph)
-    result = training.train(config, graph, seed, recipe, epochs, progress=True)
+    result = training.train(config, graph, seed, replace(recipe, weight_bits=weight_bits), epochs, progress=True)
     training.save(output, result.model, graph, result)
-    return {"checkpoint": str(output), **result.metrics()}
+    return {"checkpoint": str(output), **result.metrics(), "weight_bits": weight_bits}

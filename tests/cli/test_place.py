@@ -118,7 +118,18 @@ def test_a_chip_of_the_users_own(bundle, tmp_path, capsys):
 def test_a_profile_without_a_limit_is_refused_before_any_work(bundle, tmp_path, capsys):
     model = bundle.parent / "model.pt"
     path = profile_file(tmp_path, lambda text: re.sub(r"\[limits\.fan_in_max\][^\[]*", "", text))
-    refused(capsys, "export", model, "--target", "loihi2", "--profile", path, "-o", tmp_path / "b", says=["limits.fan_in_max is missing", "add it, with a source"])
+    refused(
+        capsys,
+        "export",
+        model,
+        "--target",
+        "loihi2",
+        "--profile",
+        path,
+        "-o",
+        tmp_path / "b",
+        says=["limits.fan_in_max is missing", "add it, with a source"],
+    )
     assert not (tmp_path / "b").exists()
     refused(capsys, "place", bundle, "--profile", path, "-o", tmp_path / "p", says="limits.fan_in_max")
     assert not (tmp_path / "p").exists()
