@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.export.exact import exact_projection
 from neurograph.export.passes.fold_gain import fold_gain
 from neurograph.export.passes.saturate_bias import saturation, synaptic_bounds
+from neurograph.graded import check_messages
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold, base_of, gain_of
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
@@ -123,13 +125,14 @@ def quantize(
 
     Raises:
         UnsupportedError: neurons that Lava's fixed point has no process for, all at once.
-        QuantizationError: bits out of range, or a value that fits no scale.
+        QuantizationError: bits out of range, a value that fits no scale, or graded values that no message holds.
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     form = form or Form(check_integers, _scales, at_scale, _round)
     network = fold_gain(network)
     form.check(network)
+    check_messages(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
@@ -139,6 +142,11 @@ def quantize(
     for name in (name for group in groups(network) for name in group):
         population = network.populations[name]
         incoming = [(i, p) for i, p in enumerate(network.projections) if p.target == name]
+        if population.is_graded:  # passes integers on as they are: nothing to search
+            exact = {i: exact_projection(p, bits) for i, p in incoming}
+            done[name], spikes[name] = population, _simulate(network, population, exact, {**reference.spikes, **spikes}, inputs)
+            projections.update(exact)
+            continue
         limits = saturation(network, population)
         largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
         best: tuple[float, Population, dict[int, Projection], Array] | None = None
@@ -162,7 +170,7 @@ def quantize(
     rows = tuple(
         projection_report(before, after, done[after.target])
         for before, after in zip(network.projections, ordered, strict=True)
-        if after.sign_mode
+        if after.sign_mode and not done[after.target].is_graded
     )
     return quantized, QuantizationReport(bits, rows, tuple(reports))
 
@@ -347,7 +355,7 @@ def _simulate(
         if source.is_static:
             populations[name], given[name] = source, inputs[name]
         else:
-            populations[name] = Population(name, source.shape, Source("spikes"))
+            populations[name] = Population(name, source.shape, Source("graded" if source.is_graded else "spikes"))
             given[name] = spikes[name]
     alone = Network(populations, projections, network.ticks, network.dt)
     return np.asarray(fixed.run(alone, given).spikes[candidate.name])

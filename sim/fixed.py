@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError
 from neurograph.network import FixedLIF, Network, Population, Projection
+from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
-from neurograph.sim.ticks import run_ticks
+from neurograph.sim.ticks import Neurons, run_ticks
 from neurograph.weights import Weights
 
 __all__ = ["run"]
@@ -68,7 +69,9 @@ class _FixedDynamics:
         weights = self._weights[id(projection)][1]
         return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), projection.exponent)
 
-    def neurons(self, population: Population, bias: Array) -> _FixedNeurons:
+    def neurons(self, population: Population, bias: Array) -> Neurons:
+        if population.is_graded:
+            return GradedNeurons(population, len(bias), np.int64)
         self.states[population.name] = _FixedNeurons(population, bias)
         return self.states[population.name]
 
@@ -77,15 +80,15 @@ def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
     """Run an integer network.
 
     Args:
-        network: populations are FixedLIF or Source; weights are integers.
+        network: populations are FixedLIF, Graded, Product or Source; weights are integers.
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
-        holds the largest |u| and |v| before them.
+        holds the largest |u| and |v| before them. A graded population has integers for spikes, and neither u nor v.
 
     Raises:
-        InputError: inputs that do not fit. NetworkError: a float network.
+        InputError: inputs that do not fit. NetworkError: a float network. QuantizationError: a value that no graded message holds.
     """
     start = time.perf_counter()
     prepared = prepare(network, inputs)

@@ -15,7 +15,6 @@ from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.mesh import Mesh, arrange, in_order, shuffled
 from neurograph.export.placement.partition import partition, piece_traffic
 from neurograph.export.placement.rules import NETWORK_RULES, Utilisation, binding, check, utilisation
-from neurograph.export.placement.sums import with_partial_sums
 from neurograph.export.placement.traffic import Traffic, count_traffic, spike_totals
 from neurograph.export.placement.usage import Usage, measure, parameters
 from neurograph.network import Network
@@ -43,13 +42,12 @@ class Placement:
     Args:
         method, seed: how it was made.
         limits: of the target.
-        network: what was placed; with partial sums where the target needs them (``notes`` say so).
+        network: what was placed.
         core_of: population → core of each neuron, (size,). Sources have none: the host feeds them.
         mesh: where each core lies.
         usage: what each core holds.
         rules: every rule with what is used where it is used most.
         traffic: of the recording, where there was one.
-        notes: for people.
     """
 
     method: str
@@ -61,7 +59,6 @@ class Placement:
     usage: Usage
     rules: tuple[Utilisation, ...]
     traffic: Traffic | None
-    notes: tuple[str, ...] = ()
 
     @property
     def cores(self) -> int:
@@ -70,6 +67,12 @@ class Placement:
     @property
     def chips(self) -> int:
         return self.mesh.chips
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people: which populations send numbers in place of spikes."""
+        graded = (p for p in placed(self.network) if p.is_graded)
+        return tuple(f"population {p.name!r}: {p.size:,} neurons that send graded spikes ({type(p.neuron).__name__})" for p in graded)
 
     @property
     def binding(self) -> Utilisation:
@@ -110,7 +113,6 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         raise PlacementError(f"placement: method {method!r} does not exist; take one of {', '.join(METHODS)}")
     if not placed(network):
         raise PlacementError("placement: the network has sources only, no neuron to place; place a network that computes")
-    network, recording, notes = with_partial_sums(network, limits, recording)
     of, sets = links(network), parameters(network)
     check(tuple(rule(network, of, limits) for rule in NETWORK_RULES), limits)
     rates = _rates(network, recording)
@@ -122,7 +124,7 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         core_of, cores = fill(network, of, limits, sets, method, seed)
         usage = measure(network, of, core_of, cores, limits, sets)
         mesh = shuffled(cores, limits, seed) if method == "random" else in_order(cores, limits)
-    return _checked(network, limits, core_of, usage, mesh, recording, method, seed, tuple(notes))
+    return _checked(network, limits, core_of, usage, mesh, recording, method, seed)
 
 
 def evaluate(
@@ -144,7 +146,6 @@ def evaluate(
     Raises:
         PlacementError: a neuron without a core, or a rule that is broken, by name.
     """
-    network, recording, notes = with_partial_sums(network, limits, recording)
     of, sets = links(network), parameters(network)
     cores = len(mesh.chip)
     for population in placed(network):
@@ -154,7 +155,7 @@ def evaluate(
                 f"population {population.name!r}: its {population.size:,} neurons are not all on one of the {cores} cores; place it again"
             )
     usage = measure(network, of, core_of, cores, limits, sets)
-    return _checked(network, limits, core_of, usage, mesh, recording, method, seed, tuple(notes))
+    return _checked(network, limits, core_of, usage, mesh, recording, method, seed)
 
 
 def _checked(
@@ -166,7 +167,6 @@ def _checked(
     recording: Recording | None,
     method: str,
     seed: int,
-    notes: tuple[str, ...],
 ) -> Placement:
     rules = utilisation(usage, network, links(network), limits)
     check(rules, limits)

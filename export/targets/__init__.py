@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurograph.errors import InputError, UnsupportedError
-from neurograph.network import LIF, CubaLIF, Network
+from neurograph.network import LIF, CubaLIF, Network, Population
 
 __all__ = ["TARGETS", "Target", "check_target", "find"]
 
@@ -23,6 +23,7 @@ class Target:
         programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
         about: one line.
         onnx: whether it is an ONNX runtime: real values are fine, and integers are made where they can be, for the report.
+        graded: whether a spike can carry a number.
     """
 
     name: str
@@ -31,14 +32,15 @@ class Target:
     programmable: bool
     about: str
     onnx: bool = False
+    graded: bool = False
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
+        Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none", graded=True),
         Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes"),
-        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons"),
+        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons, graded spikes", graded=True),
         Target("netx", "loihi2", 62, False, "lava-dl's netx in Lava: one sequential .net file"),
         Target("onnx", "horowitz45", 63, True, "any ONNX runtime: the float network over its ticks as one graph", onnx=True),
     )
@@ -62,7 +64,9 @@ def check_target(network: Network, target: Target) -> None:
     Raises:
         UnsupportedError: every offender by name.
     """
-    offenders = []
+    graded = [p for p in network.populations.values() if p.is_graded and not target.graded]
+    offenders = [f"population {p.name!r}: graded spikes ({_kind(p)})" for p in graded]
+    way_out = "choose target loihi2 or lava, whose spikes carry a number" if graded else ""
     for population in network.neurons:
         neuron = population.neuron
         if target.programmable or not isinstance(neuron, (LIF, CubaLIF)):
@@ -72,4 +76,8 @@ def check_target(network: Network, target: Target) -> None:
         elif np.any(np.asarray(neuron.v_reset) != np.asarray(neuron.v_leak)):
             offenders.append(f"population {population.name!r}: v_reset other than v_leak")
     if offenders:
-        raise UnsupportedError(f"target {target.name}", offenders, "train with a reset to rest, or choose another target")
+        raise UnsupportedError(f"target {target.name}", offenders, way_out or "train with a reset to rest, or choose another target")
+
+
+def _kind(population: Population) -> str:
+    return "input" if population.is_source else type(population.neuron).__name__
