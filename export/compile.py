@@ -21,7 +21,7 @@ from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.passes.expand_products import expand_products
-from neurograph.export.passes.graded_sums import graded_sums
+from neurograph.export.passes.graded_sums import Relays, graded_sums
 from neurograph.export.passes.product_gates import Gates, product_gates
 from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.placement.limits import Limits
@@ -85,6 +85,7 @@ def compile_graph(
     origin: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
     gates: Gates = "auto",
+    relays: Relays = "needed",
 ) -> Compiled:
     """Compile a NIR graph for a target.
 
@@ -97,6 +98,7 @@ def compile_graph(
         origin: where it came from, for the manifest.
         limits: of the target's cores, for the passes graded_sums and product_gates; without them sums stay whole.
         gates: see :func:`neurograph.export.passes.product_gates.product_gates`.
+        relays: see :func:`neurograph.export.passes.graded_sums.graded_sums`.
 
     Raises:
         NeurographError: see lower, align_delays, check_target, graded_sums and quantize.
@@ -105,7 +107,7 @@ def compile_graph(
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
     network = bias_source(network)
-    network, notes = _graded(network, target, limits, gates, bits)
+    network, notes = _graded(network, target, limits, gates, relays, bits)
     origin = {**(origin or {}), "graded": list(notes)} if notes else origin
     try:
         aligned = align_delays(expand_products(network), longest=target.longest_delay)
@@ -122,13 +124,15 @@ def compile_graph(
     return replace(made, readout=readout, host={"output.onnx": onnx_model(readout)}, origin={**made.origin, "on_host": on_host})
 
 
-def _graded(network: Network, target: Target, limits: Limits | None, gates: Gates, bits: int) -> tuple[Network, tuple[str, ...]]:
+def _graded(
+    network: Network, target: Target, limits: Limits | None, gates: Gates, relays: Relays, bits: int
+) -> tuple[Network, tuple[str, ...]]:
     """What a target whose spikes carry a number does with gates and long sums; one whose spikes don't refuses by name."""
     notes: tuple[str, ...] = ()
     if target.graded or gates == "product":
         network, notes = product_gates(network, limits, gates=gates, bits=bits)
     if limits is not None and not target.onnx:
-        network, more = graded_sums(network, limits if target.graded else replace(limits, graded_bits=0))
+        network, more = graded_sums(network, limits if target.graded else replace(limits, graded_bits=0), relays=relays)
         notes += more
     check_target(network, target)
     return network, notes
@@ -142,6 +146,7 @@ def compile_checkpoint(
     ticks: int | None = None,
     limits: Limits | None = None,
     gates: Gates = "auto",
+    relays: Relays = "needed",
 ) -> Compiled:
     """Compile a trained model on its graph.
 
@@ -150,7 +155,7 @@ def compile_checkpoint(
         target: from :data:`neurograph.export.targets.TARGETS`.
         bits: weight bits.
         ticks: T, if not the model's own.
-        limits, gates: as for :func:`compile_graph`.
+        limits, gates, relays: as for :func:`compile_graph`.
     """
     model, data = checkpoint.model.double().eval(), checkpoint.graph
     ticks = ticks or checkpoint.config.ticks
@@ -162,7 +167,7 @@ def compile_checkpoint(
         spikes = record_spikes(model.core, current)
     graph = trace(model.core, current)
     (source,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
-    compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits, limits=limits, gates=gates)
+    compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits, limits=limits, gates=gates, relays=relays)
     recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
     origin = {"dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
     origin |= compiled.origin

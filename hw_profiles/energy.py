@@ -1,6 +1,6 @@
 """From counts to joules and seconds, at one of two levels that are never mixed in one number.
 
-Level "operations":   E = E_MAC · host multiply-adds + E_AC · synaptic events                    (arithmetic only)
+Level "operations":   E = E_MAC · (host multiply-adds + graded events) + E_AC · synaptic events   (arithmetic only)
 Level "chip events":  E = Σ count · constant over synapse, neuron, spike and host                (what a chip does)
 
     steps(alone) = T + depth − 1,   steps(streamed) = T
@@ -151,16 +151,19 @@ def operations_energy(profile: Profile, *, macs: float = 0, additions: float = 0
 
 
 def _operations(counts: Counts, profile: Profile) -> Estimate:
-    events, macs = _mean(counts.synaptic_events), float(sum(counts.host_macs.values()))
+    events, macs, graded = _mean(counts.synaptic_events), float(sum(counts.host_macs.values())), _mean(counts.graded_events)
+    synapse = [Term("synaptic_events", events, "energy.add_fp32", _interval(profile, "add_fp32").scaled(events))]
+    if graded:
+        synapse.append(Term("graded_events", graded, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(graded)))
     terms = (
-        ("synapse", Term("synaptic_events", events, "energy.add_fp32", _interval(profile, "add_fp32").scaled(events))),
-        ("host", Term("host_macs", macs, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(macs))),
+        ("synapse", tuple(synapse)),
+        ("host", (Term("host_macs", macs, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(macs)),)),
     )
     available = [name for name, keys in _VARIANTS.items() if all(key in profile.energy for key in keys)]
     return Estimate(
         profile=profile,
         window="model window",
-        components=tuple(Component(name, (term,)) for name, term in terms),
+        components=tuple(Component(name, parts) for name, parts in terms),
         not_included={
             "neuron": "state updates are not operations of this level, by the convention of the field",
             "memory": "weights and states are taken to be at hand",
@@ -169,7 +172,7 @@ def _operations(counts: Counts, profile: Profile) -> Estimate:
         },
         notes=("Arithmetic alone: comparable between networks, not an estimate of any chip.",),
         constants={f"energy.{key}": profile.energy[key] for key in ("add_fp32", "mac_fp32")},
-        variants={name: operations_energy(profile, macs=macs, additions=events, number_format=name).value for name in available},
+        variants={name: operations_energy(profile, macs=macs + graded, additions=events, number_format=name).value for name in available},
     )
 
 
@@ -188,6 +191,8 @@ def _chip_events(counts: Counts, profile: Profile) -> Estimate:
         "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included.",
         "The range is that of the constants, all low or all high together; it says nothing of what is left out.",
     ]
+    if counts.graded_events.any():
+        notes.append("A graded synaptic event, a multiply, is charged the price of a binary one: no figure of its own is published.")
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
     cores, chips = _least_cores(counts, profile)
@@ -220,6 +225,7 @@ def _events(counts: Counts, *, alone: bool) -> dict[str, Interval]:
     outside = counts.fill_and_drain_updates if alone else 0
     exact = {
         "synaptic_events": counts.synaptic_events,
+        "graded_events": counts.graded_events,
         "synaptic_events_dense": counts.synaptic_events_stored("dense"),
         "synaptic_events_sparse": counts.synaptic_events_stored("sparse"),
         "updates_active": counts.updates_active,
@@ -246,7 +252,8 @@ def _rules(constants: Mapping[str, Constant]) -> list[tuple[str, str, str]]:
         else:
             unpriced = [form for form in ("dense", "sparse") if f"synaptic_event_{form}" not in priced]
             rules += [("synapse", f"synaptic_events_{form}", "synaptic_event") for form in unpriced]
-    return rules
+    graded = [key for key in ("synaptic_event", "synaptic_event_sparse", "synaptic_event_dense") if key in constants]
+    return rules + [("synapse", "graded_events", key) for key in graded[:1]]
 
 
 def _components(profile: Profile, events: Mapping[str, Interval]) -> tuple[tuple[Component, ...], dict[str, Constant], dict[str, str]]:
@@ -254,7 +261,7 @@ def _components(profile: Profile, events: Mapping[str, Interval]) -> tuple[tuple
     used = {}
     for component, counted, key in _rules(profile.energy):
         event = events[counted]
-        if event.value == 0 and counted.startswith("synaptic_events_"):
+        if event.value == 0 and counted.startswith(("synaptic_events_", "graded_events")):
             continue
         terms[component].append(Term(counted, event.value, f"energy.{key}", _product(event, _interval(profile, key))))
         used[f"energy.{key}"] = profile.energy[key]

@@ -66,7 +66,9 @@ def check_messages(network: Network, *, bits: int = MESSAGE_BITS) -> None:
         low, high = _range(network, population.name, known, ())
         largest = int(max(high.max(), -low.min()))
         if largest > limit:
-            offenders.append(f"population {population.name!r}: values to {largest:,}, limit {limit:,} ({min(bits, MESSAGE_BITS)}-bit messages)")
+            offenders.append(
+                f"population {population.name!r}: values to {largest:,}, limit {limit:,} ({min(bits, MESSAGE_BITS)}-bit messages)"
+            )
         if isinstance(population.neuron, Product):
             before = _largest_product(network, population, known)
             if before > _PRODUCT_LIMIT:

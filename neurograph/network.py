@@ -357,7 +357,9 @@ def _check_population(name: str, population: Population) -> None:
         except ValueError:
             raise NetworkError(f"population {name!r}: {key} of shape {array.shape} does not broadcast to {population.shape}") from None
     if population.is_graded and np.any(population.bias):
-        raise NetworkError(f"population {name!r}: has a bias, but a {type(population.neuron).__name__} relays what it hears; put it elsewhere")
+        raise NetworkError(
+            f"population {name!r}: has a bias, but a {type(population.neuron).__name__} relays what it hears; put it elsewhere"
+        )
     if isinstance(population.neuron, Product) and population.neuron.exponent not in range(32):
         raise NetworkError(f"population {name!r}: exponent {population.neuron.exponent}, must be an integer from 0 to 31")
     for key in ("alpha", "beta"):

@@ -11,7 +11,20 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Graded, Integrator, Network, Neuron, Population, Product, Projection, Source, Threshold
+from neurograph.network import (
+    LIF,
+    CubaLIF,
+    FixedLIF,
+    Graded,
+    Integrator,
+    Network,
+    Neuron,
+    Population,
+    Product,
+    Projection,
+    Source,
+    Threshold,
+)
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "load_network", "save_network"]
@@ -79,9 +92,7 @@ def _projection(group: h5py.Group) -> Projection:
     mode: Any = str(attrs["sign_mode"]) or None
     weights = _get_weights(group["weights"])
     times = int(attrs["lag"]), int(attrs["delay"]) or None
-    return Projection(
-        str(attrs["source"]), str(attrs["target"]), weights, *times, int(attrs["exponent"]), mode, int(attrs.get("port", 0))
-    )
+    return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, int(attrs["exponent"]), mode, int(attrs.get("port", 0)))
 
 
 def _put(group: h5py.Group, name: str, value: Any) -> None:

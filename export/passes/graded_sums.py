@@ -11,13 +11,14 @@ Requires: a target whose spikes carry a number.  Ensures: no sum over nodes (One
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.errors import UnsupportedError
+from neurograph.export.passes.node_groups import nodes_on_a_core
 from neurograph.export.placement.grids import links
 from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.rules import fan_in_of
@@ -25,17 +26,20 @@ from neurograph.graded import check_messages
 from neurograph.network import Graded, Network, Population, Projection
 from neurograph.weights import Identity, Kron, OnesRow
 
-__all__ = ["cut_sum", "even_chunks", "graded_sums", "node_sums"]
+__all__ = ["Relays", "cut_sum", "even_chunks", "graded_sums", "node_sums"]
 
 Array = NDArray[Any]
+Relays = Literal["needed", "cores"]
 
 
-def graded_sums(network: Network, limits: Limits) -> tuple[Network, tuple[str, ...]]:
+def graded_sums(network: Network, limits: Limits, *, relays: Relays = "needed") -> tuple[Network, tuple[str, ...]]:
     """Cut what is too long.
 
     Args:
         network: float, or integer before its delays are set.
-        limits: of the target; ``fan_in`` and ``graded_bits`` count here.
+        limits: of the target; ``fan_in`` and ``graded_bits`` count here, and what bounds the nodes on a core.
+        relays: "needed" cuts sums that are too long; "cores" every sum whose nodes need several cores, to send one number a core and
+            feature in place of each node's spikes, at the price of one depth.
 
     Returns:
         A network that spikes the same, and a note for each sum that was cut. Unchanged where everything fits, and where what does not fit
@@ -49,13 +53,16 @@ def graded_sums(network: Network, limits: Limits) -> tuple[Network, tuple[str, .
         _refuse(network, limits)
         return network, ()
     notes: list[str] = []
+    if relays == "cores":
+        for wide in node_sums(network):
+            chunks = _chunks(network, wide, limits)
+            if chunks > 1:
+                network, name = cut_sum(network, wide, even_chunks(_nodes(wide), chunks))
+                notes.append(_note(wide, "lies on several cores", chunks, name))
     while (found := _too_long(network, limits)) is not None:
-        chunks = -(-_nodes(found) // limits.fan_in)
+        chunks = max(-(-_nodes(found) // limits.fan_in), _chunks(network, found, limits))
         network, name = cut_sum(network, found, even_chunks(_nodes(found), chunks))
-        notes.append(
-            f"projection {found.name}: its sum over {_nodes(found):,} is past the fan-in of {limits.fan_in:,}; {chunks} graded partial sums "
-            f"a feature ({name}), one depth more"
-        )
+        notes.append(_note(found, f"is past the fan-in of {limits.fan_in:,}", chunks, name))
     if notes:
         check_messages(network, bits=limits.graded_bits)
     return network, tuple(notes)
@@ -93,6 +100,18 @@ def cut_sum(network: Network, projection: Projection, chunk_of: Array) -> tuple[
     projections = tuple(new for old in network.projections for new in ((first, second) if old is projection else (old,)))
     populations = {**network.populations, name: Population(name, (chunks, features), Graded())}
     return replace(network, populations=populations, projections=projections), name
+
+
+def _chunks(network: Network, projection: Projection, limits: Limits) -> int:
+    """One chunk a core that the nodes of a sum take, where that is known and their sums fit one level; else 1."""
+    together = nodes_on_a_core(network, projection, limits)
+    chunks = 1 if together is None else -(-_nodes(projection) // together)
+    return chunks if chunks <= limits.fan_in else 1
+
+
+def _note(projection: Projection, why: str, chunks: int, name: str) -> str:
+    summed = f"projection {projection.name}: its sum over {_nodes(projection):,} {why}"
+    return f"{summed}; {chunks:,} graded partial sums a feature ({name}), one depth more"
 
 
 def _nodes(projection: Projection) -> int:

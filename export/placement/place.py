@@ -171,7 +171,7 @@ def _checked(
     rules = utilisation(usage, network, links(network), limits)
     check(rules, limits)
     traffic = None if recording is None else count_traffic(network, usage.routes, core_of, mesh, recording)
-    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic, notes)
+    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic)
 
 
 def _rates(network: Network, recording: Recording | None) -> dict[str, Array]:

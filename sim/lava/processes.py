@@ -150,11 +150,13 @@ class _Logged:
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.options, self.log = proc_params["options"], None
+        self.options = proc_params["options"]
+        self.log: Any = None
+        self.s_out: Any
 
     def run_spk(self) -> None:
         if self.log is None:
-            self.log = self.s_out = _Log(self.s_out, self.options)  # py_ports holds Lava's own port already
+            self.log = self.s_out = _Log(self.s_out, self.options)  # Lava keeps its own port in py_ports
         self.log.step = self.time_step
         super().run_spk()
 

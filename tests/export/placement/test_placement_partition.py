@@ -1,4 +1,4 @@
-"""METIS against greedy and random, strands, communities, and sums that are too long."""
+"""METIS against greedy and random, strands, communities."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from neurograph.export.placement.partition import metis
 from neurograph.export.placement.strands import strands
 from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim import fixed
-from neurograph.weights import Dense, Identity, Kron, OnesRow, Sparse
+from neurograph.weights import Dense, Identity, Kron, Sparse
 
 
 def rates(network):
@@ -23,7 +23,7 @@ def rates(network):
 
 def test_aggregated_features_are_strands_apart_and_attention_is_one():
     network, _ = attention_like(width=3)
-    found = strands(network, links(network), rates(network))
+    found = strands(network, links(network), rates(network), ROOMY.input_axons)
     kinds = [tuple(strand.members) for strand in found]
     assert kinds.count(("g0", "g1")) == 3
     assert kinds.count(("h", "kv", "gate")) == 1
@@ -81,22 +81,6 @@ def test_a_node_that_is_too_wide_for_a_core_is_cut_by_features():
         assert placement.usage.neurons.sum() == sum(p.size for p in network.neurons)
 
 
-def test_a_sum_past_the_fan_in_becomes_partial_sums_where_spikes_carry_numbers():
-    network, _ = attention_like(nodes=12, width=3)
-    recording = recorded(network)
-    placement = place(network, replace(ROOMY, fan_in=11, graded_bits=32), recording=recording)
-    (note,) = placement.notes
-    assert "kv→mask: its sum over 12 nodes is past the fan-in of 11; counted as 2 graded partial sums" in note
-    partial = placement.network.populations["mask.sum0"]
-    assert partial.shape == (2, 3)
-    assert all(u.used <= u.limit for u in placement.rules)
-    # the tree computes the sum that it stands for
-    first, second = (p.weights for p in placement.network.projections if "mask.sum0" in (p.source, p.target))
-    spikes = recording.spikes["kv"][0].reshape(network.ticks, -1).astype(np.int64)
-    whole = next(p.weights for p in network.projections if p.target == "mask")
-    np.testing.assert_array_equal(second.apply(first.apply(spikes)), whole.apply(spikes))
-
-
 def test_without_metis_edges_parts_are_even_runs():
     part = metis(None, np.ones(10), 3, seed=0)
     assert (np.diff(part) >= 0).all()
@@ -142,15 +126,6 @@ def test_karate_fits_one_chip(compiled, target):
     placement = place(network, limits, recording=fixed.run(network, compiled.inputs))
     assert placement.chips == 1
     assert placement.traffic.messages.sum() > 0
-
-
-def test_two_sums_into_one_population_are_both_cut():
-    network, _ = attention_like(nodes=12, width=3)
-    more = Projection("h", "mask", Kron(OnesRow(12), np.full(3, 16)), delay=2)
-    network = replace(network, projections=(*network.projections, more))
-    placement = place(network, replace(ROOMY, fan_in=11, graded_bits=32), recording=recorded(network))
-    assert len(placement.notes) == 2
-    assert {"mask.sum0", "mask.sum1"} <= set(placement.network.populations)
 
 
 def test_features_that_follow_each_other_round_are_taken_apart_too():
