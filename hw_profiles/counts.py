@@ -40,8 +40,8 @@ Role = Literal["neurons", "source", "static source"]
 
 @dataclass(frozen=True)
 class ProjectionCounts:
-    """One projection. ``synaptic_events`` is one integer a sample, of graded ones where ``graded``; ``storage`` is how a chip would keep the
-    weights."""
+    """One projection. ``synaptic_events`` is one integer a sample; ``storage`` is how a chip would keep the weights; ``graded``: it carries
+    numbers, so its events are graded ones."""
 
     name: str
     source: str
@@ -54,8 +54,8 @@ class ProjectionCounts:
 
 @dataclass(frozen=True)
 class PopulationCounts:
-    """One population: arrays hold one integer a sample, for the model's window of T ticks. ``graded``: what it sends are numbers; what it hears
-    counts as ``synaptic_events_in`` either way."""
+    """One population: arrays hold one integer a sample, for the model's window of T ticks. ``graded``: it sends numbers. What it hears
+    counts as ``synaptic_events_in``, graded or not."""
 
     name: str
     role: Role

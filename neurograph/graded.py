@@ -5,9 +5,9 @@
     Graded           Σ over synapses of w · z, each z at the end of its range that makes the sum largest or smallest
     Product          the same for both inputs, then the extremes of (a₀ · a₁) >> exponent
 
-A message of b bits holds −(2^(b−1) − 1) … 2^(b−1) − 1. 24 bits are what Lava's graded processes declare for their inputs, states and messages
-(lava-nc 0.10.0, ``lava/proc/graded/models.py``, ``precision=24``), whatever a chip's messages hold beyond; its Python models compute in int32,
-so a product must fit 32 bits before the shift.
+A message of b bits holds −(2^(b−1) − 1) … 2^(b−1) − 1. 24 bits are what Lava's graded processes declare for inputs, states and messages
+(lava-nc 0.10.0, ``lava/proc/graded/models.py``, ``precision=24``), whatever a chip's messages hold beyond; its Python models compute in
+int32, so a product must fit 32 bits before the shift.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Graded:
 
 @dataclass(frozen=True)
 class Product:
-    """``z = (a₀ · a₁) >> exponent``, rounded down, memoryless; aₖ is what the projections with ``port`` k bring. Otherwise as :class:`Graded`.
+    """``z = (a₀ · a₁) >> exponent``, rounded down, memoryless; aₖ is what projections with ``port`` k bring. Otherwise as :class:`Graded`.
 
     Of two binary inputs with weight 1 it is their AND.
     """

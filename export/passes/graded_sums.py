@@ -1,9 +1,10 @@
 """graded_sums: a sum over more nodes than a neuron of the target has synapses for becomes a tree of graded partial sums.
 
-    target ← (1 ⊗ W) s   over N nodes becomes   q_c ← Σ of s over chunk c,   target ← (1 ⊗ W) q   over k = ⌈N / fan_in⌉ chunks
+    target ← (1 ⊗ W) s   over N nodes becomes   q_c ← Σ of s over chunk c,   target ← (1 ⊗ W) q   over k chunks
 
-once a level, until what a neuron hears fits. q is an integer (:class:`~neurograph.network.Graded`), so nothing is rounded: the same spikes, one
-depth a level deeper. A partial sum sends a message in every tick in which it is not 0.
+once a level, until what a neuron hears fits. q is an integer (:class:`~neurograph.network.Graded`), so nothing is rounded: the same spikes,
+one depth a level deeper. A partial sum sends a message in every tick in which it is not 0. k is at least ⌈N / fan_in⌉; where it is known
+how many nodes a core holds, there is one chunk a core, so that one number a feature leaves it in place of the spikes of its nodes.
 
 Requires: a target whose spikes carry a number.  Ensures: no sum over nodes (OnesRow) is past the fan-in. Runs before align_delays.
 """
@@ -86,8 +87,8 @@ def cut_sum(network: Network, projection: Projection, chunk_of: Array) -> tuple[
         chunk_of: (N,) from 0, the chunk of each node; every chunk has one.
 
     Returns:
-        The network with a Graded population of shape (chunks, features) between, and its name, TARGET.sumI. The lag stays on the second part:
-        a lag before the partial sums would put them at the pipeline's start, out of reach of a deep source.
+        The network with a Graded population of shape (chunks, features) between, and its name, TARGET.sumI. The lag stays on the second
+        part: a lag before the partial sums would put them at the pipeline's start, out of reach of a deep source.
     """
     assert isinstance(projection.weights, Kron)
     nodes, chunks, features = len(chunk_of), int(chunk_of.max()) + 1, projection.weights.right_shape[1]

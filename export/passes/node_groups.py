@@ -1,7 +1,7 @@
 """How many nodes of a sum's populations a core holds: what is summed there may leave it as one number.
 
-Populations over the same nodes that hear each other node by node (I ⊗ W) stay together on a core. With F their features, O those of them that
-one of the others hears, and D the features of the source of the sum, n nodes with their partial sums take
+Populations over the same nodes that hear each other node by node (I ⊗ W) stay together on a core. With F their features, O those of them
+that one of the others hears, and D the features of the source of the sum, n nodes with their partial sums take
 
     neurons n·F + D,    input axons n·(O + D) + what is broadcast to every node
 

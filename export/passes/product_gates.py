@@ -3,9 +3,9 @@
     z = [w₀ s₀ + w₁ s₁ + b > θ]  with  w₀ + b ≤ θ,  w₁ + b ≤ θ,  b ≤ θ < w₀ + w₁ + b,  s binary     ⇔     z = s₀ · s₁
 
 Exact. What the two forms cost is one dataclass and one function (:class:`GateCost`, :func:`gate_cost`). The wiring is the same, so synaptic
-events, updates, messages and depth are too; what may differ is what a core holds: bits of weights as packed, parameter sets and thresholds. A
-gate with one threshold ties or loses (a weight of 16 packs into 4 bits, one of 1 into 8), and stays as it is; a gate whose thresholds or weights
-differ from neuron to neuron needs as many sets as there are of them, and a product needs one.
+events, updates, messages and depth are too; what may differ is what a core holds: bits of weights as packed, parameter sets and thresholds.
+A gate with one threshold ties or loses (a weight of 16 packs into 4 bits, one of 1 into 8), and stays as it is; a gate whose thresholds
+differ from neuron to neuron needs as many of them, and a product needs one.
 """
 
 from __future__ import annotations

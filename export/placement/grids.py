@@ -60,7 +60,7 @@ def placed(network: Network) -> tuple[Population, ...]:
 
 
 def links(network: Network, *, into: str | None = None) -> tuple[Link, ...]:
-    """One link a projection that carries spikes, or that leads into one population. All links out of a population see it in the same grid."""
+    """One link a projection that carries spikes; with ``into``, those that lead there. All links out of a population see it in one grid."""
     flat = {p.source for p in network.spiking_projections if not _fits(network, p)}
     wanted = [p for p in network.spiking_projections if into in (None, p.target)]
     return tuple(_flat(p) if p.source in flat else _kron(network, p) for p in wanted)

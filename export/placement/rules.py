@@ -126,7 +126,7 @@ _WAYS_OUT = {
     "fan_in": "prune the synapses, or, for a sum over nodes, compile for a target with graded spikes and its limits: the pass graded_sums "
     "makes it a tree",
     "delay": "shorten the path, or put relay populations on it",
-    "message_bits": "take a target whose graded spikes have more bits, or, without graded spikes, export the model for this one",
+    "message_bits": "take a target whose graded spikes have as many bits, or export the model for this one",
     "weight_precision": "export with fewer --weight-bits",
 }
 

@@ -7,8 +7,8 @@ stays together, which makes I ⊗ W free of traffic, and nodes that exchange spi
 
 Populations of one node (a sum over nodes, a plain layer) and those behind CSR weights over single neurons are strands of single neurons.
 
-Graded partial sums over chunks of nodes (the pass ``graded_sums``) are carried: chunk c lies where its first node lies, and the strand of the
-nodes is cut between chunks, so that spikes into the sums stay on their core and one number a chunk leaves it.
+Graded partial sums over chunks of nodes (the pass ``graded_sums``) are carried: chunk c lies where its first node lies, and the strand of
+the nodes is cut between chunks, so that spikes into the sums stay on their core and one number a chunk leaves it.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class Products(ProdNeuron):  # type: ignore[misc]
 
 
 class _Log:
-    """Stands before an out port: writes down what is sent inside the window and, of a silent population, lets nothing through outside it."""
+    """Stands before an out port: writes down what is sent inside the window, and outside it lets nothing of a silent population through."""
 
     def __init__(self, port: Any, options: dict[str, Any]) -> None:
         self.port, self.options, self.step = port, options, 0

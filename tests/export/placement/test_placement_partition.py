@@ -7,6 +7,8 @@ import pytest
 import scipy.sparse as sp
 from placing import ROOMY, attention_like, lif, recorded
 
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.graded_sums import cut_sum, even_chunks, node_sums
 from neurograph.export.placement import place
 from neurograph.export.placement.grids import links
 from neurograph.export.placement.mesh import arrange, in_order, shuffled
@@ -134,3 +136,35 @@ def test_features_that_follow_each_other_round_are_taken_apart_too():
     placement = place(network, replace(ROOMY, neurons=1))
     assert placement.cores == 12
     assert placement.chips == 2
+
+
+def with_sums(chunks, nodes=60, width=3):
+    """Attention over nodes, its sum in graded chunks, and nothing else."""
+    network, _ = attention_like(nodes=nodes, width=width)
+    network = replace(
+        network,
+        populations={name: p for name, p in network.populations.items() if name not in ("g0", "g1")},
+        projections=tuple(p for p in network.projections if p.target not in ("g0", "g1")),
+    )
+    return align_delays(cut_sum(network, *node_sums(network), even_chunks(nodes, chunks))[0])
+
+
+@pytest.mark.parametrize("chunks", [3, 7, 20])
+def test_partial_sums_lie_with_the_nodes_that_they_sum(chunks):
+    network = with_sums(chunks)
+    placement = place(network, replace(ROOMY, neurons=110, graded_bits=32), recording=recorded(network))
+    assert placement.cores > 2
+    home = placement.core_of["mask.sum0"].reshape(chunks, 3)
+    assert (home == home[:, :1]).all()
+    if chunks > 3:  # a chunk fits a core
+        nodes = placement.core_of["kv"].reshape(60, 3)
+        assert (nodes == home[np.arange(60) * chunks // 60]).all()
+
+
+@pytest.mark.parametrize(("neurons", "axons"), [(40, 70), (40, 95), (40, 300), (11, 300), (4, 300), (2, 100)])
+def test_partial_sums_that_do_not_fit_with_their_nodes_lie_elsewhere(neurons, axons):
+    network = with_sums(2)
+    limits = replace(ROOMY, neurons=neurons, input_axons=axons, graded_bits=32)
+    placement = place(network, limits, recording=recorded(network))
+    assert placement.usage.neurons.sum() == sum(p.size for p in network.neurons)
+    assert all(u.used <= u.limit for u in placement.rules)

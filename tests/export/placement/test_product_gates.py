@@ -8,15 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from placing import ROOMY
 
-from neurograph.errors import UnsupportedError
+from neurograph.errors import PlacementError, UnsupportedError
+from neurograph.export.bundle import write_bundle
 from neurograph.export.compile import compile_checkpoint
 from neurograph.export.passes.product_gates import gate_cost, gates_of, product_gates, with_product
-from neurograph.export.placement import Limits
+from neurograph.export.placement import Limits, place
+from neurograph.export.portable import portable
 from neurograph.export.quantize import quantize
-from neurograph.export.targets import TARGETS
+from neurograph.export.targets import TARGETS, sanafe
+from neurograph.export.targets.onnx import onnx_model
 from neurograph.hw_profiles.schema import load
 from neurograph.network import LIF, Network, Population, Product, Projection, Source, Threshold
 from neurograph.sim import fixed, floating
+from neurograph.sim.lava.net_file import write_net
 from neurograph.sim.parity import compare
 from neurograph.weights import Identity, Kron, OnesColumn, one_to_one
 
@@ -156,3 +160,28 @@ def test_targets_without_graded_spikes_refuse_products_by_name(checkpoint, targe
 def test_loihi1_refuses_a_sum_that_is_too_long(checkpoint):
     with pytest.raises(UnsupportedError, match="a sum over 34 nodes, fan-in 20, needs graded spikes, which only Loihi 2 has"):
         compile_checkpoint(checkpoint, TARGETS["loihi1"], limits=limits_of("loihi1", fan_in=20))
+
+
+def test_forms_that_know_no_graded_spikes_refuse_them_by_name(lowered, tmp_path):
+    name = "population 'attention_blocks_0_sga_kv': "
+    with pytest.raises(UnsupportedError, match=f"target onnx cannot take .*{name}graded spikes"):
+        onnx_model(lowered.network)
+    with pytest.raises(UnsupportedError, match=f"the portable NIR form cannot take .*{name}Product"):
+        portable(lowered.network, lowered.inputs)
+    with pytest.raises(UnsupportedError, match=f"a sequential .net file cannot take .*{name}Product is no integer neuron"):
+        write_net(lowered.quantized, tmp_path / "model.net", lowered.inputs)
+    recording = fixed.run(lowered.quantized, lowered.inputs)
+    placement = place(lowered.quantized, limits_of("loihi2"), recording=recording)
+    with pytest.raises(UnsupportedError, match=f"SANA-FE cannot take .*{name}graded spikes"):
+        sanafe.write(placement, recording, tmp_path)
+    with pytest.raises(PlacementError, match=r"sum1': message_bits is 6 bits, loihi1 has 0; .* export the model for this one"):
+        place(lowered.quantized, limits_of("loihi1"))
+
+
+def test_a_bundle_holds_graded_populations(lowered, tmp_path):
+    bundle = write_bundle(lowered, TARGETS["loihi2"], tmp_path / "bundle")
+    assert [p.neuron for p in bundle.quantized.neurons if p.is_graded] == [p.neuron for p in lowered.quantized.neurons if p.is_graded]
+    stored = bundle.expected("fixed")
+    assert stored.spikes["attention_blocks_0_sga_mask_neuron.sum0"].max() > 1
+    assert compare(bundle.quantized, stored, fixed.run(bundle.quantized, bundle.inputs)).ok
+    assert bundle.manifest["origin"]["graded"] == list(lowered.origin["graded"])
