@@ -21,6 +21,8 @@ from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.passes.expand_products import expand_products
+from neurograph.export.passes.graded_sums import graded_sums
+from neurograph.export.passes.product_gates import product_gates
 from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
@@ -86,18 +88,20 @@ def compile_graph(
     Args:
         graph: from :mod:`neurograph.export.nir_io`.
         inputs: the sample on which it is quantised and checked.
-        target: from :data:`neurograph.export.targets.TARGETS`.
+        target: from :data:`neurograph.export.targets.TARGETS`; a chip with the limits of its profile (:meth:`Target.on`), if it is to fit.
         bits: weight bits.
         time: how the graph runs in ticks, where it does not say so itself.
         origin: where it came from, for the manifest.
 
     Raises:
-        NeurographError: see lower, align_delays, check_target and quantize.
+        NeurographError: see lower, align_delays, check_target, graded_sums and quantize.
     """
     network = lower(graph, time)
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
     network = bias_source(network)
+    network, notes = _graded(network, target, bits)
+    origin = {**(origin or {}), "graded": list(notes)} if notes else origin
     try:
         aligned = align_delays(expand_products(network), longest=target.longest_delay)
         make = quantize_for_netx if target.name == "netx" else quantize
@@ -113,7 +117,26 @@ def compile_graph(
     return replace(made, readout=readout, host={"output.onnx": onnx_model(readout)}, origin={**made.origin, "on_host": on_host})
 
 
-def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8, ticks: int | None = None) -> Compiled:
+def _graded(network: Network, target: Target, bits: int) -> tuple[Network, tuple[str, ...]]:
+    """What a target whose spikes carry a number does with gates and long sums; one whose spikes don't refuses by name."""
+    notes: tuple[str, ...] = ()
+    limits = target.limits
+    if target.graded or target.gates == "product":
+        network, notes = product_gates(network, limits, gates=target.gates, bits=bits)
+    if limits is not None:
+        network, more = graded_sums(network, limits if target.graded else replace(limits, graded_bits=0), relays=target.relays)
+        notes += more
+    check_target(network, target)
+    return network, notes
+
+
+def compile_checkpoint(
+    checkpoint: Checkpoint,
+    target: Target,
+    *,
+    bits: int = 8,
+    ticks: int | None = None,
+) -> Compiled:
     """Compile a trained model on its graph.
 
     Args:
@@ -135,6 +158,7 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
     compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits)
     recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
     origin = {"dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
+    origin |= compiled.origin
     return Compiled(
         graph=compiled.graph,
         network=compiled.network,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.export.bias_correction import lost_current
+from neurograph.export.exact import exact_projection
 from neurograph.export.passes.saturate_bias import saturation
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source, gain_of
 from neurograph.sim import fixed
@@ -81,6 +82,11 @@ class Search:
         assert best is not None
         return best
 
+    def exact(self, population: Population) -> Fit:
+        """A graded population, which passes integers on as they are: there is nothing to search."""
+        incoming = {i: exact_projection(p, self.bits) for i, p in enumerate(self.network.projections) if p.target == population.name}
+        return self._fit(population, incoming)
+
     def corrected(self, fit: Fit, population: Population, bias: Array) -> Fit:
         """The same with a corrected bias, where that is better."""
         neuron = fit.population.neuron
@@ -108,8 +114,11 @@ class Search:
         choices = {i: self.form.projection(self.network, p, unit, self.bits) for i, p in incoming.items()}
         for rank in range(max((len(choice) for choice in choices.values()), default=1)):
             integers = {i: choice[min(rank, len(choice) - 1)] for i, choice in choices.items()}
-            got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
-            yield Fit(candidate, integers, got, float(np.mean(got != self.wanted[population.name])))
+            yield self._fit(candidate, integers)
+
+    def _fit(self, candidate: Population, integers: Mapping[int, Projection]) -> Fit:
+        got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
+        return Fit(candidate, integers, got, float(np.mean(got != self.wanted[candidate.name])))
 
 
 def largest_gain(population: Population) -> float:
@@ -134,7 +143,7 @@ def _simulate(
         if source.is_static:
             populations[name], given[name] = source, inputs[name]
         else:
-            populations[name] = Population(name, source.shape, Source("spikes"))
+            populations[name] = Population(name, source.shape, Source("graded" if source.is_graded else "spikes"))
             given[name] = spikes[name]
     alone = Network(populations, projections, network.ticks, network.dt)
     return np.asarray(fixed.run(alone, given).spikes[candidate.name])

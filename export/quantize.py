@@ -39,6 +39,7 @@ from neurograph.export.rounding_report import (
     rounding_report,
 )
 from neurograph.export.weight_scales import suited_units
+from neurograph.graded import check_messages
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of
 from neurograph.sim import floating
 from neurograph.sim.inputs import prepare
@@ -91,13 +92,15 @@ def quantize(
 
     Raises:
         UnsupportedError: neurons that Lava's fixed point has no process for, all at once.
-        QuantizationError: bits out of range, a sign mode that cannot hold the weights, or a value that fits no scale.
+        QuantizationError: bits out of range, a sign mode that cannot hold the weights, a value that fits no scale, or graded
+            values that no message holds.
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     form = form or Form(check_integers, _scales, at_scale, _round)
     network = _with_sign_modes(fold_gain(network), sign_modes or {})
     form.check(network)
+    check_messages(network)
     reference = floating.run(network, inputs)
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
@@ -105,9 +108,10 @@ def quantize(
     search = Search(network, form, bits, inputs, reference.spikes, dict(reference.spikes))
     for group in groups(network):
         for name in group:
-            fit = search.best(network.populations[name], biases[name])
-            if fit.mismatch and len(group) == 1:
-                fit = search.corrected(fit, network.populations[name], biases[name])
+            population = network.populations[name]
+            fit = search.exact(population) if population.is_graded else search.best(population, biases[name])
+            if fit.mismatch and len(group) == 1 and not population.is_graded:
+                fit = search.corrected(fit, population, biases[name])
             done[name], search.heard[name] = fit.population, fit.spikes
             projections.update(fit.projections)
     ordered = tuple(projections[i] for i in range(len(network.projections)))

@@ -126,9 +126,9 @@ def rounding_report(
     rows = tuple(
         projection_report(before, after, quantized.populations[after.target], bits)
         for before, after in zip(network.projections, quantized.projections, strict=True)
-        if after.sign_mode
+        if after.sign_mode and not quantized.populations[after.target].is_graded
     )
-    return QuantizationReport(bits, rows, tuple(_population_report(p, reference, run) for p in quantized.neurons))
+    return QuantizationReport(bits, rows, tuple(_population_report(p, reference, run) for p in quantized.neurons if not p.is_graded))
 
 
 def _population_report(population: Population, reference: Recording, run: Recording) -> PopulationReport:

@@ -4,6 +4,8 @@
                      projection with lag counts, though it lands after the window)
     neuron update    every neuron, each step that it is stepped; active where it spiked or a spike met one of its nonzero weights,
                      inactive otherwise. A constant bias is not an input
+    graded event     the same of a message that carries a number, in which case it is a multiply: counted apart, and in no count of synaptic
+                     events. A message goes out where the number is not 0
     message          one spike × one population that it reaches. Placement turns this into one spike × one core: more where a population
                      is split over cores, fewer where two of them share one
     bias write       one neuron whose input current the host sets for this inference (a static source drives it)
@@ -38,7 +40,8 @@ Role = Literal["neurons", "source", "static source"]
 
 @dataclass(frozen=True)
 class ProjectionCounts:
-    """One projection. ``synaptic_events`` is one integer a sample; ``storage`` is how a chip would keep the weights."""
+    """One projection. ``synaptic_events`` is one integer a sample; ``storage`` is how a chip would keep the weights; ``graded``: it carries
+    numbers, so its events are graded ones."""
 
     name: str
     source: str
@@ -46,11 +49,13 @@ class ProjectionCounts:
     storage: Storage
     synapses: int
     synaptic_events: Array
+    graded: bool = False
 
 
 @dataclass(frozen=True)
 class PopulationCounts:
-    """One population: arrays hold one integer a sample, for the model's window of T ticks."""
+    """One population: arrays hold one integer a sample, for the model's window of T ticks. ``graded``: it sends numbers. What it hears
+    counts as ``synaptic_events_in``, graded or not."""
 
     name: str
     role: Role
@@ -63,6 +68,7 @@ class PopulationCounts:
     messages: Array
     bias_writes: int
     state_resets: int
+    graded: bool = False
 
     @property
     def size(self) -> int:
@@ -108,11 +114,17 @@ class Counts:
 
     @property
     def synaptic_events(self) -> Array:
-        return self._sum(p.synaptic_events for p in self.projections)
+        """Of binary spikes: additions."""
+        return self._sum(p.synaptic_events for p in self.projections if not p.graded)
+
+    @property
+    def graded_events(self) -> Array:
+        """Synaptic events of graded spikes: multiply-adds."""
+        return self._sum(p.synaptic_events for p in self.projections if p.graded)
 
     def synaptic_events_stored(self, storage: Storage) -> Array:
-        """Synaptic events of the projections kept in one form."""
-        return self._sum(p.synaptic_events for p in self.projections if p.storage == storage)
+        """Synaptic events of binary spikes in the projections kept in one form."""
+        return self._sum(p.synaptic_events for p in self.projections if p.storage == storage and not p.graded)
 
     @property
     def spikes(self) -> Array:
@@ -122,6 +134,11 @@ class Counts:
     @property
     def neuron_spikes(self) -> Array:
         return self._sum(p.spikes for p in self.populations if p.role == "neurons")
+
+    @property
+    def graded_spikes(self) -> Array:
+        """Those of all spikes that carry a number."""
+        return self._sum(p.spikes for p in self.populations if p.graded)
 
     @property
     def input_spikes(self) -> Array:
@@ -175,7 +192,9 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
     """
     spikes = {p.name: _spikes_of(p, network, recording) for p in network.populations.values() if not p.is_static}
     samples = recording.samples
-    projections = tuple(_count_projection(p, spikes[p.source]) for p in network.spiking_projections)
+    projections = tuple(
+        _count_projection(p, spikes[p.source], network.populations[p.source].is_graded) for p in network.spiking_projections
+    )
     events_in = {name: np.zeros(samples, dtype=np.int64) for name in network.populations}
     for counted in projections:
         events_in[counted.target] = events_in[counted.target] + counted.synaptic_events
@@ -198,7 +217,10 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
                 synaptic_events_in=events_in[population.name],
                 messages=messages,
                 bias_writes=_bias_writes(population, network),
-                state_resets=0 if population.is_source or population.neuron.state == "kept" else population.size,  # type: ignore[union-attr]
+                state_resets=0
+                if getattr(population.neuron, "state", "kept") == "kept"
+                else population.size,  # sources and relays have none
+                graded=population.is_graded,
             )
         )
     depths = [p.depth for p in network.populations.values() if not p.is_static]
@@ -301,7 +323,7 @@ def _spikes_of(population: Population, network: Network, recording: Recording) -
     return cast(Array, spikes.reshape(recording.samples, network.ticks, population.size) != 0)
 
 
-def _count_projection(projection: Projection, spikes: Array) -> ProjectionCounts:
+def _count_projection(projection: Projection, spikes: Array, graded: bool) -> ProjectionCounts:
     per_neuron = np.asarray(projection.weights.fan_out(), dtype=np.int64)
     return ProjectionCounts(
         name=projection.name,
@@ -310,6 +332,7 @@ def _count_projection(projection: Projection, spikes: Array) -> ProjectionCounts
         storage="dense" if isinstance(projection.weights, Dense) else "sparse",
         synapses=int(per_neuron.sum()),
         synaptic_events=spikes.sum(axis=1, dtype=np.int64) @ per_neuron,
+        graded=graded,
     )
 
 

@@ -1,6 +1,6 @@
 """From counts to joules and seconds, at one of two levels that are never mixed in one number.
 
-Level "operations":   E = E_MAC · host multiply-adds + E_AC · synaptic events                    (arithmetic only)
+Level "operations":   E = E_MAC · (host multiply-adds + graded events) + E_AC · synaptic events   (arithmetic only)
 Level "chip events":  E = Σ count · constant over synapse, neuron, spike, routing and host       (what a chip does)
 
 With a placement (:class:`neurograph.hw_profiles.routing.Routing`) messages are one a spike and distinct core, hops are priced, and cores,
@@ -139,16 +139,19 @@ def operations_energy(profile: Profile, *, macs: float = 0, additions: float = 0
 
 
 def _operations(counts: Counts, profile: Profile) -> Estimate:
-    additions, macs = mean(counts.synaptic_events), float(sum(counts.host_macs.values()))
+    additions, macs, graded = mean(counts.synaptic_events), float(sum(counts.host_macs.values())), mean(counts.graded_events)
+    synapse = [Term("synaptic_events", additions, "energy.add_fp32", _interval(profile, "add_fp32").scaled(additions))]
+    if graded:
+        synapse.append(Term("graded_events", graded, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(graded)))
     terms = (
-        ("synapse", Term("synaptic_events", additions, "energy.add_fp32", _interval(profile, "add_fp32").scaled(additions))),
-        ("host", Term("host_macs", macs, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(macs))),
+        ("synapse", tuple(synapse)),
+        ("host", (Term("host_macs", macs, "energy.mac_fp32", _interval(profile, "mac_fp32").scaled(macs)),)),
     )
     available = [name for name, keys in _VARIANTS.items() if all(key in profile.energy for key in keys)]
     return Estimate(
         profile=profile,
         window="model window",
-        components=tuple(Component(name, (term,)) for name, term in terms),
+        components=tuple(Component(name, parts) for name, parts in terms),
         not_included={
             "neuron": "state updates are not operations of this level, by the convention of the field",
             "memory": "weights and states are taken to be at hand",
@@ -157,7 +160,9 @@ def _operations(counts: Counts, profile: Profile) -> Estimate:
         },
         notes=("Arithmetic alone: comparable between networks, not an estimate of any chip.",),
         constants={f"energy.{key}": profile.energy[key] for key in ("add_fp32", "mac_fp32")},
-        variants={name: operations_energy(profile, macs=macs, additions=additions, number_format=name).value for name in available},
+        variants={
+            name: operations_energy(profile, macs=macs + graded, additions=additions, number_format=name).value for name in available
+        },
     )
 
 
@@ -245,13 +250,15 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
         ]
     else:
         notes.append("This profile has limits and no energies: counts only, no joules.")
+    if counts.graded_events.any() and profile.energy:
+        notes.append("A graded synaptic event, a multiply, is charged the price of a binary one: no figure of its own is published.")
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
     if chips is not None and chips > 1 and profile.energy:
         least = "At least " if routing is None else ""
         notes.append(f"{least}{chips} chips: links and the barrier between chips are in neither the energy nor the latency.")
     if routing is not None:
-        notes += [f"Placement: {note}; synaptic events and updates are those of the network that runs." for note in routing.notes]
+        notes += [f"Placement: {note}." for note in routing.notes]
         if routing.work is None and "barrier" in profile.time:
             notes.append("The placement says nothing of each core's work: events are taken as spread evenly over its cores.")
     return notes
@@ -262,7 +269,7 @@ def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[
     terms: dict[str, list[Term]] = {"synapse": [], "neuron": [], "spike": [], "routing": [], "host": []}
     used = {}
     for component, counted, key in rules_of(profile.energy):
-        if counted not in found or (found[counted].value == 0 and counted.startswith("synaptic_events_")):
+        if counted not in found or (found[counted].value == 0 and counted.startswith(("synaptic_events_", "graded_events"))):
             continue
         terms[component].append(Term(counted, found[counted].value, f"energy.{key}", found[counted].times(_interval(profile, key))))
         used[f"energy.{key}"] = profile.energy[key]

@@ -34,6 +34,7 @@ class CoreWork:
         updates_active: neurons that spiked or got a spike.
         neuron_spikes: of the core's neurons.
         synaptic_events_dense, synaptic_events_sparse: in the step that sends the spike, in the core that holds the weight.
+        graded_events: the same of spikes that carry a number.
         messages_out: sent by the core's neurons. messages_in: taken in from cores. host_messages_in: from the host.
     """
 
@@ -42,6 +43,7 @@ class CoreWork:
     neuron_spikes: Array
     synaptic_events_dense: Array
     synaptic_events_sparse: Array
+    graded_events: Array
     messages_out: Array
     messages_in: Array
     host_messages_in: Array
@@ -153,7 +155,7 @@ class Routing:
                 f"{told}: {sent[sample]:,} messages in sample {sample}, the recording has {counts.messages_at_least[sample]:,} spikes that "
                 f"reach somebody; {way_out}"
             )
-        if self.work is None or self.notes:  # a note says that it holds more than the network that was counted
+        if self.work is None:
             return
         work, found = self.work, int(self.work.neurons.sum())
         if (found, work.steps) != (counts.neurons, counts.steps_alone):
@@ -161,13 +163,14 @@ class Routing:
                 f"{told}: holds {found:,} neurons over {work.steps} steps, the network has {counts.neurons:,} over {counts.steps_alone}; "
                 f"{way_out}"
             )
-        events = (work.synaptic_events_dense + work.synaptic_events_sparse).sum(axis=(1, 2))
-        if (events != counts.synaptic_events).any():
-            sample = int(np.argmax(events != counts.synaptic_events))
-            raise InputError(
-                f"{told}: {events[sample]:,} synaptic events in sample {sample}, the recording has {counts.synaptic_events[sample]:,}; "
-                f"{way_out}"
-            )
+        for what, held, counted in (
+            ("synaptic events", work.synaptic_events_dense + work.synaptic_events_sparse, counts.synaptic_events),
+            ("graded events", work.graded_events, counts.graded_events),
+        ):
+            events = held.sum(axis=(1, 2))
+            if (events != counted).any():
+                sample = int(np.argmax(events != counted))
+                raise InputError(f"{told}: {events[sample]:,} {what} in sample {sample}, the recording has {counted[sample]:,}; {way_out}")
 
 
 _TRAFFIC = (

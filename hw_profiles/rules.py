@@ -47,7 +47,9 @@ def rules_of(constants: Mapping[str, Constant]) -> list[tuple[str, str, str]]:
         else:
             unpriced = [form for form in ("dense", "sparse") if f"synaptic_event_{form}" not in priced]
             rules += [("synapse", f"synaptic_events_{form}", "synaptic_event") for form in unpriced]
-    return rules
+    # no chip has a published price of its own for a multiply
+    graded = [key for key in ("synaptic_event", "synaptic_event_sparse", "synaptic_event_dense") if key in constants]
+    return rules + [("synapse", "graded_events", key) for key in graded[:1]]
 
 
 def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str, Interval]:
@@ -59,6 +61,7 @@ def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str,
     outside = counts.fill_and_drain_updates if alone else 0
     exact = {
         "synaptic_events": counts.synaptic_events,
+        "graded_events": counts.graded_events,
         "synaptic_events_dense": counts.synaptic_events_stored("dense"),
         "synaptic_events_sparse": counts.synaptic_events_stored("sparse"),
         "updates_active": counts.updates_active,

@@ -28,7 +28,7 @@ from neurograph.hw_profiles.schema import Constant, Profile
 
 __all__ = ["Times", "least_cores", "times"]
 
-_RECEIVING = ("messages_in", "synaptic_events", "synaptic_events_dense", "synaptic_events_sparse")
+_RECEIVING = ("messages_in", "synaptic_events", "synaptic_events_dense", "synaptic_events_sparse", "graded_events")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ def _counted(work: CoreWork, name: str, fold: int | None) -> Array:
         "synaptic_events": lambda: _folded(work.synaptic_events_dense + work.synaptic_events_sparse, fold),
         "synaptic_events_dense": lambda: _folded(work.synaptic_events_dense, fold),
         "synaptic_events_sparse": lambda: _folded(work.synaptic_events_sparse, fold),
+        "graded_events": lambda: _folded(work.graded_events, fold),
         "messages": lambda: _folded(work.messages_out, fold),
         "messages_in": lambda: _folded(work.messages_in + work.host_messages_in, fold),
     }

@@ -22,10 +22,12 @@ __all__ = [
     "LIF",
     "CubaLIF",
     "FixedLIF",
+    "Graded",
     "Integrator",
     "Network",
     "Neuron",
     "Population",
+    "Product",
     "Projection",
     "Source",
     "Threshold",
@@ -43,9 +45,11 @@ State = Literal["cleared", "kept"]
 class Source:
     """Input. ``spikes`` are given tick by tick, (T, *shape), binary; ``values`` likewise, real (float engine only); a ``static`` source is
     one real value a neuron, (*shape), held for the whole inference, which the host turns into a bias current of the populations that it
-    projects to; a ``constant`` one spikes in every tick and takes no input."""
+    projects to; a ``constant`` one spikes in every tick and takes no input; a ``graded`` one takes integers of ``bits``
+    bits, sign included, tick by tick."""
 
-    kind: Literal["spikes", "static", "values", "constant"] = "spikes"
+    kind: Literal["spikes", "static", "values", "constant", "graded"] = "spikes"
+    bits: int = 24
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,24 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Graded:
+    """``z = i``: an integer relay without state or threshold, on targets whose spikes carry a number. A message goes out where z is not 0.
+
+    The same in a float and in an integer network: what arrives is integers times integer weights (:mod:`neurograph.graded` has the range).
+    """
+
+
+@dataclass(frozen=True)
+class Product:
+    """``z = (a₀ · a₁) >> exponent``, rounded down, memoryless; aₖ is what projections with ``port`` k bring. Otherwise as :class:`Graded`.
+
+    Of two binary inputs with weight 1 it is their AND.
+    """
+
+    exponent: int = 0
+
+
+@dataclass(frozen=True)
 class FixedLIF:
     """Lava's integer LIF (dialect ``lava``). All parameters are integers; :mod:`neurograph.fixedpoint` has the arithmetic.
 
@@ -129,7 +151,7 @@ class FixedLIF:
     v_start: Value = 0
 
 
-Neuron = Union[Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF]
+Neuron = Union[Source, LIF, CubaLIF, Integrator, Threshold, Graded, Product, FixedLIF]
 
 
 def gain_of(neuron: Neuron) -> Value:
@@ -198,6 +220,16 @@ class Population:
         """Whether what goes out is a real value in place of a spike."""
         return isinstance(self.neuron, Integrator) or (isinstance(self.neuron, Source) and self.neuron.kind == "values")
 
+    @property
+    def is_graded(self) -> bool:
+        """Whether what goes out is an integer in place of a spike."""
+        return isinstance(self.neuron, (Graded, Product)) or (isinstance(self.neuron, Source) and self.neuron.kind == "graded")
+
+    @property
+    def ports(self) -> int:
+        """How many sums of inputs a neuron keeps apart: two of a Product, else one."""
+        return 2 if isinstance(self.neuron, Product) else 1
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -210,6 +242,7 @@ class Projection:
         delay: machine steps from spike to arrival, at least 1; set by ``align_delays``.
         exponent: integer networks only, the shared weight exponent: contribution = (W s) · 2^exponent.
         sign_mode: integer networks only: "mixed", "excitatory", "inhibitory".
+        port: which input of a Product it feeds, 0 or 1; 0 for any other target.
     """
 
     source: str
@@ -219,6 +252,7 @@ class Projection:
     delay: int | None = None
     exponent: int = 0
     sign_mode: Literal["mixed", "excitatory", "inhibitory"] | None = None
+    port: int = 0
 
     @property
     def name(self) -> str:
@@ -251,6 +285,7 @@ class Network:
             _check_population(name, population)
         for projection in self.projections:
             _check_projection(projection, self.populations)
+        _check_products(self)
         for name in self.outputs:
             if name not in self.populations:
                 raise NetworkError(f"network: output {name!r} is not a population; there are {', '.join(self.populations)}")
@@ -258,7 +293,8 @@ class Network:
 
     @property
     def is_integer(self) -> bool:
-        return any(isinstance(p.neuron, FixedLIF) for p in self.populations.values())
+        """Whether it was quantised; a network of nothing but graded populations is, once its projections have a sign mode."""
+        return any(isinstance(p.neuron, FixedLIF) for p in self.populations.values()) or any(p.sign_mode for p in self.projections)
 
     @property
     def sources(self) -> tuple[Population, ...]:
@@ -320,6 +356,12 @@ def _check_population(name: str, population: Population) -> None:
             np.broadcast_to(array, population.shape)
         except ValueError:
             raise NetworkError(f"population {name!r}: {key} of shape {array.shape} does not broadcast to {population.shape}") from None
+    if population.is_graded and np.any(population.bias):
+        raise NetworkError(
+            f"population {name!r}: has a bias, but a {type(population.neuron).__name__} relays what it hears; put it elsewhere"
+        )
+    if isinstance(population.neuron, Product) and population.neuron.exponent not in range(32):
+        raise NetworkError(f"population {name!r}: exponent {population.neuron.exponent}, must be an integer from 0 to 31")
     for key in ("alpha", "beta"):
         rate = np.asarray(parameters.get(key, 1.0))
         lowest_is_bad = (rate < 0).any() if key == "beta" and parameters.get("gain") is not None else (rate <= 0).any()
@@ -343,5 +385,29 @@ def _check_projection(projection: Projection, populations: Mapping[str, Populati
         raise NetworkError(f"projection {projection.name}: a source takes no input")
     if projection.lag < 0 or (projection.delay is not None and projection.delay < 1):
         raise NetworkError(f"projection {projection.name}: lag {projection.lag} must be at least 0 and delay {projection.delay} at least 1")
+    if projection.port not in range(target.ports):
+        raise NetworkError(f"projection {projection.name}: port {projection.port}, but {target.name!r} has {target.ports}; count from 0")
     if not np.isfinite(projection.weights.values).all():
         raise NetworkError(f"projection {projection.name}: weights hold NaN or infinity; mend them in the model")
+    if target.is_graded:
+        _check_relayed(projection, source)
+
+
+def _check_relayed(projection: Projection, source: Population) -> None:
+    """Into a graded population: integers times integers."""
+    if source.is_static or source.is_real:
+        raise NetworkError(f"projection {projection.name}: brings real values, but its target relays integers; put a neuron between them")
+    values = projection.weights.values
+    if np.any(values != np.rint(values)):
+        fraction = float(values[values != np.rint(values)][0])
+        raise NetworkError(f"projection {projection.name}: weight {fraction:g}, but its target relays integers; take integer weights")
+
+
+def _check_products(network: Network) -> None:
+    for population in network.neurons:
+        heard = {p.port for p in network.into(population.name)} if population.ports > 1 else {0}
+        if len(heard) < population.ports:
+            raise NetworkError(
+                f"population {population.name!r}: a Product that hears {len(heard)} of its {population.ports} inputs is always 0; "
+                "give it a projection to each port"
+            )

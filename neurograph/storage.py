@@ -11,13 +11,27 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Network, Neuron, Population, Projection, Source, Threshold
+from neurograph.network import (
+    LIF,
+    CubaLIF,
+    FixedLIF,
+    Graded,
+    Integrator,
+    Network,
+    Neuron,
+    Population,
+    Product,
+    Projection,
+    Source,
+    Threshold,
+)
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "load_network", "save_network"]
 
 VERSION = 1
-_NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Source, LIF, CubaLIF, Integrator, Threshold, FixedLIF)}
+_KINDS = (Source, LIF, CubaLIF, Integrator, Threshold, Graded, Product, FixedLIF)
+_NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _KINDS}
 _PLAIN: dict[str, type[Any]] = {kind.__name__: kind for kind in (Identity, OnesRow, OnesColumn)}
 
 
@@ -38,6 +52,8 @@ def save_network(network: Network, group: h5py.Group) -> None:
         one = projections.create_group(f"{index:05d}")
         one.attrs.update(source=projection.source, target=projection.target, lag=projection.lag, delay=projection.delay or 0)
         one.attrs.update(exponent=projection.exponent, sign_mode=projection.sign_mode or "")
+        if projection.port:
+            one.attrs["port"] = projection.port
         _put_weights(one.create_group("weights"), projection.weights)
 
 
@@ -75,9 +91,8 @@ def _projection(group: h5py.Group) -> Projection:
     attrs = group.attrs
     mode: Any = str(attrs["sign_mode"]) or None
     weights = _get_weights(group["weights"])
-    return Projection(
-        str(attrs["source"]), str(attrs["target"]), weights, int(attrs["lag"]), int(attrs["delay"]) or None, int(attrs["exponent"]), mode
-    )
+    times = int(attrs["lag"]), int(attrs["delay"]) or None
+    return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, int(attrs["exponent"]), mode, int(attrs.get("port", 0)))
 
 
 def _put(group: h5py.Group, name: str, value: Any) -> None:

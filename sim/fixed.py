@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, UnsupportedError
 from neurograph.network import FixedLIF, Network, Population, Projection
+from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
 from neurograph.sim.recording import Recording
-from neurograph.sim.ticks import run_ticks
+from neurograph.sim.ticks import Neurons, run_ticks
 from neurograph.weights import Weights
 
 __all__ = ["run"]
@@ -106,7 +107,9 @@ class _FixedDynamics:
         weights = self._weights[id(projection)][1]
         return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), projection.exponent)
 
-    def neurons(self, population: Population, bias: Array) -> _FixedNeurons:
+    def neurons(self, population: Population, bias: Array) -> Neurons:
+        if population.is_graded:
+            return GradedNeurons(population, len(bias), np.int64)
         self.states[population.name] = _FixedNeurons(population, bias)
         return self.states[population.name]
 
@@ -139,17 +142,18 @@ def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -
     """Run an integer network.
 
     Args:
-        network: populations are FixedLIF or Source; weights are integers.
+        network: populations are FixedLIF, Graded, Product or Source; weights are integers.
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
         rules: whose integer arithmetic: "lava", "brian2loihi" or "nengo_loihi", see :mod:`neurograph.sim.integer_rules`.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
-        holds the largest |u| and |v| before them, and the name of the rules.
+        holds the largest |u| and |v| before them, and the name of the rules. A graded population has integers for spikes, and neither u
+        nor v.
 
     Raises:
         InputError: inputs that do not fit, or no rules of that name. NetworkError: a float network. UnsupportedError: what the emulator of
-            these rules cannot run.
+            these rules cannot run. QuantizationError: a value that no graded message holds.
     """
     start = time.perf_counter()
     chosen = rules_named(rules)

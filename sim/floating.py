@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Network, Population, Projection, Threshold, gain_of
+from neurograph.network import LIF, CubaLIF, Integrator, Network, Population, Projection, Threshold, gain_of
+from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
-from neurograph.sim.ticks import run_ticks
+from neurograph.sim.ticks import Neurons, run_ticks
 
 __all__ = ["run"]
 
@@ -69,8 +70,8 @@ class _FloatDynamics:
     def contribution(self, projection: Projection, spikes: Array) -> Array:
         return projection.weights.apply(spikes.astype(np.float64))
 
-    def neurons(self, population: Population, bias: Array) -> _FloatNeurons:
-        return _FloatNeurons(population, bias)
+    def neurons(self, population: Population, bias: Array) -> Neurons:
+        return GradedNeurons(population, len(bias), np.float64) if population.is_graded else _FloatNeurons(population, bias)
 
 
 def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
@@ -81,12 +82,13 @@ def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
 
     Returns:
-        Recording with spikes, u (total current, bias included) and v (after the reset).
+        Recording with spikes, u (total current, bias included) and v (after the reset); a graded population has integers for spikes, and
+        neither u nor v.
 
     Raises:
-        InputError: inputs that do not fit. NetworkError: an integer network.
+        InputError: inputs that do not fit. NetworkError: an integer network. QuantizationError: a value that no graded message holds.
     """
-    if any(isinstance(p.neuron, FixedLIF) for p in network.neurons):
+    if network.is_integer:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
     start = time.perf_counter()
     prepared = prepare(network, inputs)

@@ -1,6 +1,7 @@
 """What the host does before a run: check the inputs, turn static currents into biases.
 
-Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary; a static source (*shape) or (samples, *shape), real.
+Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a graded one the same in integers; a static source (*shape) or
+(samples, *shape), real.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import InputError, QuantizationError
-from neurograph.network import FixedLIF, Network, Population
+from neurograph.graded import message_limit
+from neurograph.network import FixedLIF, Network, Population, Source
+from neurograph.sim.graded import MESSAGE
 
 __all__ = ["Prepared", "prepare"]
 
@@ -27,7 +30,7 @@ class Prepared:
 
     Args:
         samples: number of inferences.
-        spikes: spike source → uint8 (samples, T, *shape).
+        spikes: spike source → uint8 (samples, T, *shape), int32 of a graded one.
         bias: population → (samples, *shape): the total input current in volts before β (float64) for a float neuron, the bias mantissa
             (int64) for a FixedLIF.
     """
@@ -82,9 +85,20 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
         if not np.isfinite(value).all():
             raise InputError(f"input {source.name!r}: holds NaN or infinity; mend the data")
         return value
+    if source.is_graded:
+        return _messages(source, value)
     if not np.isin(value, (0, 1)).all():
         raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
     return value.astype(np.uint8)
+
+
+def _messages(source: Population, value: Array) -> Array:
+    assert isinstance(source.neuron, Source)
+    limit = message_limit(source.neuron.bits)
+    bad = value[(value != np.rint(value)) | (np.abs(value) > limit)]
+    if bad.size:
+        raise InputError(f"input {source.name!r}: holds {bad.flat[0]:g}, a graded source takes integers from {-limit:,} to {limit:,}")
+    return value.astype(MESSAGE)
 
 
 def _bias(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:

@@ -189,7 +189,7 @@ def refuse(network: Network, rules: IntegerRules) -> None:
     """
     if rules.name == "lava":
         return
-    offenders = []
+    offenders = [f"population {p.name!r}: graded spikes" for p in network.populations.values() if p.is_graded]
     for population in network.neurons:
         neuron = population.neuron
         if isinstance(neuron, FixedLIF) and neuron.reset == "subtract":

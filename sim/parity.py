@@ -2,7 +2,7 @@
 
 A float mismatch at a tie, where the neuron that stayed silent has |v − θ| below 1e-9, is no mismatch: rounding decided. It is counted as
 a tie, and what lies downstream of it in that sample, from that tick on, is not compared but counted as skipped. What a real-valued
-population sends differs where |a − b| is 1e-9 · max(1, |a|) or more.
+population sends differs where |a − b| is 1e-9 · max(1, |a|) or more; the integers of a graded one must be equal.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
     found: list[Mismatch] = []
     totals = dict.fromkeys(("compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "skipped"), 0)
     for name in names:
-        sent = "value" if network.populations[name].is_real else "spike"
+        population = network.populations[name]
+        sent = "value" if population.is_real else "message" if population.is_graded else "spike"
         compared = _compare_one(name, sent, a.spikes[name], b.spikes[name], valid[name], found)
         totals["compared"] += compared[0]
         totals["mismatched_spikes"] += compared[1]

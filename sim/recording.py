@@ -26,7 +26,8 @@ class Recording:
     Args:
         engine: "torch", "float", "fixed", "lava-float" or "lava-fixed".
         ticks: T.
-        spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included.
+        spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included; int32 of a graded population, where
+            what is not 0 is a message, and float64 of a real-valued one.
         voltages: population → v after the reset, same shape (float64, or int32 of integer engines); may be empty.
         currents: population → u, as voltages.
         machine_steps: steps that a pipelined machine ran, fill and drain included; T for a tick-synchronous engine.

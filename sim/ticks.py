@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.network import Network, Population, Projection
+from neurograph.sim.graded import MESSAGE
 from neurograph.sim.inputs import Prepared
 
 __all__ = ["Dynamics", "Neurons", "Traces", "groups", "run_ticks"]
@@ -28,7 +29,7 @@ class Neurons(Protocol):
     v: Array
 
     def step(self, current: Array) -> Array:
-        """Take the input of one tick, (samples, size), and return the spikes."""
+        """Take the input of one tick, (samples, ports · size), and return the spikes."""
         ...
 
 
@@ -45,7 +46,7 @@ class Dynamics(Protocol):
 
 
 class Traces:
-    """Spikes, u and v of every population: (samples, T, size)."""
+    """Spikes of every population, u and v of those that have them: (samples, T, size)."""
 
     def __init__(self) -> None:
         self.spikes: dict[str, Array] = {}
@@ -90,8 +91,9 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
             kept[population.name] = state
         neurons[population.name] = state
         shape = (samples, ticks, population.size)
-        traces.spikes[population.name] = np.zeros(shape, dtype=np.float64 if population.is_real else np.uint8)
-        traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
+        traces.spikes[population.name] = np.zeros(shape, dtype=_sent(population))
+        if not population.is_graded:
+            traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
     for group in groups(network):
         _run_group(network, group, neurons, dynamics, traces)
     return traces
@@ -110,29 +112,45 @@ def groups(network: Network) -> list[list[str]]:
 def _run_group(network: Network, group: list[str], neurons: Mapping[str, Neurons], dynamics: Dynamics, traces: Traces) -> None:
     inside = set(group)
     ticks = network.ticks
-    outer = {name: _outer_current(network, name, inside, dynamics, traces) for name in group}
+    outer = {name: _outer_current(network, name, inside, dynamics, traces, neurons[name].v.dtype) for name in group}
     inner = {name: [p for p in network.into(name) if p.source in inside] for name in group}
     for t in range(ticks):
         for name in group:
             current = outer[name][:, t]
             for projection in inner[name]:
                 if t >= projection.lag:
-                    current = current + dynamics.contribution(projection, traces.spikes[projection.source][:, t - projection.lag])
+                    brought = dynamics.contribution(projection, traces.spikes[projection.source][:, t - projection.lag])
+                    current = current + _at_port(network, projection, brought)
             state = neurons[name]
             traces.spikes[name][:, t] = state.step(current)
-            traces.u[name][:, t], traces.v[name][:, t] = state.u, state.v
+            if name in traces.v:
+                traces.u[name][:, t], traces.v[name][:, t] = state.u, state.v
 
 
-def _outer_current(network: Network, name: str, inside: set[str], dynamics: Dynamics, traces: Traces) -> Array:
+def _sent(population: Population) -> type[Any]:
+    """The type of what goes out."""
+    return np.float64 if population.is_real else MESSAGE if population.is_graded else np.uint8
+
+
+def _at_port(network: Network, projection: Projection, brought: Array) -> Array:
+    """(batch, size) as (batch, ports · size), 0 at the other port."""
+    if network.populations[projection.target].ports == 1:
+        return brought
+    nothing = np.zeros_like(brought)
+    return np.concatenate([nothing, brought] if projection.port else [brought, nothing], axis=1)
+
+
+def _outer_current(network: Network, name: str, inside: set[str], dynamics: Dynamics, traces: Traces, dtype: Any) -> Array:
     """Input from populations that are already done: every projection once, for all samples and ticks."""
-    shape = traces.v[name].shape
-    samples, ticks, size = shape
-    total = np.zeros(shape, traces.v[name].dtype)
+    samples, ticks, size = traces.spikes[name].shape
+    total = np.zeros((samples, ticks, network.populations[name].ports * size), dtype)
     for projection in network.into(name):
         if projection.source in inside or network.populations[projection.source].is_static:
             continue
         spikes = traces.spikes[projection.source]
         if projection.lag:
             spikes = np.concatenate([np.zeros_like(spikes[:, : projection.lag]), spikes[:, : ticks - projection.lag]], axis=1)[:, :ticks]
-        total += dynamics.contribution(projection, spikes.reshape(samples * ticks, -1)).reshape(samples, ticks, size)
+        brought = dynamics.contribution(projection, spikes.reshape(samples * ticks, -1))
+        start = projection.port * size
+        total[..., start : start + size] += brought.reshape(samples, ticks, size)
     return total

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph.graded import input_bounds
 from neurograph.network import LIF, Network, Population, gain_of
 
 __all__ = ["saturation", "synaptic_bounds"]
@@ -26,14 +27,7 @@ _MARGIN = 1.01
 
 def synaptic_bounds(network: Network, population: Population) -> tuple[Array, Array]:
     """Largest positive and largest negative (as a magnitude) synaptic sum of each neuron in one tick, shape (size,), volts before γ."""
-    positive, negative = np.zeros(population.size), np.zeros(population.size)
-    for projection in network.into(population.name):
-        source = network.populations[projection.source]
-        if not source.is_static:
-            every = np.ones((1, source.size))
-            positive += projection.weights.map(lambda w: np.maximum(w, 0.0)).apply(every)[0]
-            negative += projection.weights.map(lambda w: np.maximum(-w, 0.0)).apply(every)[0]
-    return positive, negative
+    return input_bounds(network, population.name)
 
 
 def saturation(network: Network, population: Population) -> tuple[float, float] | None:

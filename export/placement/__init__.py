@@ -5,8 +5,8 @@ grids       projections over nodes and over features      routes      which core
 packing     bits of synapses, as packed                   usage       what each core holds
 strands     what features divide                          partition   METIS along the data graph
 fill        greedy and random, to compare with            mesh        cores on tiles and chips
-sums        sums longer than a core's axons               traffic     messages × hops of a recorded run
-work        what each core does in each step             place       the one function
+traffic     messages × hops of a recorded run             work        what each core does in each step
+place       the one function
 files       placement.json                                picture     the core map
 """
 

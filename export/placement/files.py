@@ -25,7 +25,6 @@ from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.mesh import Mesh
 from neurograph.export.placement.place import Placement, evaluate
 from neurograph.export.placement.rules import CORE_RULES, Utilisation
-from neurograph.export.placement.sums import with_partial_sums
 from neurograph.files import write_file
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
@@ -61,7 +60,7 @@ def load(path: Path, network: Network, *, recording: Recording | None = None) ->
         cores = content["core_map"]
         chip, tile, slot = (np.array([core[key] for core in cores], dtype=np.int64) for key in ("chip", "tile", "slot"))
         mesh = Mesh(chip, tile, slot, **content["mesh"])
-        core_of = _cores(with_partial_sums(network, limits, None)[0], cores, path)
+        core_of = _cores(network, cores, path)
         method, seed = str(content["method"]), int(content["seed"])
     except OSError as error:
         raise PlacementError(f"placement {path}: cannot be read ({error.strerror or error}); export the bundle again") from None

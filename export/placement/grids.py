@@ -59,10 +59,11 @@ def placed(network: Network) -> tuple[Population, ...]:
     return network.neurons
 
 
-def links(network: Network) -> tuple[Link, ...]:
-    """One link a projection that carries spikes. All links out of a population see it in the same grid."""
+def links(network: Network, *, into: str | None = None) -> tuple[Link, ...]:
+    """One link a projection that carries spikes; with ``into``, those that lead there. All links out of a population see it in one grid."""
     flat = {p.source for p in network.spiking_projections if not _fits(network, p)}
-    return tuple(_flat(p) if p.source in flat else _kron(network, p) for p in network.spiking_projections)
+    wanted = [p for p in network.spiking_projections if into in (None, p.target)]
+    return tuple(_flat(p) if p.source in flat else _kron(network, p) for p in wanted)
 
 
 def _fits(network: Network, projection: Projection) -> bool:

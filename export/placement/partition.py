@@ -121,6 +121,11 @@ def _runs(weights: Array, parts: int) -> Array:
 
 def bisect(strand: Strand, atoms: Array, seed: int) -> list[Array]:
     """Two halves of some atoms, neither empty."""
+    if strand.chunk_of is not None:
+        atoms = atoms[np.argsort(strand.chunk_of[atoms], kind="stable")]
+        borders = 1 + np.flatnonzero(np.diff(strand.chunk_of[atoms]))
+        middle = len(atoms) // 2 if not len(borders) else int(borders[np.abs(borders - len(atoms) / 2).argmin()])
+        return [atoms[:middle], atoms[middle:]]
     graph = None if strand.graph is None else strand.graph[atoms][:, atoms]
     part = metis(graph, np.ones(len(atoms)), 2, seed)
     halves = [atoms[part == 0], atoms[part == 1]]
@@ -129,7 +134,7 @@ def bisect(strand: Strand, atoms: Array, seed: int) -> list[Array]:
 
 def _first_cut(work: _Work) -> list[_Piece]:
     """A strand in as few pieces as nearly fit: METIS with more parts until few pieces break a rule. Strands alike share the cut."""
-    todo = strands(work.network, work.links, work.rates)
+    todo = strands(work.network, work.links, work.rates, work.limits.input_axons)
     cuts: dict[tuple[object, ...], list[Array] | None] = {}
     pieces: list[_Piece] = []
     while todo:
@@ -172,6 +177,8 @@ def _cut(work: _Work, index: int) -> list[Array] | None:
         parts = min(parts, len(light))
         if strand.linked:
             part = metis(graph, weights, parts, work.seed)
+        elif strand.chunk_of is not None:
+            part = _between_chunks(strand.chunk_of[light], weights, parts)
         else:  # even pieces matter more than which nodes they hold: communities one after the other, cut to measure
             order = np.argsort(metis(graph, np.ones(len(light)), min(parts, _COMMUNITIES), work.seed), kind="stable")
             part = np.empty(len(light), dtype=np.int64)
@@ -182,6 +189,17 @@ def _cut(work: _Work, index: int) -> list[Array] | None:
         if share <= (_HALVED if strand.linked else 0) or parts == len(light):
             return pieces + hubs
         parts += max(1, int(parts * (0.02 if share < 0.5 else 0.3 if strand.linked and share == 1 else 0.1)))
+
+
+def _between_chunks(chunk_of: Array, weights: Array, parts: int) -> Array:
+    """Runs of whole chunks; of single atoms where more parts are asked for than there are chunks."""
+    chunks, of = np.unique(chunk_of, return_inverse=True)
+    if parts <= len(chunks):
+        return _runs(np.bincount(of, weights=weights), parts)[of]
+    order = np.argsort(of, kind="stable")
+    part = np.empty(len(of), dtype=np.int64)
+    part[order] = _runs(weights[order], parts)
+    return part
 
 
 def _atom_weights(work: _Work, index: int) -> Array:
@@ -219,6 +237,12 @@ def _feasible(work: _Work, pieces: list[_Piece]) -> list[_Piece]:
 def _atom_apart(work: _Work, piece: _Piece, core: int, usage: Usage) -> list[_Piece]:
     """One atom that is too much for a core, population by population and then feature by feature."""
     strand = work.parts[piece.strand]
+    if strand.carried:
+        made = []
+        for other, atoms in strand.apart(work.network, int(piece.atoms[0])):
+            work.parts.append(other)
+            made.append(_Piece(len(work.parts) - 1, atoms))
+        return made
     members = list(strand.members.items())
     if not strand.single and len(members) > 1:
         halves = [dict(members[: len(members) // 2]), dict(members[len(members) // 2 :])]

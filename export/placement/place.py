@@ -15,7 +15,6 @@ from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.mesh import Mesh, arrange, in_order, shuffled
 from neurograph.export.placement.partition import partition, piece_traffic
 from neurograph.export.placement.rules import NETWORK_RULES, Utilisation, binding, check, utilisation
-from neurograph.export.placement.sums import with_partial_sums
 from neurograph.export.placement.traffic import Traffic, count_traffic, spike_totals
 from neurograph.export.placement.usage import Usage, measure, parameters
 from neurograph.export.placement.work import Work, count_work
@@ -26,6 +25,8 @@ __all__ = ["METHODS", "Method", "Placement", "Slice", "evaluate", "place"]
 
 Method = Literal["metis", "greedy", "greedy-nodes", "random"]
 METHODS: tuple[Method, ...] = ("metis", "greedy", "greedy-nodes", "random")
+LARGEST_WORK = 1_000_000
+"""Samples × ticks × cores up to which work is counted core by core: placement.json then stays below some 30 MB."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,13 @@ class Placement:
     Args:
         method, seed: how it was made.
         limits: of the target.
-        network: what was placed; with partial sums where the target needs them (``notes`` say so).
+        network: what was placed.
         core_of: population → core of each neuron, (size,). Sources have none: the host feeds them.
         mesh: where each core lies.
         usage: what each core holds.
         rules: every rule with what is used where it is used most.
         traffic: of the recording, where there was one.
-        notes: for people.
-        work: core by core and step by step, of the recording.
+        work: core by core and step by step, of the recording; None without one, and past :data:`LARGEST_WORK`.
     """
 
     method: str
@@ -63,7 +63,6 @@ class Placement:
     usage: Usage
     rules: tuple[Utilisation, ...]
     traffic: Traffic | None
-    notes: tuple[str, ...] = ()
     work: Work | None = None
 
     @property
@@ -73,6 +72,12 @@ class Placement:
     @property
     def chips(self) -> int:
         return self.mesh.chips
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people: which populations send numbers in place of spikes."""
+        graded = (p for p in placed(self.network) if p.is_graded)
+        return tuple(f"population {p.name!r}: {p.size:,} neurons that send graded spikes ({type(p.neuron).__name__})" for p in graded)
 
     @property
     def binding(self) -> Utilisation:
@@ -113,7 +118,6 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         raise PlacementError(f"placement: method {method!r} does not exist; take one of {', '.join(METHODS)}")
     if not placed(network):
         raise PlacementError("placement: the network has sources only, no neuron to place; place a network that computes")
-    network, recording, notes = with_partial_sums(network, limits, recording)
     of, sets = links(network), parameters(network)
     check(tuple(rule(network, of, limits) for rule in NETWORK_RULES), limits)
     rates = _rates(network, recording)
@@ -125,7 +129,7 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         core_of, cores = fill(network, of, limits, sets, method, seed)
         usage = measure(network, of, core_of, cores, limits, sets)
         mesh = shuffled(cores, limits, seed) if method == "random" else in_order(cores, limits)
-    return _checked(network, limits, core_of, usage, mesh, recording, method, seed, tuple(notes))
+    return _checked(network, limits, core_of, usage, mesh, recording, method, seed)
 
 
 def evaluate(
@@ -147,7 +151,6 @@ def evaluate(
     Raises:
         PlacementError: a neuron without a core, or a rule that is broken, by name.
     """
-    network, recording, notes = with_partial_sums(network, limits, recording)
     of, sets = links(network), parameters(network)
     cores = len(mesh.chip)
     for population in placed(network):
@@ -157,7 +160,7 @@ def evaluate(
                 f"population {population.name!r}: its {population.size:,} neurons are not all on one of the {cores} cores; place it again"
             )
     usage = measure(network, of, core_of, cores, limits, sets)
-    return _checked(network, limits, core_of, usage, mesh, recording, method, seed, tuple(notes))
+    return _checked(network, limits, core_of, usage, mesh, recording, method, seed)
 
 
 def _checked(
@@ -169,13 +172,16 @@ def _checked(
     recording: Recording | None,
     method: str,
     seed: int,
-    notes: tuple[str, ...],
 ) -> Placement:
     rules = utilisation(usage, network, links(network), limits)
     check(rules, limits)
     traffic = None if recording is None else count_traffic(network, usage.routes, core_of, mesh, recording)
-    work = None if recording is None else count_work(network, usage, core_of, recording)
-    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic, notes, work)
+    work = count_work(network, usage, core_of, recording) if recording is not None and _bearable(network, usage, recording) else None
+    return Placement(method, seed, limits, network, core_of, mesh, usage, rules, traffic, work)
+
+
+def _bearable(network: Network, usage: Usage, recording: Recording) -> bool:
+    return recording.samples * network.ticks * usage.cores <= LARGEST_WORK
 
 
 def _rates(network: Network, recording: Recording | None) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from neurograph.export.placement.grids import Array, Link, placed
 from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.packing import weight_bits
 from neurograph.export.placement.usage import Usage
+from neurograph.graded import message_range
 from neurograph.network import Network
 
 __all__ = ["CORE_RULES", "NETWORK_RULES", "Utilisation", "binding", "broken", "check", "fan_in_of", "utilisation"]
@@ -105,13 +106,27 @@ def weight_precision(network: Network, links: tuple[Link, ...], limits: Limits) 
     )
 
 
+def message_bits(network: Network, links: tuple[Link, ...], limits: Limits) -> Utilisation:
+    """A graded spike carries so many bits, sign included; a target that has none sends binary spikes only."""
+    most, where = 0, "none"
+    for population in network.populations.values():
+        if population.is_graded:
+            low, high = message_range(network, population.name)
+            bits = 1 + int(max(high.max(), -low.min())).bit_length()
+            if bits > most:
+                most, where = bits, f"population {population.name!r}"
+    return Utilisation("message_bits", most, limits.graded_bits, "bits", where)
+
+
 CoreRule = Callable[[Usage, Limits], "tuple[Array, int, str]"]
 NetworkRule = Callable[[Network, "tuple[Link, ...]", Limits], Utilisation]
 CORE_RULES: tuple[CoreRule, ...] = (neurons, synaptic_memory, input_axons, output_axons, fan_out, parameter_sets, thresholds)
-NETWORK_RULES: tuple[NetworkRule, ...] = (fan_in, delay, weight_precision)
+NETWORK_RULES: tuple[NetworkRule, ...] = (fan_in, delay, weight_precision, message_bits)
 _WAYS_OUT = {
-    "fan_in": "prune the synapses, split the sum over neurons of its own, or take a target with graded spikes, where it becomes a tree",
+    "fan_in": "prune the synapses, or, for a sum over nodes, compile for a target with graded spikes and its limits: the pass graded_sums "
+    "makes it a tree",
     "delay": "shorten the path, or put relay populations on it",
+    "message_bits": "take a target whose graded spikes have as many bits, or export the model for this one",
     "weight_precision": "export with fewer --weight-bits",
 }
 

@@ -6,12 +6,15 @@ the whole graph at one feature, and attention is one strand of all its populatio
 stays together, which makes I ⊗ W free of traffic, and nodes that exchange spikes over A are kept together by the partitioner.
 
 Populations of one node (a sum over nodes, a plain layer) and those behind CSR weights over single neurons are strands of single neurons.
+
+Graded partial sums over chunks of nodes (the pass ``graded_sums``) are carried: chunk c lies where its first node lies, and the strand of
+the nodes is cut between chunks, so that spikes into the sums stay on their core and one number a chunk leaves it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import networkx as nx
@@ -20,7 +23,7 @@ import scipy.sparse as sp
 
 from neurograph.export.placement.grids import Array, Link, grid, placed
 from neurograph.export.placement.routes import HOST
-from neurograph.network import Network
+from neurograph.network import Graded, Network
 
 __all__ = ["Strand", "strands"]
 
@@ -36,6 +39,8 @@ class Strand:
         linked: whether those are messages between this strand's own atoms; else the graph is there for the order of nodes alone.
         single: atoms are single neurons, numbered population by population over ``members``.
         key: equal for strands that differ in features only, so that one partition serves them all.
+        carried: population of partial sums → the atom that each chunk lies with, shape (chunks,).
+        chunk_of: the chunk of each atom, where there are such sums.
     """
 
     members: Mapping[str, Array]
@@ -44,6 +49,8 @@ class Strand:
     linked: bool
     single: bool
     key: tuple[object, ...]
+    carried: Mapping[str, Array] = field(default_factory=dict)
+    chunk_of: Array | None = None
 
     def put(self, core_of: Mapping[str, Array], shapes: Mapping[str, tuple[int, int]], cores: Array) -> None:
         """Write the core of each atom into ``core_of`` (population → flat array); atoms that are :data:`HOST` are left alone."""
@@ -54,18 +61,33 @@ class Strand:
                 core_of[name][given[part]] = cores[part][given[part]]
             else:
                 core_of[name].reshape(shapes[name])[np.ix_(given, features)] = cores[given][:, None]
+        for name, carriers in self.carried.items():
+            here = given[carriers]
+            core_of[name].reshape(shapes[name])[here] = cores[carriers[here]][:, None]
 
     def split_features(self, network: Network, links: tuple[Link, ...], rates: Mapping[str, Array]) -> list[Strand]:
         """The same neurons in smaller strands, the way out where a node alone is too much: what a dense projection feeds keeps its features
         together and nothing else, and the rest goes feature by feature."""
-        return _node_strands(network, links, rates, set(self.members), dense=False, only=self.members)
+        members = {**self.members, **{name: np.arange(grid(network.populations[name])[1]) for name in self.carried}}
+        return _node_strands(network, links, rates, set(members), dense=False, only=members)
+
+    def apart(self, network: Network, atom: int) -> list[tuple[Strand, Array]]:
+        """An atom without the partial sums that lie with it, and the strands of those sums, each with its own atoms there."""
+        found = [(replace(self, carried={}, chunk_of=None, key=(self.key, "bare")), np.array([atom]))]
+        for name, carriers in self.carried.items():
+            chunks = np.flatnonzero(carriers == atom)
+            if len(chunks):
+                features = np.arange(grid(network.populations[name])[1])
+                found.append((Strand({name: features}, len(carriers), None, False, single=False, key=(name,)), chunks))
+        return found
 
 
-def strands(network: Network, links: tuple[Link, ...], rates: Mapping[str, Array]) -> list[Strand]:
+def strands(network: Network, links: tuple[Link, ...], rates: Mapping[str, Array], input_axons: int) -> list[Strand]:
     """Every placed neuron in exactly one strand, in the order of the populations.
 
     Args:
         rates: population → expected spikes of each neuron, shape (size,).
+        input_axons: of a core; partial sums that take more than half of them are not carried.
     """
     single = {p.name for p in placed(network) if grid(p)[0] == 1}
     for link in links:
@@ -73,8 +95,31 @@ def strands(network: Network, links: tuple[Link, ...], rates: Mapping[str, Array
             flat = [name for name in (link.projection.source, link.projection.target) if grid(network.populations[name])[1] > 1]
             single.update(name for name in flat if not network.populations[name].is_source)
     found = _node_strands(network, links, rates, {p.name for p in placed(network)} - single, dense=True)
+    found = _carry(network, links, found, input_axons)
     if single:
         found.append(_single_strand(network, links, rates, [p.name for p in placed(network) if p.name in single]))
+    return found
+
+
+def _carry(network: Network, links: tuple[Link, ...], found: list[Strand], input_axons: int) -> list[Strand]:
+    """Partial sums move from strands of their own to that of the nodes which they sum, where these exchange no spikes among themselves."""
+    for link in links:
+        name, chunks = link.projection.target, link.left.shape[0]
+        alone = sum(k.projection.target == name for k in links) == 1
+        if not alone or not isinstance(network.populations[name].neuron, Graded) or link.kind != "csr":
+            continue
+        if (np.diff(link.transposed.indptr) != 1).any():
+            continue
+        if np.diff(link.left.indptr).max() * link.source_grid[1] > input_axons // 2:
+            continue
+        chunk_of = link.transposed.indices
+        for i, strand in enumerate(found):
+            whole = len(strand.members.get(link.projection.source, ())) == link.source_grid[1]
+            if whole and not strand.linked and not strand.single and strand.chunk_of is None:
+                first = np.array([int(np.flatnonzero(chunk_of == c)[0]) for c in range(chunks)])
+                found[i] = replace(strand, carried={name: first}, chunk_of=chunk_of, key=(*strand.key, name))
+                found = [s for s in found if name not in s.members]
+                break
     return found
 
 

@@ -12,7 +12,7 @@ from neurograph.export.placement.grids import Array, Link, placed
 from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.packing import stored_bits
 from neurograph.export.placement.routes import HOST, Lists, Route, lists, routes
-from neurograph.network import FixedLIF, Network, Population
+from neurograph.network import FixedLIF, Graded, Network, Population, Product
 
 __all__ = ["Parameters", "Usage", "measure", "parameters"]
 
@@ -116,6 +116,10 @@ def parameters(network: Network) -> dict[str, Parameters]:
     found = {}
     for population in placed(network):
         neuron = population.neuron
+        if isinstance(neuron, (Graded, Product)):  # a program of its own in place of decays, and a threshold of 0
+            program = (-1, isinstance(neuron, Product), getattr(neuron, "exponent", 0))
+            found[population.name] = Parameters(_numbered(program, population, numbers), _numbered((0,), population, levels))
+            continue
         if not isinstance(neuron, FixedLIF):
             raise PlacementError(
                 f"population {population.name!r}: {type(neuron).__name__} is no integer neuron, a chip holds FixedLIF; quantise the network"

@@ -33,6 +33,7 @@ class Work:
         updates_active: neurons that spiked or got a spike.
         neuron_spikes: of the core's neurons.
         synaptic_events_dense, synaptic_events_sparse: by how a chip would keep the weights.
+        graded_events: the same of spikes that carry a number.
         messages_out: sent by the core's neurons. messages_in: taken in from cores, its own too. host_messages_in: from the host.
     """
 
@@ -41,6 +42,7 @@ class Work:
     neuron_spikes: Array
     synaptic_events_dense: Array
     synaptic_events_sparse: Array
+    graded_events: Array
     messages_out: Array
     messages_in: Array
     host_messages_in: Array
@@ -68,7 +70,8 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
     active = {p.name: spikes[p.name].copy() for p in placed(network)}
     for link in links(network):
         source, target, lag = link.projection.source, link.projection.target, link.projection.lag
-        events = found[f"synaptic_events_{'dense' if isinstance(link.projection.weights, Dense) else 'sparse'}"]
+        stored = "synaptic_events_dense" if isinstance(link.projection.weights, Dense) else "synaptic_events_sparse"
+        events = found["graded_events" if network.populations[source].is_graded else stored]
         for sample, tick, arrived in _arrivals(link, spikes[source]):
             events[sample, first[source] + tick] += _by_core(core_of[target], arrived, cores)
             if tick + lag < ticks:

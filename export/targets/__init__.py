@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.placement.limits import Limits
-from neurograph.network import LIF, CubaLIF, Network
+from neurograph.network import LIF, CubaLIF, Network, Population
 
-__all__ = ["TARGETS", "Target", "check_target", "find"]
+__all__ = ["GATES", "RELAYS", "TARGETS", "Gates", "Relays", "Target", "check_target", "find"]
+
+Gates = Literal["auto", "threshold", "product"]
+Relays = Literal["needed", "cores"]
+GATES: tuple[Gates, ...] = ("auto", "threshold", "product")
+RELAYS: tuple[Relays, ...] = ("needed", "cores")
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,11 @@ class Target:
         programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
         about: one line.
         onnx: whether it is an ONNX runtime: real values are fine, and integers are made where they can be, for the report.
+        graded: whether a spike can carry a number.
         chip: whether networks are placed on cores of it.
         limits: what its cores hold, and the hash of the profile file that says so, once :meth:`on` has been told; None where nothing is
             placed.
+        gates, relays: how gates and sums over nodes are lowered where spikes carry numbers, see the passes product_gates and graded_sums.
     """
 
     name: str
@@ -36,9 +44,12 @@ class Target:
     programmable: bool
     about: str
     onnx: bool = False
+    graded: bool = False
     chip: bool = False
     limits: Limits | None = None
     profile_sha256: str | None = None
+    gates: Gates = "auto"
+    relays: Relays = "needed"
 
     def on(self, profile: str, sha256: str, limits: Mapping[str, float]) -> Target:
         """This target with the limits of a profile, name → value in the profile's unit.
@@ -50,16 +61,17 @@ class Target:
             chips = ", ".join(name for name, target in TARGETS.items() if target.chip)
             raise InputError(f"target {self.name}: is no chip with cores, so profile {profile} has no use; chips are {chips}")
         found = Limits.of(profile, limits)
-        return replace(self, profile=profile, profile_sha256=sha256, limits=found, longest_delay=found.delay)
+        graded = self.graded and found.graded_bits > 1
+        return replace(self, profile=profile, profile_sha256=sha256, limits=found, longest_delay=found.delay, graded=graded)
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none"),
+        Target("lava", "loihi2", 63, True, "Lava 0.10's simulator, with processes of ours where it has none", graded=True),
         Target("loihi1", "loihi1", 62, False, "Intel Loihi: hard reset, binary spikes", chip=True),
-        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons", chip=True),
-        Target("generic", "generic", 62, True, "a chip of your own: its limits are those of --profile FILE", chip=True),
+        Target("loihi2", "loihi2", 62, True, "Intel Loihi 2: programmable neurons, graded spikes", graded=True, chip=True),
+        Target("generic", "generic", 62, True, "a chip of your own: its limits are those of --profile FILE", graded=True, chip=True),
         Target("netx", "loihi2", 62, False, "lava-dl's netx in Lava: one sequential .net file"),
         Target("onnx", "horowitz45", 63, True, "any ONNX runtime: the float network over its ticks as one graph", onnx=True),
     )
@@ -83,7 +95,9 @@ def check_target(network: Network, target: Target) -> None:
     Raises:
         UnsupportedError: every offender by name.
     """
-    offenders = []
+    graded = [p for p in network.populations.values() if p.is_graded and not target.graded]
+    offenders = [f"population {p.name!r}: graded spikes ({_kind(p)})" for p in graded]
+    way_out = "choose target loihi2 or lava, whose spikes carry a number" if graded else ""
     for population in network.neurons:
         neuron = population.neuron
         if target.programmable or not isinstance(neuron, (LIF, CubaLIF)):
@@ -93,4 +107,8 @@ def check_target(network: Network, target: Target) -> None:
         elif np.any(np.asarray(neuron.v_reset) != np.asarray(neuron.v_leak)):
             offenders.append(f"population {population.name!r}: v_reset other than v_leak")
     if offenders:
-        raise UnsupportedError(f"target {target.name}", offenders, "train with a reset to rest, or choose another target")
+        raise UnsupportedError(f"target {target.name}", offenders, way_out or "train with a reset to rest, or choose another target")
+
+
+def _kind(population: Population) -> str:
+    return "input" if population.is_source else type(population.neuron).__name__

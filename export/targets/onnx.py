@@ -76,6 +76,9 @@ def to_bytes(model: onnx.ModelProto) -> bytes:
 
 def _refuse_unsupported(network: Network, record: str) -> None:
     kinds = (Source, LIF, CubaLIF, Integrator, Threshold)
+    graded = [f"population {p.name!r}: graded spikes" for p in network.populations.values() if p.is_graded]
+    if graded:
+        raise UnsupportedError("target onnx", graded, "export the model for it anew: no runtime has a fan-in that would need them")
     offenders = [
         f"population {p.name!r}: {type(p.neuron).__name__}" for p in network.populations.values() if not isinstance(p.neuron, kinds)
     ]

@@ -72,8 +72,9 @@ def write(
     """
     if not 0 <= sample < recording.samples:
         raise InputError(f"recording: sample {sample} does not exist, it has {recording.samples}; take 0 to {recording.samples - 1}")
-    if placement.notes:
-        raise UnsupportedError("SANA-FE", list(placement.notes), "compare on a graph whose sums fit a core, its inputs carry no numbers")
+    graded = [f"population {p.name!r}: graded spikes" for p in placement.network.populations.values() if p.is_graded]
+    if graded:
+        raise UnsupportedError("SANA-FE", graded, "compare a network without them, its inputs carry no numbers")
     edges = sum(int(p.weights.fan_out().sum()) for p in placement.network.spiking_projections)
     if edges > LARGEST:
         raise UnsupportedError("SANA-FE", [f"{edges:,} synapses of the network, at most {LARGEST:,}"], "export a smaller graph")

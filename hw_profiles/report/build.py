@@ -84,7 +84,8 @@ def build(
     placed, refused = routing or {}, routing_refused or {}
     estimates = [estimate(counts, p, placed.get(p.name), refused=refused.get(p.name)) for p in loaded]
     arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
-    snn = operations_energy(arithmetic, macs=sum(counts.host_macs.values()), additions=float(counts.synaptic_events.mean()))
+    macs = sum(counts.host_macs.values()) + float(counts.graded_events.mean())
+    snn = operations_energy(arithmetic, macs=macs, additions=float(counts.synaptic_events.mean()))
     report: Report = {
         "bundle": bundle_name,
         **({} if accuracy is None else {"accuracy": accuracy}),
@@ -125,6 +126,7 @@ def _number(values: NDArray[Any]) -> int | float:
 def _series(counts: Counts) -> dict[str, NDArray[Any]]:
     return {
         "synaptic_events": counts.synaptic_events,
+        "graded_events": counts.graded_events,
         "neuron_updates": counts.neuron_updates,
         "neuron_updates_active": counts.updates_active,
         "neuron_updates_inactive": counts.updates_inactive,
@@ -139,7 +141,7 @@ def _series(counts: Counts) -> dict[str, NDArray[Any]]:
 def _totals(counts: Counts) -> dict[str, Any]:
     return {
         **{name: _number(values) for name, values in _series(counts).items()},
-        "graded_spikes": 0,
+        "graded_spikes": _number(counts.graded_spikes),
         "host_macs": sum(counts.host_macs.values()),
         "bias_writes": counts.bias_writes,
         "state_resets": counts.state_resets,
@@ -334,8 +336,8 @@ def _baseline(baseline: Baseline, arithmetic: Profile, snn: Interval) -> dict[st
 
 
 def _break_even(baseline: Baseline, arithmetic: Profile, counts: Counts) -> dict[str, Any]:
-    """The activity at which the spiking network costs as much: E_AC · events + E_MAC · host = E_MAC · baseline."""
-    saved = baseline.macs - sum(counts.host_macs.values())
+    """The activity at which the spiking network costs as much: E_AC · events + E_MAC · (host + graded events) = E_MAC · baseline."""
+    saved = baseline.macs - sum(counts.host_macs.values()) - float(counts.graded_events.mean())
     events = saved * operations_energy(arithmetic, macs=1).value / operations_energy(arithmetic, additions=1).value
     activity = _activity(counts)
     possible = counts.synapses * counts.ticks

@@ -103,6 +103,7 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     named = {
         "synaptic_events": "synaptic events (spike × nonzero weight)",
+        "graded_events": "graded synaptic events (a multiply each, apart from those)",
         "neuron_updates": "neuron updates in the window of T ticks",
         "neuron_updates_active": "… active (spiked or got a spike)",
         "neuron_updates_inactive": "… inactive",

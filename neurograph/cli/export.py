@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def export(
         None, "--weight-bits", min=2, max=8, help="What a checkpoint was trained for, else 8, if not given."
     ),
     nir_form: str = typer.Option("auto", "--nir", help="graph, portable or auto."),
+    gates: str = typer.Option("auto", "--gates", help="Gates of two spikes as threshold or product neurons, or what is cheaper (auto)."),
+    relays: str = typer.Option("needed", "--relays", help="Graded partial sums where a sum is too long (needed), or one a core (cores)."),
     dataset: str | None = typer.Option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
     data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     sample: Path | None = typer.Option(None, "--input", help="Sample input, .npy or .npz: to quantise and verify on."),
@@ -45,7 +48,7 @@ def export(
 ) -> int:
     """Compile a trained model for a target, verify it, and write a bundle."""
     request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle)
-    result = export_model(request, target, output, profile=profile, nir_form=nir_form, verify=verify)
+    result = export_model(request, target, output, profile=profile, gates=gates, relays=relays, nir_form=nir_form, verify=verify)
     if as_json:
         print_json(result)
     else:
@@ -59,6 +62,8 @@ def export_model(
     output: Path | None = None,
     *,
     profile: str | None = None,
+    gates: str = "auto",
+    relays: str = "needed",
     nir_form: str = "auto",
     verify: bool = True,
 ) -> dict[str, Any]:
@@ -66,6 +71,11 @@ def export_model(
     from neurograph.export import targets
 
     chosen = on_profile(targets.find(target), profile)
+    for option, value, values in (("--gates", gates, targets.GATES), ("--relays", relays, targets.RELAYS)):
+        if value not in values:
+            raise InputError(f"{option} {value!r}: must be {' or '.join(values)}")
+    lowering: Any = {"gates": gates, "relays": relays}
+    chosen = replace(chosen, **lowering)
     if nir_form not in ("graph", "portable", "auto"):
         raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
     check_request(request)
@@ -76,6 +86,8 @@ def export_model(
     refuse_foreign(path, bundles.MANIFEST)
     compiled = compile_file(request, chosen)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
+    for note in compiled.origin.get("graded", ()):
+        log(note)
     if compiled.readout is not None:
         log(f"real-valued, so it stays on the host: {', '.join(p.name for p in compiled.readout.neurons)} (host/output.onnx)")
     bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)

@@ -59,7 +59,8 @@ def run(
 
     Returns:
         Recording "lava-fixed" or "lava-float" in ticks of the model: what population p did at machine step s·period + t + depth(p) stands
-        at sample s, tick t. v is after the reset, u and v are int32 (fixed) or float64; ``notes`` has start-up seconds and process count.
+        at sample s, tick t. v is after the reset, u and v are int32 (fixed) or float64, and graded populations have none; ``notes`` has
+        start-up seconds and process count.
 
     Raises:
         NetworkError: not aligned, or float for "fixed" and the other way round.
@@ -199,12 +200,13 @@ def _read(network: Network, prepared: Prepared, out: Path, engine: str, record: 
         if population.is_source:
             recorded["spikes"][population.name] = prepared.spikes[population.name]
             continue
-        for kind in {"spikes", *record}:
+        graded = population.is_graded  # has no u and v
+        for kind in {"spikes"} if graded else {"spikes", *record}:
             values = np.load(out / f"{kind}_{number}.npy", allow_pickle=False)
             if kind == "voltages" and engine == "float":
                 values = values + _rest(network, population.name)
             recorded[kind][population.name] = values.reshape(*values.shape[:2], *population.shape)
-        if engine == "float" and "currents" in record:
+        if engine == "float" and "currents" in record and not graded:
             currents = recorded["currents"]
             currents[population.name] = _model_current(network, prepared, population.name, currents[population.name])
     return Recording(

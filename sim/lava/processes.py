@@ -1,4 +1,4 @@
-"""The Lava processes that neurograph adds: logged neurons, delay lines and spike sources. NumPy and Lava only; ``worker.py`` uses them.
+"""The Lava processes that neurograph adds: logged neurons, delay lines and sources. NumPy and Lava only; ``worker.py`` uses them.
 
 The arithmetic stays Lava's: our models call Lava's and write down what came out. They exist because Lava's monitors and sinks move values
 one at a time, which takes minutes for a population of a hundred thousand neurons. The models are bound to processes by name in ``MODELS``
@@ -20,12 +20,16 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.dense.models import PyDenseModelBitAcc, PyDenseModelFloat
 from lava.proc.dense.process import Dense
+from lava.proc.graded.models import AbstractGradedVecModel, PyGradedVecModelFixed
+from lava.proc.graded.process import GradedVec
 from lava.proc.lif.models import PyLifResetModelBitAcc, PyLifResetModelFloat
 from lava.proc.lif.process import LIFReset
+from lava.proc.prodneuron.models import PyProdNeuronModelFixed
+from lava.proc.prodneuron.process import ProdNeuron
 from lava.proc.sparse.models import PySparseModelBitAcc, PySparseModelFloat
 from lava.proc.sparse.process import Sparse
 
-__all__ = ["MODELS", "DelayLine", "Neurons", "SpikeSource"]
+__all__ = ["MODELS", "DelayLine", "GradedDelayLine", "GradedSource", "Neurons", "Products", "Relays", "SpikeSource"]
 
 
 class Neurons(LIFReset):  # type: ignore[misc]
@@ -108,6 +112,102 @@ class NeuronsFixed(_Neurons, PyLifResetModelBitAcc):  # type: ignore[misc]
     implements_process = Neurons
 
 
+class Relays(GradedVec):  # type: ignore[misc]
+    """Lava's GradedVec with ``options``: window and log. Its threshold is 0 here: Lava's default of 1 keeps back what is 1 or −1."""
+
+    def __init__(self, options: dict[str, Any], shape: tuple[int, ...]) -> None:
+        super().__init__(shape=shape, vth=0)
+        self.proc_params["options"] = options
+
+
+class Products(ProdNeuron):  # type: ignore[misc]
+    """Lava's ProdNeuron with ``options``, its threshold 0 as in :class:`Relays`."""
+
+    def __init__(self, options: dict[str, Any], shape: tuple[int, ...], exp: int) -> None:
+        super().__init__(shape=shape, vth=0, exp=exp)
+        self.proc_params["options"] = options
+
+
+class _Log:
+    """Stands before an out port: writes down what is sent inside the window, and outside it lets nothing of a silent population through."""
+
+    def __init__(self, port: Any, options: dict[str, Any]) -> None:
+        self.port, self.options, self.step = port, options, 0
+        self.file = np.lib.format.open_memmap(options["files"]["spikes"], mode="r+")
+
+    def send(self, values: Any) -> None:
+        options = self.options
+        sample, tick = divmod(self.step - options["depth"], options["period"])
+        if 0 <= sample < options["samples"] and tick < options["ticks"]:
+            self.file[sample, tick] = values
+        elif options["silent"]:
+            values = np.zeros_like(values)
+        self.port.send(values)
+
+
+class _Logged:
+    """What the models of :class:`Relays` and :class:`Products` add to Lava's."""
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.options = proc_params["options"]
+        self.log: Any = None
+        self.s_out: Any
+
+    def run_spk(self) -> None:
+        if self.log is None:
+            self.log = self.s_out = _Log(self.s_out, self.options)  # Lava keeps its own port in py_ports
+        self.log.step = self.time_step
+        super().run_spk()
+
+
+class RelaysFixed(_Logged, PyGradedVecModelFixed):  # type: ignore[misc]
+    """Lava's bit-accurate GradedVec, logged."""
+
+    implements_process = Relays
+
+
+@requires(CPU)
+class RelaysFloat(_Logged, AbstractGradedVecModel):  # type: ignore[misc]
+    """Lava's GradedVec over floats, which Lava has no model for."""
+
+    implements_process = Relays
+    implements_protocol = LoihiProtocol
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    v: Any = LavaPyType(np.ndarray, float)
+    vth: Any = LavaPyType(np.ndarray, float)
+    exp: Any = LavaPyType(np.ndarray, np.int32)
+
+
+class ProductsFixed(_Logged, PyProdNeuronModelFixed):  # type: ignore[misc]
+    """Lava's bit-accurate ProdNeuron, logged."""
+
+    implements_process = Products
+
+
+class _ProductModel(PyLoihiProcessModel):  # type: ignore[misc]
+    """``⌊a₁ · a₂ / 2^exp⌋`` over floats, which Lava has no model for."""
+
+    a_in1: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    a_in2: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    v: Any = LavaPyType(np.ndarray, float)
+    vth: Any = LavaPyType(np.ndarray, float)
+    exp: Any = LavaPyType(np.ndarray, np.int32)
+
+    def run_spk(self) -> None:
+        self.s_out.send(np.floor(self.a_in1.recv() * self.a_in2.recv() / 2.0**self.exp))
+
+
+@requires(CPU)
+class ProductsFloat(_Logged, _ProductModel):  # type: ignore[misc]
+    """The product over floats, logged."""
+
+    implements_process = Products
+    implements_protocol = LoihiProtocol
+
+
 class DelayLine(AbstractProcess):  # type: ignore[misc]
     """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay."""
 
@@ -124,15 +224,29 @@ class DelayLineModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int8)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int8)
+    held: Any = np.int8
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.ring = np.zeros((proc_params["delay"], proc_params["size"]), dtype=np.int8)
+        self.ring = np.zeros((proc_params["delay"], proc_params["size"]), dtype=self.held)
 
     def run_spk(self) -> None:
         slot = self.time_step % len(self.ring)
         self.s_out.send(self.ring[slot])
         self.ring[slot] = self.s_in.recv()
+
+
+class GradedDelayLine(DelayLine):  # type: ignore[misc]
+    """A delay line of integers."""
+
+
+class GradedDelayLineModel(DelayLineModel):  # type: ignore[misc]
+    """The same in 32 bits."""
+
+    implements_process = GradedDelayLine
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+    held = np.int32
 
 
 class SpikeSource(AbstractProcess):  # type: ignore[misc]
@@ -154,11 +268,41 @@ class SpikeSourceModel(PyLoihiProcessModel):  # type: ignore[misc]
         spikes = self.proc_params["spikes"]
         sample, tick = divmod(self.time_step - self.proc_params["depth"], self.proc_params["period"])
         inside = 0 <= sample < spikes.shape[0] and tick < spikes.shape[1]
-        self.s_out.send(spikes[sample, tick] if inside else np.zeros(spikes.shape[2], dtype=np.int8))
+        self.s_out.send(spikes[sample, tick] if inside else np.zeros(spikes.shape[2], dtype=spikes.dtype))
 
 
-_COMMON = {DelayLine: DelayLineModel, SpikeSource: SpikeSourceModel}
+class GradedSource(SpikeSource):  # type: ignore[misc]
+    """Emits given integers."""
+
+
+class GradedSourceModel(SpikeSourceModel):  # type: ignore[misc]
+    """The same in 32 bits."""
+
+    implements_process = GradedSource
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+
+_COMMON = {
+    DelayLine: DelayLineModel,
+    GradedDelayLine: GradedDelayLineModel,
+    SpikeSource: SpikeSourceModel,
+    GradedSource: GradedSourceModel,
+}
 MODELS = {
-    "float": {Neurons: NeuronsFloat, Sparse: PySparseModelFloat, Dense: PyDenseModelFloat, **_COMMON},
-    "fixed": {Neurons: NeuronsFixed, Sparse: PySparseModelBitAcc, Dense: PyDenseModelBitAcc, **_COMMON},
+    "float": {
+        Neurons: NeuronsFloat,
+        Relays: RelaysFloat,
+        Products: ProductsFloat,
+        Sparse: PySparseModelFloat,
+        Dense: PyDenseModelFloat,
+        **_COMMON,
+    },
+    "fixed": {
+        Neurons: NeuronsFixed,
+        Relays: RelaysFixed,
+        Products: ProductsFixed,
+        Sparse: PySparseModelBitAcc,
+        Dense: PyDenseModelBitAcc,
+        **_COMMON,
+    },
 }

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, QuantizationError, UnsupportedError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of, gain_of
+from neurograph.graded import check_messages
+from neurograph.network import LIF, CubaLIF, FixedLIF, Graded, Network, Population, Product, Projection, Threshold, base_of, gain_of
+from neurograph.sim.graded import MESSAGE
 from neurograph.sim.inputs import Prepared
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
@@ -58,8 +60,9 @@ def write(network: Network, prepared: Prepared, path: Path, expected: Mapping[st
     Raises:
         NetworkError: a depth or a delay is missing or they disagree.
         UnsupportedError: state that is kept between inferences.
-        QuantizationError: an integer that Lava would change.
+        QuantizationError: an integer that Lava would change, or graded values that no message holds.
     """
+    check_messages(network)
     writer = _Writer(network, prepared, expected or {})
     # Static sources are biases by now; a population's number in the list is the number of its log files.
     populations = [writer.population(p) for p in network.populations.values() if not p.is_static]
@@ -111,23 +114,26 @@ class _Writer:
         self.arrays[name] = np.ascontiguousarray(array)
         return {"array": name}
 
-    def store_spikes(self, spikes: Array) -> dict[str, str]:
+    def store_spikes(self, population: Population, spikes: Array) -> dict[str, str]:
+        """Spikes as bits, graded messages as they are."""
+        if population.is_graded:
+            return self.store_array(np.asarray(spikes, dtype=MESSAGE))
         return self.store_array(np.packbits(np.asarray(spikes, dtype=np.uint8)))
 
     def population(self, population: Population) -> dict[str, Any]:
         about: dict[str, Any] = {"name": population.name, "size": population.size, "depth": _depth(population)}
         if population.is_source:
-            return {**about, "kind": "source", "spikes": self.store_spikes(self.prepared.spikes[population.name])}
+            spikes = self.store_spikes(population, self.prepared.spikes[population.name])
+            return {**about, "kind": "source", "spikes": spikes, "graded": population.is_graded}
+        expected = self.expected.get(population.name)
+        about |= {"silent": self.recurrent, "expected": None if expected is None else self.store_spikes(population, expected)}
+        if isinstance(population.neuron, Graded):
+            return {**about, "kind": "graded"}
+        if isinstance(population.neuron, Product):
+            return {**about, "kind": "product", "exponent": population.neuron.exponent}
         bias = self.prepared.bias[population.name].reshape(self.prepared.samples, -1)
         make = self._fixed if isinstance(population.neuron, FixedLIF) else self._float
-        spikes = self.expected.get(population.name)
-        return {
-            **about,
-            "kind": "neurons",
-            "silent": self.recurrent,
-            "expected": None if spikes is None else self.store_spikes(spikes),
-            **make(population, bias),
-        }
+        return {**about, "kind": "neurons", **make(population, bias)}
 
     def store_bias(self, bias: Array) -> Any:
         """(samples, n), of which one row is enough if all are equal."""
@@ -210,6 +216,7 @@ class _Writer:
             "source": projection.source,
             "target": projection.target,
             "delay": projection.delay,
+            "port": projection.port,
             "exponent": projection.exponent,
             "sign_mode": projection.sign_mode,
             "row_scale": None if self.network.is_integer else self.store(_gain(target)),

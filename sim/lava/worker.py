@@ -31,12 +31,23 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import Dense
 from lava.proc.sparse.process import Sparse
 from lava.utils.weightutils import SignMode
-from processes import MODELS, DelayLine, Neurons, SpikeSource  # type: ignore[import-not-found]
+from processes import (  # type: ignore[import-not-found]
+    MODELS,
+    DelayLine,
+    GradedDelayLine,
+    GradedSource,
+    Neurons,
+    Products,
+    Relays,
+    SpikeSource,
+)
 from scipy.sparse.csgraph import connected_components
 
 TAGS = {"float": "floating_pt", "fixed": "fixed_pt"}
 CHANNEL_SLOTS = 1  # a step sends one message a channel and ends when all are read; Lava's default of 64 takes gigabytes of shared memory
 KINDS = ("spikes", "voltages", "currents")
+GRADED = ("graded", "product")  # kinds of populations whose messages are integers
+MESSAGE_BITS = 24  # of a graded message, as Lava's graded processes declare it
 DENSE_ENTRIES, DENSE_SHARE = 1 << 20, 0.25  # a matrix no larger and fuller than this goes to Lava's Dense
 
 
@@ -57,8 +68,9 @@ class Program:
         return self.arrays[item["array"]] if isinstance(item, dict) else item
 
     def spikes(self, item: Any, shape: tuple[int, ...]) -> Any:
-        """Spikes stored as bits."""
-        return np.unpackbits(self.value(item), count=int(np.prod(shape))).reshape(shape)
+        """Spikes stored as bits, or the integers of a graded population."""
+        stored = self.value(item)
+        return stored.reshape(shape) if stored.dtype == np.int32 else np.unpackbits(stored, count=int(np.prod(shape))).reshape(shape)
 
     def csr(self, part: Any) -> sp.csr_matrix:
         return sp.csr_matrix((self.value(part["data"]), self.value(part["indices"]), self.value(part["indptr"])), shape=part["shape"])
@@ -103,11 +115,12 @@ class Machine:
         self.processes: dict[str, Any] = {}
         self.links: list[tuple[int, int]] = []
         self.all: list[Any] = []
+        self.graded = {p["name"] for p in self.about["populations"] if p["kind"] in GRADED or p.get("graded")}
         used = {projection["source"] for projection in self.about["projections"]}
         for number, population in enumerate(self.about["populations"]):
             if population["kind"] == "source" and population["name"] not in used:
                 continue
-            make = self._source if population["kind"] == "source" else self._neurons
+            make = self._source if population["kind"] == "source" else self._graded if population["kind"] in GRADED else self._neurons
             self.processes[population["name"]] = make(number, population)
         delayed: dict[tuple[str, int], Any] = {}
         for projection in self.about["projections"]:
@@ -123,7 +136,25 @@ class Machine:
 
     def _source(self, _: int, population: dict[str, Any]) -> Any:
         spikes = self.program.spikes(population["spikes"], (self.about["samples"], self.about["ticks"], population["size"]))
+        if population["name"] in self.graded:
+            return self._add(GradedSource(spikes, population["depth"], self.about["period"]))
         return self._add(SpikeSource(spikes.astype(np.int8), population["depth"], self.about["period"]))
+
+    def _graded(self, number: int, population: dict[str, Any]) -> Any:
+        about, shape = self.about, (population["size"],)
+        path = self.out / f"spikes_{number}.npy"
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.int32, shape=(about["samples"], about["ticks"], *shape))
+        options = {
+            "depth": population["depth"],
+            "period": about["period"],
+            "samples": about["samples"],
+            "ticks": about["ticks"],
+            "silent": population["silent"],
+            "files": {"spikes": str(path)},
+        }
+        if population["kind"] == "graded":
+            return self._add(Relays(options, shape))
+        return self._add(Products(options, shape, population["exponent"]))
 
     def _neurons(self, number: int, population: dict[str, Any]) -> Any:
         value, about, size = self.program.value, self.about, population["size"]
@@ -164,7 +195,8 @@ class Machine:
         key = (projection["source"], projection["delay"])
         if projection["delay"] > 1:
             if key not in delayed:
-                delayed[key] = self._add(DelayLine(source.s_out.shape[0], projection["delay"] - 1))
+                line = GradedDelayLine if projection["source"] in self.graded else DelayLine
+                delayed[key] = self._add(line(source.s_out.shape[0], projection["delay"] - 1))
                 self._link(source, delayed[key])
             source = delayed[key]
         matrix = self.program.matrix(projection, np.float64 if self.float else np.int32)
@@ -173,14 +205,17 @@ class Machine:
         if not self.float:
             mode = SignMode[projection["sign_mode"].upper()]
             fixed = {"weight_exp": projection["exponent"], "num_weight_bits": 8, "sign_mode": mode}
+        graded = projection["source"] in self.graded
         if entries <= DENSE_ENTRIES and matrix.nnz > DENSE_SHARE * entries:
-            synapses = self._add(Dense(weights=matrix.toarray(), **fixed))
+            # Of a graded message Dense sees only that it is not 0, unless it is told that messages have bits.
+            synapses = self._add(Dense(weights=matrix.toarray(), num_message_bits=MESSAGE_BITS if graded else 0, **fixed))
         else:
             # With num_message_bits > 0 Lava multiplies by the spikes instead of cutting out the columns of those that fired: the same sum,
             # as spikes are 0 and 1 (floats: up to the rounding of another order), and three to ten times as fast.
-            synapses = self._add(Sparse(weights=matrix, num_message_bits=1, **fixed))
+            synapses = self._add(Sparse(weights=matrix, num_message_bits=MESSAGE_BITS if graded else 1, **fixed))
         self._link(source, synapses)
-        synapses.a_out.connect(target.a_in)
+        heard = (target.a_in1, target.a_in2)[projection["port"]] if isinstance(target, Products) else target.a_in
+        synapses.a_out.connect(heard)
         self.links.append((self.all.index(synapses), self.all.index(target)))
 
     def parts(self) -> list[list[Any]]:
@@ -284,7 +319,7 @@ def compare(program: Program, out: Path) -> int:
         if population["kind"] == "source":
             continue
         spikes = np.load(out / f"spikes_{number}.npy", mmap_mode="r")
-        line = f"{population['name']}: {int(spikes.sum())} spikes"
+        line = f"{population['name']}: {int(np.count_nonzero(spikes))} {'messages' if population['kind'] in GRADED else 'spikes'}"
         if population["expected"] is not None:
             wrong = int(np.count_nonzero(spikes != program.spikes(population["expected"], spikes.shape)))
             total += wrong

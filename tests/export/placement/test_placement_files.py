@@ -8,6 +8,8 @@ import pytest
 from placing import ROOMY, attention_like, recorded
 
 from neurograph.errors import BundleError, PlacementError
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.graded_sums import graded_sums
 from neurograph.export.placement import load, place, save
 from neurograph.export.placement.files import summary, to_json
 from neurograph.export.placement.picture import core_map, link_loads
@@ -49,7 +51,10 @@ def test_the_file_says_what_it_should(placement):
 
 
 def test_partial_sums_are_read_back(tmp_path, network):
-    made = place(network, replace(ROOMY, fan_in=23, graded_bits=8))
+    limits = replace(ROOMY, fan_in=23, graded_bits=8)
+    network = align_delays(graded_sums(network, limits)[0])
+    made = place(network, limits)
+    assert made.notes == ("population 'mask.sum0': 6 neurons that send graded spikes (Graded)",)
     save(made, tmp_path / "placement.json")
     assert summary(load(tmp_path / "placement.json", network)) == summary(made)
 

@@ -1,4 +1,4 @@
-"""METIS against greedy and random, strands, communities, and sums that are too long."""
+"""METIS against greedy and random, strands, communities."""
 
 from dataclasses import replace
 
@@ -7,6 +7,8 @@ import pytest
 import scipy.sparse as sp
 from placing import ROOMY, attention_like, lif, recorded
 
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.graded_sums import cut_sum, even_chunks, node_sums
 from neurograph.export.placement import place
 from neurograph.export.placement.grids import links
 from neurograph.export.placement.mesh import arrange, in_order, shuffled
@@ -14,7 +16,7 @@ from neurograph.export.placement.partition import metis
 from neurograph.export.placement.strands import strands
 from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim import fixed
-from neurograph.weights import Dense, Identity, Kron, OnesRow, Sparse
+from neurograph.weights import Dense, Identity, Kron, Sparse
 
 
 def rates(network):
@@ -23,7 +25,7 @@ def rates(network):
 
 def test_aggregated_features_are_strands_apart_and_attention_is_one():
     network, _ = attention_like(width=3)
-    found = strands(network, links(network), rates(network))
+    found = strands(network, links(network), rates(network), ROOMY.input_axons)
     kinds = [tuple(strand.members) for strand in found]
     assert kinds.count(("g0", "g1")) == 3
     assert kinds.count(("h", "kv", "gate")) == 1
@@ -81,22 +83,6 @@ def test_a_node_that_is_too_wide_for_a_core_is_cut_by_features():
         assert placement.usage.neurons.sum() == sum(p.size for p in network.neurons)
 
 
-def test_a_sum_past_the_fan_in_becomes_partial_sums_where_spikes_carry_numbers():
-    network, _ = attention_like(nodes=12, width=3)
-    recording = recorded(network)
-    placement = place(network, replace(ROOMY, fan_in=11, graded_bits=32), recording=recording)
-    (note,) = placement.notes
-    assert "kv→mask: its sum over 12 nodes is past the fan-in of 11; counted as 2 graded partial sums" in note
-    partial = placement.network.populations["mask.sum0"]
-    assert partial.shape == (2, 3)
-    assert all(u.used <= u.limit for u in placement.rules)
-    # the tree computes the sum that it stands for
-    first, second = (p.weights for p in placement.network.projections if "mask.sum0" in (p.source, p.target))
-    spikes = recording.spikes["kv"][0].reshape(network.ticks, -1).astype(np.int64)
-    whole = next(p.weights for p in network.projections if p.target == "mask")
-    np.testing.assert_array_equal(second.apply(first.apply(spikes)), whole.apply(spikes))
-
-
 def test_without_metis_edges_parts_are_even_runs():
     part = metis(None, np.ones(10), 3, seed=0)
     assert (np.diff(part) >= 0).all()
@@ -144,18 +130,41 @@ def test_karate_fits_one_chip(compiled, target):
     assert placement.traffic.messages.sum() > 0
 
 
-def test_two_sums_into_one_population_are_both_cut():
-    network, _ = attention_like(nodes=12, width=3)
-    more = Projection("h", "mask", Kron(OnesRow(12), np.full(3, 16)), delay=2)
-    network = replace(network, projections=(*network.projections, more))
-    placement = place(network, replace(ROOMY, fan_in=11, graded_bits=32), recording=recorded(network))
-    assert len(placement.notes) == 2
-    assert {"mask.sum0", "mask.sum1"} <= set(placement.network.populations)
-
-
 def test_features_that_follow_each_other_round_are_taken_apart_too():
     swap = Kron(Identity(6), np.array([[0, 16], [16, 0]]))
     network = Network({"p": Population("p", (6, 2), lif(), depth=1)}, (Projection("p", "p", swap, lag=1, delay=1),), 3)
     placement = place(network, replace(ROOMY, neurons=1))
     assert placement.cores == 12
     assert placement.chips == 2
+
+
+def with_sums(chunks, nodes=60, width=3):
+    """Attention over nodes, its sum in graded chunks, and nothing else."""
+    network, _ = attention_like(nodes=nodes, width=width)
+    network = replace(
+        network,
+        populations={name: p for name, p in network.populations.items() if name not in ("g0", "g1")},
+        projections=tuple(p for p in network.projections if p.target not in ("g0", "g1")),
+    )
+    return align_delays(cut_sum(network, *node_sums(network), even_chunks(nodes, chunks))[0])
+
+
+@pytest.mark.parametrize("chunks", [3, 7, 20])
+def test_partial_sums_lie_with_the_nodes_that_they_sum(chunks):
+    network = with_sums(chunks)
+    placement = place(network, replace(ROOMY, neurons=110, graded_bits=32), recording=recorded(network))
+    assert placement.cores > 2
+    home = placement.core_of["mask.sum0"].reshape(chunks, 3)
+    assert (home == home[:, :1]).all()
+    if chunks > 3:  # a chunk fits a core
+        nodes = placement.core_of["kv"].reshape(60, 3)
+        assert (nodes == home[np.arange(60) * chunks // 60]).all()
+
+
+@pytest.mark.parametrize(("neurons", "axons"), [(40, 70), (40, 95), (40, 300), (11, 300), (4, 300), (2, 100)])
+def test_partial_sums_that_do_not_fit_with_their_nodes_lie_elsewhere(neurons, axons):
+    network = with_sums(2)
+    limits = replace(ROOMY, neurons=neurons, input_axons=axons, graded_bits=32)
+    placement = place(network, limits, recording=recorded(network))
+    assert placement.usage.neurons.sum() == sum(p.size for p in network.neurons)
+    assert all(u.used <= u.limit for u in placement.rules)

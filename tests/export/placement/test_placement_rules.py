@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from placing import ROOMY, attention_like, lif, recorded
+from placing import ROOMY as BINARY
+from placing import attention_like, lif, recorded
 
 from neurograph.errors import InputError, PlacementError
+from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.graded_sums import cut_sum, even_chunks, node_sums
 from neurograph.export.placement import Limits, evaluate, place
 from neurograph.export.placement.limits import REQUIRED
 from neurograph.export.placement.mesh import in_order
@@ -15,7 +18,8 @@ from neurograph.hw_profiles.schema import load
 from neurograph.network import LIF, Network, Population, Projection, Source
 from neurograph.weights import Dense
 
-FIELDS = {"synaptic_memory": "synaptic_bits", "weight_precision": "weight_bits"}
+FIELDS = {"synaptic_memory": "synaptic_bits", "weight_precision": "weight_bits", "message_bits": "graded_bits"}
+ROOMY = replace(BINARY, graded_bits=32)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,8 @@ def two_cores(network):
 
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in (*CORE_RULES, *NETWORK_RULES)])
 def test_each_rule_is_broken_alone_and_named(network, rule):
+    if rule == "message_bits":
+        network = align_delays(cut_sum(network, *node_sums(network), even_chunks(12, 3))[0])
     core_of, mesh = two_cores(network), in_order(2, ROOMY)
     used = {u.rule: u for u in evaluate(network, ROOMY, core_of, mesh).rules}
     assert set(used) == {r.__name__ for r in (*CORE_RULES, *NETWORK_RULES)}
