@@ -251,7 +251,7 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
         least = "At least " if routing is None else ""
         notes.append(f"{least}{chips} chips: links and the barrier between chips are in neither the energy nor the latency.")
     if routing is not None:
-        notes += [f"Placement: {note}; synaptic events and updates are those of the network that runs." for note in routing.notes]
+        notes += [f"Placement: {note}; energy counts the events and updates of the network that runs." for note in routing.notes]
         if routing.work is None and "barrier" in profile.time:
             notes.append("The placement says nothing of each core's work: events are taken as spread evenly over its cores.")
     return notes
