@@ -33,11 +33,13 @@ _RECEIVING = ("messages_in", "synaptic_events", "synaptic_events_dense", "synapt
 
 @dataclass(frozen=True)
 class Times:
-    """Args:
-    latency_s: of one inference alone. throughput_hz: of a stream.
-    constants: that were used, by ``section.key``.
-    model: how a step was timed, in words.
-    busiest_over_mean: work that steps wait for over the work of the mean core, one inference alone; None where it is not known.
+    """What :func:`times` found; nothing where the profile has no barrier.
+
+    Args:
+        latency_s: of one inference alone. throughput_hz: of a stream.
+        constants: that were used, by ``section.key``.
+        model: how a step was timed, in words.
+        busiest_over_mean: work that steps wait for over the work of the mean core, one inference alone; None where it is not known.
     """
 
     latency_s: Interval | None = None

@@ -294,7 +294,9 @@ class Network:
     @property
     def is_integer(self) -> bool:
         """Whether it was quantised; a network of nothing but graded populations is, once its projections have a sign mode."""
-        return any(isinstance(p.neuron, FixedLIF) for p in self.populations.values()) or any(p.sign_mode for p in self.projections)
+        if all(p.is_graded for p in self.neurons):
+            return any(p.sign_mode for p in self.projections)
+        return any(isinstance(p.neuron, FixedLIF) for p in self.neurons)
 
     @property
     def sources(self) -> tuple[Population, ...]:

@@ -26,6 +26,7 @@ RULES = {
     "fan_in",
     "delay",
     "weight_precision",
+    "message_bits",
 }
 
 
