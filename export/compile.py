@@ -21,6 +21,7 @@ from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.passes.expand_products import expand_products
+from neurograph.export.passes.relay_delays import relay_delays
 from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
@@ -97,16 +98,18 @@ def compile_graph(
     network = lower(graph, time)
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
-    network = bias_source(network)
+    network = bias_source(network, timed=not target.programmable)
     try:
-        aligned = align_delays(expand_products(network), longest=target.longest_delay)
+        aligned = align_delays(expand_products(network), programmable=target.programmable)
+        aligned, relays = (aligned, ()) if target.onnx else relay_delays(aligned, longest=target.longest_delay)
         make = quantize_for_netx if target.name == "netx" else quantize
         quantized, report = make(aligned, inputs, bits=bits)
     except (UnsupportedError, QuantizationError, NetworkError) as error:
         if not target.onnx:
             raise
         return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin or {})
-    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
+    origin = {**(origin or {}), **({"relays": list(relays)} if relays else {})}
+    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin)
     if readout is None:
         return made
     on_host = [p.name for p in readout.neurons]
@@ -134,7 +137,7 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
     (source,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
     compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits)
     recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
-    origin = {"dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
+    origin = {**compiled.origin, "dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
     return Compiled(
         graph=compiled.graph,
         network=compiled.network,

@@ -143,7 +143,7 @@ def quantize(
         largest_bias = float(np.abs(biases[name] if limits is None else np.clip(biases[name], *limits)).max())
         best: tuple[float, Population, dict[int, Projection], Array] | None = None
         for scale in form.scales(network, population, largest_bias):
-            candidate = form.population(population, scale, largest_bias, limits)
+            candidate = _forgets(network, form.population(population, scale, largest_bias, limits))
             integer = {i: form.projection(network, p, scale / largest_gain(population), bits) for i, p in incoming}
             got = _simulate(network, candidate, integer, {**reference.spikes, **spikes}, inputs)
             mismatch = float(np.mean(got != reference.spikes[name]))
@@ -277,6 +277,19 @@ def at_scale(population: Population, scale: float, largest_bias: float, limits: 
         v_start=rounded_integers(start / unit),
     )
     return replace(population, neuron=integer, bias=0.0)
+
+
+def _forgets(network: Network, population: Population) -> Population:
+    """A neuron that forgets at once, where chips step it k ≥ 2 times a tick.
+
+    The dv of 4095 that a chip takes leaves 1/4096 of v, rounded toward zero, for the next tick; after two steps it leaves nothing of 24 bits.
+    So a tick is as good as dv = 4096, which the program writes as 4095.
+    """
+    neuron = population.neuron
+    if network.steps_per_tick == 1 or network.gated or not isinstance(neuron, FixedLIF):
+        return population
+    dv = np.asarray(neuron.dv)
+    return replace(population, neuron=replace(neuron, dv=rounded_integers(np.where(dv == fx.DECAY_UNITY - 1, fx.DECAY_UNITY, dv))))
 
 
 def _reset_to(neuron: Any, unit: float) -> Any:

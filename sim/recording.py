@@ -24,7 +24,7 @@ class Recording:
     """Spikes of every population, model tick by model tick.
 
     Args:
-        engine: "torch", "float", "fixed", "lava-float" or "lava-fixed".
+        engine: "torch", or one of :data:`neurograph.sim.check.ENGINES`.
         ticks: T.
         spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included.
         voltages: population → v after the reset, same shape (float64, or int32 of integer engines); may be empty.

@@ -27,6 +27,10 @@ class Neurons(Protocol):
     u: Array
     v: Array
 
+    def start(self, bias: Array) -> None:
+        """Clear the state and take the bias of the next inference, (samples, size)."""
+        ...
+
     def step(self, current: Array) -> Array:
         """Take the input of one tick, (samples, size), and return the spikes."""
         ...
