@@ -137,7 +137,13 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
     (source,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
     compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits)
     recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
-    origin = {**compiled.origin, "dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
+    origin = {
+        **compiled.origin,
+        "dataset": data.name,
+        "seed": checkpoint.seed,
+        "metrics": checkpoint.metrics,
+        "versions": checkpoint.versions,
+    }
     return Compiled(
         graph=compiled.graph,
         network=compiled.network,

@@ -282,7 +282,7 @@ def at_scale(population: Population, scale: float, largest_bias: float, limits: 
 def _forgets(network: Network, population: Population) -> Population:
     """A neuron that forgets at once, where chips step it k ≥ 2 times a tick.
 
-    The dv of 4095 that a chip takes leaves 1/4096 of v, rounded toward zero, for the next tick; after two steps it leaves nothing of 24 bits.
+    The dv of 4095 that a chip takes leaves 1/4096 of v, rounded toward zero, for the next step; after two it leaves nothing of 24 bits.
     So a tick is as good as dv = 4096, which the program writes as 4095.
     """
     neuron = population.neuron

@@ -3,8 +3,8 @@
 Level "operations":   E = E_MAC · host multiply-adds + E_AC · synaptic events                    (arithmetic only)
 Level "chip events":  E = Σ count · constant over synapse, neuron, spike and host                (what a chip does)
 
-    steps(alone) = T + depth − 1,   steps(streamed) = T
-    t_step = barrier + (Σ count · time) / (steps · cores),   latency = steps(alone) · t_step,   throughput = 1 / (T · t_step(streamed))
+    steps(alone) = T + depth − 1,   steps(streamed) = T             (with loops or lags: neurograph.sim.timing)
+    t_step = barrier + (Σ count · time) / (steps · cores),   latency = steps(alone) · t_step,   throughput = 1 / (steps · t_step)(streamed)
 
 ``cores`` is the least number that holds the neurons, events spread evenly: a model from before placement. Ranges add up linearly, all
 constants low together or high together. Counts are means over the samples of the recording.
@@ -217,7 +217,7 @@ def _chip_events(counts: Counts, profile: Profile) -> Estimate:
 
 def _events(counts: Counts, *, alone: bool) -> dict[str, Interval]:
     """Mean events per inference. Only messages have a range: as few as one a spike where all that it reaches shares a core."""
-    outside = counts.fill_and_drain_updates if alone else 0
+    outside = counts.fill_and_drain_updates if alone else counts.gap_updates
     exact = {
         "synaptic_events": counts.synaptic_events,
         "synaptic_events_dense": counts.synaptic_events_stored("dense"),
@@ -282,7 +282,7 @@ def _times(counts: Counts, profile: Profile, cores: int | None) -> tuple[Interva
     rules = [rule for rule in _rules(profile.time) if rule[0] != "host"]
     barrier = Interval(*profile.time["barrier"].si)
     totals = []
-    for alone, steps in ((True, counts.steps_alone), (False, counts.ticks)):
+    for alone, steps in ((True, counts.steps_alone), (False, counts.steps_streamed)):
         events = _events(counts, alone=alone)
         serial = Interval.total(_product(events[counted], Interval(*profile.time[key].si)) for _, counted, key in rules)
         totals.append(barrier.scaled(steps) + serial.scaled(1 / cores))

@@ -5,11 +5,12 @@ steps before, and spikes of step m are under way from then on:
 
     a_m = Σ over projections of W s_{m − delay}
 
-Spikes under way are kept; at the first tick of a population's window its state is cleared and the bias of the sample written; biases act from
-machine step 1 on, before a deep population's tick 0. In a gated network a neuron is stepped at its own ticks only; in one with lags and no
-gates everything is cleared at the end of each inference. So this engine shows what a wrong delay, a missing gate or a bias before tick 0
-does to the spikes, without Lava: measured on 500 random networks with loops, skips, lags and biases, 0 of its spikes differ from those of
-the tick-synchronous engines, float and fixed, and with the gates left out more than half of the networks differ (tests/sim).
+Spikes under way are kept; at the first tick of a population's window its state is cleared and the bias of the sample written; biases act
+from machine step 1 on, before a deep population's tick 0. In a gated network a neuron is stepped at its own ticks only; in one with lags
+and no gates everything is cleared at the end of each inference. So this engine shows without Lava what a wrong delay, a missing gate or a
+bias before tick 0 does to the spikes. Measured on 500 random networks with loops, skips, lags and biases, 1 to 3 samples each: 0 of
+193,270 spike slots differ from the tick-synchronous engines, float and fixed; with the gates left out 293 of the 500 networks differ (the
+generators of tests/looped_networks.py). On 500 networks of neurons at rest, without gates: 0 of 202,560.
 """
 
 from __future__ import annotations

@@ -9,11 +9,12 @@ from networks import random_network, random_weights
 
 from neurograph.export.passes.bias_source import bias_source
 from neurograph.network import LIF, Network, Population, Projection, Source, Threshold
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, one_to_one
 
 
 def looped_network(seed, *, ticks=5, layers=4, samples=1, static=True):
     """:func:`networks.random_network` with edges back; and inputs of ``samples`` samples. Any neuron."""
-    network, inputs = random_network(seed, ticks=ticks, layers=layers, static=static)
+    network, _ = random_network(seed, ticks=ticks, layers=layers, static=static)
     rng = np.random.default_rng([seed, 1])
     return _with_loops(network, rng), _inputs(network, rng, samples)
 
@@ -62,11 +63,48 @@ def side_by_side(pairs):
     return Network(populations, tuple(projections), network.ticks), inputs
 
 
-def chain(*names, ticks=4, extra=(), neuron=None, bias=0.0, shape=(1,), weight=1.0):
-    """in → names[0] → names[1] → …, and more projections."""
-    from neurograph.weights import one_to_one
-
-    populations = {"in": Population("in", shape, Source())}
-    populations |= {n: Population(n, shape, neuron or LIF(0.5, 0.3), bias) for n in names}
-    forward = [Projection(a, b, one_to_one(shape, weight)) for a, b in zip(["in", *names[:-1]], names, strict=True)]
+def chain(*names, ticks=4, extra=(), also=(), neuron=None):
+    """in → names[0] → names[1] → …, more projections, and more populations; one neuron each."""
+    populations = {"in": Population("in", (1,), Source())}
+    populations |= {n: Population(n, (1,), neuron or LIF(0.5, 0.3)) for n in (*names, *also)}
+    forward = [Projection(a, b, one_to_one((1,))) for a, b in zip(["in", *names[:-1]], names, strict=True)]
     return Network(populations, (*forward, *extra), ticks)
+
+
+def attention(rng, ticks=6):
+    """Spiking graph attention with gates, between populations with biases."""
+    n, d = 5, 3
+    shape, bias = (n, d), rng.uniform(0, 0.3, (n, d))
+    populations = [Population("x", shape, Source()), Population("s", shape, LIF(0.5, 0.2), bias)]
+    populations += [Population(name, shape, LIF(0.5, 0.2)) for name in "qkv"]
+    populations += [
+        Population("kv", shape, Threshold(1.5)),
+        Population("mask", (1, d), LIF(0.5, 0.4)),
+        Population("gate", shape, Threshold(1.5)),
+    ]
+    populations += [Population("o", shape, LIF(0.5, 0.2), bias)]
+
+    def per_node():
+        return Kron(Identity(n), rng.normal(0.2, 0.6, (d, d)))
+
+    one = one_to_one(shape)
+    edges = [("x", "s", per_node()), *(("s", name, per_node()) for name in "qkv"), ("k", "kv", one), ("v", "kv", one), ("q", "gate", one)]
+    edges += [("kv", "mask", Kron(OnesRow(n), np.full(d, 0.4))), ("mask", "gate", Kron(OnesColumn(n), np.ones(d)))]
+    edges += [("gate", "o", per_node()), ("s", "o", per_node())]
+    return Network({p.name: p for p in populations}, tuple(Projection(*edge) for edge in edges), ticks)
+
+
+def biased_loop(own, *, ticks=6, samples=3):
+    """in → a → b → c → d, and d's self-loop at depth 5; the bias is d's own, or that of a, four layers before."""
+    rng = np.random.default_rng(2)
+    names = ["a", "b", "c", "d"]
+    biased = "d" if own else "a"
+    populations = [Population("in", (8,), Source())]
+    populations += [Population(n, (8,), LIF(0.5, 0.3), rng.uniform(0.1, 0.9, 8) if n == biased else 0.0) for n in names]
+
+    def weights():
+        return Dense(rng.normal(0.15, 0.5, (8, 8)))
+
+    edges = [Projection(a, b, weights()) for a, b in zip(["in", *names], names, strict=False)]
+    network = Network({p.name: p for p in populations}, (*edges, Projection("d", "d", weights(), lag=1)), ticks)
+    return network, {"in": (rng.random((samples, ticks, 8)) < 0.4).astype(np.uint8)}

@@ -4,13 +4,14 @@ A spike crosses one connection in one machine step, so a network is a pipeline. 
 
     delay(p → q) = depth(q) − depth(p) + k · lag ≥ 1,   depth ≥ 1
 
-tick t of population p happens at machine step k·t + depth(p), and every projection delivers the tick that the model means. Around a loop the
-depths cancel: k · (its lags) ≥ (its projections). k is the smallest number for which depths exist (retiming, Leiserson and Saxe 1991): 1
-without loops and for self-loops, 2 for two populations that hear each other with lag 1. Depths are the smallest there are; without lags,
-depth(p) = 1 + max over inputs of depth.
+tick t of population p happens at machine step k·t + depth(p), and every projection delivers the tick that the model means. Around a loop
+the depths cancel: k · (its lags) ≥ (its projections). k is the smallest number for which depths exist (retiming, Leiserson and Saxe
+1991): 1 without loops and for self-loops, 2 for two populations that hear each other with lag 1. Depths are the smallest there are;
+without lags, depth(p) = 1 + max over inputs of depth.
 
-What a neuron does in the k − 1 steps between its ticks must not matter, nor what it does before its tick 0 where a lag carries that past it:
-a *gated* network (processes of ours, on programmable targets) does nothing then; elsewhere only neurons at rest do nothing (``idle.py``).
+What a neuron does in the k − 1 steps between its ticks must not matter, nor what it does before its tick 0 where a lag carries that past
+it. A *gated* network (processes of ours, on programmable targets) does nothing then; elsewhere only neurons at rest do nothing
+(``idle.py``).
 
 Requires: a Network without a loop of lag 0.  Ensures: every population has a depth and every spiking projection a delay of at least 1.
 """
@@ -112,10 +113,12 @@ def _refuse_restless(network: Network, k: int) -> None:
             continue
         static = [p.name for p in network.into(population.name) if network.populations[p.source].is_static]
         early = acts_before(population) + [f"a current that the host sets ({name}), present in every machine step" for name in static]
-        offenders += [f"population {population.name!r}: {what}, so it may spike before tick 0 and a lag carries that past it" for what in early]
+        offenders += [
+            f"population {population.name!r}: {what}, so it may spike before tick 0 and a lag carries that past it" for what in early
+        ]
         if k > 1:
             between = f"in between the ticks of loop {path}, which take {k} machine steps each"
             offenders += [f"population {population.name!r}: {what} {between}" for what in acts_between(population)]
     if offenders:
-        way_out = "choose a programmable target (lava, loihi2), give a loop as many ticks of lag as it has populations, or give it input as spikes"
+        way_out = "choose a programmable target (lava, loihi2), give a loop as many ticks of lag as it has populations, or input as spikes"
         raise UnsupportedError("a chip that steps every neuron at every machine step", offenders, way_out)

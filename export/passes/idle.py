@@ -4,8 +4,11 @@ Between two ticks that are k machine steps apart the synapses bring nothing, and
 
     u ← (1−α)u,   v ← v + β(v_leak − v) + γ(u + bias),   z = [v > θ]
 
-That changes nothing that a later tick sees if α = 1 and the bias is 0 and either β = 0 (v stays) or β = 1 (v is forgotten anyway), and v after
-the reset lies below θ. Before tick 0, with u = 0 and v = v_leak, no bias and v_leak < θ are enough.
+That changes nothing that a later tick sees if α = 1 and the bias is 0 and either β = 0 (v stays) or β = 1 (v is forgotten anyway), and v
+after the reset lies below θ. Before tick 0, with u = 0 and v = v_leak, no bias and v_leak < θ are enough.
+
+Measured on 30 networks with a loop over two populations, of 2,880 spike slots each: at rest 0 wrong (integrate-and-fire, β = 1, Threshold),
+58 with a leak, 175 with a current that decays, 283 with a bias, 214 with a reset by subtraction (tests/export/test_loops.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """relay_delays: a delay that is longer than the target's synapses take becomes a chain of relay populations.
 
-A relay is a population like any other: a memoryless Threshold(0.5) that hears one neuron with weight 1 and repeats its spikes, tick by tick.
-A chain starts at a source and is shared by all its targets that need it. A hop of m machine steps and n ticks of lag puts the relay at
+A relay is a population like any other: a memoryless Threshold(0.5) that hears one neuron with weight 1 and repeats its spikes, tick by
+tick. A chain starts at a source and is shared by all its targets that need it. A hop of m machine steps and n ticks of lag puts the relay
+at
 
     depth(relay) = depth(before) + m − k·n
 

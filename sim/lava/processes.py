@@ -117,8 +117,10 @@ class NeuronsFixed(_Neurons, PyLifResetModelBitAcc):  # type: ignore[misc]
 
 
 class DelayLine(AbstractProcess):  # type: ignore[misc]
-    """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay. Every ``cleared`` steps,
-    if that is not 0, it drops what it holds."""
+    """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay.
+
+    Every ``cleared`` steps, if that is not 0, it drops what it holds.
+    """
 
     def __init__(self, size: int, delay: int, cleared: int) -> None:
         super().__init__(size=size, delay=delay, cleared=cleared)

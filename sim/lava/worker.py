@@ -3,9 +3,9 @@
 A plain script over NumPy, SciPy and Lava, with ``processes.py`` beside it. The same file is ``lava/run.py`` of an exported bundle, where it
 runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a mismatch.
 
-Timing: tick t of sample s of a population happens at machine step ``s·period + steps_per_tick·t + depth`` (Lava counts steps from 1), so all
-samples follow each other in one run. In a "gated" program neurons hold still at all other steps; in a "cleared" one the last step of each
-period stands for the host's clearing of all state and of all spikes under way.
+Timing: tick t of sample s of a population happens at machine step ``s·period + steps_per_tick·t + depth`` (Lava counts steps from 1), so
+all samples follow each other in one run. In a "gated" program neurons hold still at all other steps; in a "cleared" one the last step of
+each period stands for the host's clearing of all state and of all spikes under way.
 """
 
 from __future__ import annotations
@@ -165,10 +165,10 @@ class Machine:
 
     def _connect(self, projection: dict[str, Any], delayed: dict[tuple[str, int], Any]) -> None:
         source, target = self.processes[projection["source"]], self.processes[projection["target"]]
-        key = (projection["source"], projection["delay"])
+        key, cleared = (projection["source"], projection["delay"]), self.about["period"] if self.about["cleared"] else 0
         if projection["delay"] > 1:
             if key not in delayed:
-                delayed[key] = self._add(DelayLine(source.s_out.shape[0], projection["delay"] - 1, self.about["period"] if self.about["cleared"] else 0))
+                delayed[key] = self._add(DelayLine(source.s_out.shape[0], projection["delay"] - 1, cleared))
                 self._link(source, delayed[key])
             source = delayed[key]
         matrix = self.program.matrix(projection, np.float64 if self.float else np.int32)
