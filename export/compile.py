@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host import encoder_model, readout_model
-from neurograph.export.lava_dl.quantize import quantize_for_netx
+from neurograph.export.lava_dl.quantize import check_netx, quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
@@ -98,6 +98,8 @@ def compile_graph(
     network = lower(graph, time)
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
+    if target.name == "netx":
+        check_netx(network)
     network = bias_source(network, timed=not target.programmable)
     try:
         aligned = align_delays(expand_products(network), programmable=target.programmable)

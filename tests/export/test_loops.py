@@ -7,17 +7,24 @@ from fractions import Fraction
 from math import ceil
 
 import networkx as nx
+import nir
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from looped_networks import chain, looped_network
 
+from neurograph import fixedpoint as fx
 from neurograph.errors import UnsupportedError
+from neurograph.export.compile import compile_graph
+from neurograph.export.lower import lower
+from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays, machine_steps
 from neurograph.export.passes.bias_source import bias_source
+from neurograph.export.quantize import quantize
+from neurograph.export.targets import TARGETS
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold
-from neurograph.sim import floating, pipelined
+from neurograph.sim import fixed, floating, pipelined
 from neurograph.sim.parity import compare
 from neurograph.weights import Dense, one_to_one
 
@@ -170,3 +177,56 @@ def test_resting_at_the_threshold_is_refused_by_name():
     for neuron in (LIF(0.5, 0.3, v_leak=0.3), Threshold(-0.1)):
         with pytest.raises(UnsupportedError, match=r"population 'a': it (rests at or above its threshold|spikes without input)"):
             align_delays(chain("a", extra=(back("a", "a"),), neuron=neuron), programmable=False)
+
+
+def test_two_steps_of_4095_forget_what_24_bits_hold():
+    v = np.array([-(1 << 23) + 1, -4096, 0, 4095, 4096, (1 << 23) - 1])
+    assert fx.decay(v, 4095).any()
+    assert not fx.decay(fx.decay(v, 4095), 4095).any()
+
+
+def test_integers_that_forget_at_once_are_written_so_where_ticks_are_stretched():
+    network, inputs = pair(1, LIF(1.0, 0.5))
+    for programmable, dv in ((False, 4096), (True, 4095)):
+        quantized, _ = quantize(align_delays(network, programmable=programmable), inputs)
+        assert {p.neuron.dv for p in quantized.neurons} == {dv}
+        assert compare(quantized, fixed.run(quantized, inputs), pipelined.run(quantized, inputs), voltages=True).ok
+
+
+def biased_graph():
+    """in → affine → LIF, whose spikes come back to it after a tick, at dt = tau/4."""
+    rng = np.random.default_rng(3)
+    ones = np.ones(5)
+    nodes = {
+        "in": nir.Input(np.array([5])),
+        "into": nir.Affine(rng.normal(0.4, 0.5, (5, 5)), rng.uniform(0.1, 0.6, 5)),
+        "lif": nir.LIF(tau=4e-3 * ones, r=ones, v_leak=0 * ones, v_threshold=0.3 * ones, v_reset=0 * ones),
+        "back": nir.Linear(rng.normal(0, 0.6, (5, 5))),
+        "out": nir.Output(np.array([5])),
+    }
+    edges = [("in", "into"), ("into", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "out")]
+    return nir.NIRGraph(nodes, edges), {"in": (rng.random((3, 10, 5)) < 0.3).astype(np.uint8)}
+
+
+@pytest.mark.parametrize("target", ["lava", "loihi1", "loihi2"])
+def test_recurrence_with_a_bias_is_right_at_tick_0_on_every_target(target):
+    graph, inputs = biased_graph()
+    time = TimeMetadata(1e-3, 10, inputs="spikes")
+    made = compile_graph(graph, inputs, TARGETS[target], time=time)
+    expected = floating.run(lower(graph, time), inputs)
+    assert expected.spikes["lif"][:, 0].any()
+    assert compare(made.network, expected, pipelined.run(made.network, inputs)).ok
+    assert compare(made.quantized, fixed.run(made.quantized, inputs), pipelined.run(made.quantized, inputs), voltages=True).ok
+    assert ("constant" in made.network.populations) == (target == "loihi1")
+    assert made.network.gated == (target != "loihi1")
+
+
+def test_what_was_added_for_long_delays_is_in_the_origin():
+    graph, inputs = biased_graph()
+    ones = np.ones(5)
+    graph.nodes["late"] = nir.Delay(0.09 * ones)
+    graph = nir.NIRGraph(graph.nodes, [*graph.edges, ("lif", "late"), ("late", "back")])
+    made = compile_graph(graph, {"in": inputs["in"]}, TARGETS["loihi2"], time=TimeMetadata(1e-3, 10, inputs="spikes"))
+    (said,) = made.origin["relays"]
+    assert said.startswith("population 'lif': 1 relay population(s) of 5 neurons each, for delays of 9")
+    assert {p.name for p in made.quantized.neurons} == {"lif", "lif_relay1"}

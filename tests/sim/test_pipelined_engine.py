@@ -13,6 +13,7 @@ from networks import random_network
 
 from neurograph.errors import NetworkError, UnsupportedError
 from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.quantize import quantize
 from neurograph.network import LIF, Integrator, Network, Population, Projection, Source
 from neurograph.sim import check, fixed, floating, pipelined, timing
@@ -47,6 +48,18 @@ def test_neurons_at_rest_in_loops_without_gates(seed, samples):
 
 
 @settings(max_examples=60)
+@given(st.integers(0, 1_000_000), st.integers(1, 3))
+def test_any_neuron_with_a_bias_and_loops_of_its_own_without_gates(seed, samples):
+    """One machine step a tick: a leak does no harm, and the bias comes from a source."""
+    network, _ = random_network(seed, layers=5, static=False, reset=["value"])
+    network = align_delays(bias_source(network, timed=True), programmable=False)
+    assert network.steps_per_tick == 1
+    shape = (samples, network.ticks)
+    rng = np.random.default_rng(seed)
+    assert_same(network, {s.name: rng.random((*shape, *s.shape)) < 0.5 for s in network.sources if not s.is_constant})
+
+
+@settings(max_examples=60)
 @given(st.integers(0, 1_000_000), st.integers(1, 4), st.integers(1, 3))
 def test_feed_forward_back_to_back(seed, samples, ticks):
     """Deeper than T, with biases that act before tick 0: the reset alone keeps inferences apart."""
@@ -63,9 +76,9 @@ def test_feed_forward_back_to_back(seed, samples, ticks):
 
 
 STREAMED = {
-    "skip edges and unequal branches": lambda rng: random_network(3, layers=6, recurrent=False, static=False)[0],
+    "skip edges and unequal branches": lambda rng: random_network(7, layers=6, recurrent=False, static=False)[0],
     "attention gates": attention,
-    "a biased network with self-loops": lambda rng: random_network(5, layers=5, static=False)[0],
+    "a biased network with self-loops": lambda rng: random_network(170, layers=5, static=False)[0],
     "loops over layers": lambda rng: looped_network(7, static=False)[0],
     "loops without gates": lambda rng: restful_network(13)[0],
 }
@@ -96,6 +109,7 @@ def test_a_bias_before_tick_0_would_be_heard_over_the_loop(own):
     aligned = align_delays(network)
     assert aligned.populations["d"].depth == 5
     assert_same(aligned, inputs)
+    assert_same(align_delays(bias_source(network, timed=True), programmable=False), inputs)
     wrong = compare(network, floating.run(network, inputs), pipelined.run(replace(aligned, gated=False), inputs))
     assert wrong.mismatched_spikes > 0 and wrong.first_mismatch.tick == 0
 

@@ -9,6 +9,7 @@ from looped_networks import attention, biased_loop, looped_network, restful_netw
 
 from neurograph.errors import LavaError
 from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.quantize import quantize
 from neurograph.sim import fixed, floating, pipelined, timing
 from neurograph.sim.lava import engine, program
@@ -48,6 +49,14 @@ def test_neurons_at_rest_in_loops_over_layers_without_gates(kind):
     network = align_delays(network, programmable=False)
     assert network.steps_per_tick == 3 and not network.gated
     compared(network, inputs, kind)
+
+
+def test_a_bias_at_depth_5_and_one_before_it_on_a_chip_without_gates():
+    """Leaky neurons, a self-loop at depth 5, the bias from a timed source; three inferences, cleared in between."""
+    network, inputs = side_by_side([biased_loop(own) for own in (True, False)])
+    network = align_delays(bias_source(network, timed=True), programmable=False)
+    assert network.populations["n0_d"].depth == 5 and not network.gated
+    compared(network, inputs, "fixed")
 
 
 @pytest.mark.parametrize("kind", ["float", "fixed"])
