@@ -119,7 +119,7 @@ def through_netx(found: dict[str, Row]) -> None:
         try:
             check_target(row.network, target)
             check_netx(row.network)
-            network = align_delays(expand_products(bias_source(row.network, timed=True)), programmable=target.programmable)
+            network = align_delays(expand_products(bias_source(row.network, timed=True, first_too=True)), programmable=target.programmable)
             here[f"r{index}"], _ = quantize_for_netx(network, row.inputs)
             chain_of(here[f"r{index}"], {key: bias[0] for key, bias in prepare(here[f"r{index}"], row.inputs).bias.items()})
         except UnsupportedError as error:

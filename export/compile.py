@@ -100,7 +100,7 @@ def compile_graph(
     check_target(network, target)
     if target.name == "netx":
         check_netx(network)
-    network = bias_source(network, timed=not target.programmable)
+    network = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
     try:
         aligned = align_delays(expand_products(network), programmable=target.programmable)
         aligned, relays = (aligned, ()) if target.onnx else relay_delays(aligned, longest=target.longest_delay)

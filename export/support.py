@@ -30,7 +30,7 @@ def support_of(network: Network) -> dict[str, tuple[str, ...]]:
         if target.onnx:
             found[name] = ()
             continue
-        sourced = bias_source(network, timed=not target.programmable)
+        sourced = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
         refused = _offenders(check_target, network, target) + integers
         if name == "netx":
             refused += _offenders(check_netx, sourced)

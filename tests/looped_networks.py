@@ -108,3 +108,16 @@ def biased_loop(own, *, ticks=6, samples=3):
     edges = [Projection(a, b, weights()) for a, b in zip(["in", *names], names, strict=False)]
     network = Network({p.name: p for p in populations}, (*edges, Projection("d", "d", weights(), lag=1)), ticks)
     return network, {"in": (rng.random((samples, ticks, 8)) < 0.4).astype(np.uint8)}
+
+
+def current_loop(own=0.0, *, ticks=6, samples=3):
+    """A current into a, which has a self-loop, a bias if given, and a layer with a self-loop behind it."""
+    rng = np.random.default_rng(8)
+    populations = [Population("x", (8,), Source("static")), Population("a", (8,), LIF(0.5, 0.3), own), Population("b", (8,), LIF(0.5, 0.3))]
+
+    def weights():
+        return Dense(rng.normal(0.15, 0.5, (8, 8)))
+
+    edges = [Projection("x", "a", weights()), Projection("a", "a", weights(), lag=1), Projection("a", "b", weights())]
+    network = Network({p.name: p for p in populations}, (*edges, Projection("b", "b", weights(), lag=2)), ticks)
+    return network, {"x": rng.normal(0.2, 0.6, (samples, 8))}

@@ -21,10 +21,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import networkx as nx
-
 from neurograph.errors import UnsupportedError
-from neurograph.export.passes.idle import acts_before, acts_between
+from neurograph.export.passes.idle import acts_before, acts_between, heard_over_lags, static_into
 from neurograph.network import Network, Projection
 from neurograph.sim import timing
 
@@ -45,7 +43,7 @@ def align_delays(network: Network, *, programmable: bool = True) -> Network:
     depth, _ = _depths(network, k)
     assert depth is not None
     if not programmable:
-        _refuse_restless(network, k)
+        _refuse_restless(network, k, depth)
     spiking = {id(p) for p in network.spiking_projections}
     projections = tuple(
         replace(p, delay=depth[p.target] - depth[p.source] + k * p.lag) if id(p) in spiking else p for p in network.projections
@@ -97,28 +95,21 @@ def _loop(before: Mapping[str, str], name: str) -> list[str]:
     return [name, *reversed(loop)]
 
 
-def _refuse_restless(network: Network, k: int) -> None:
-    """Refuse what would be heard although no tick of the model has it."""
-    lagged = {p.source for p in network.spiking_projections if p.lag > 0}
-    if not lagged:
-        return
-    graph = nx.DiGraph()
-    graph.add_nodes_from(network.populations)
-    graph.add_edges_from((p.source, p.target) for p in network.projections)
-    heard = set(network.populations) if k > 1 else lagged.union(*(nx.ancestors(graph, name) for name in lagged))
+def _refuse_restless(network: Network, k: int, depth: Mapping[str, int]) -> None:
+    """Refuse what would be heard although no tick of the model has it. Nothing is before the tick 0 of depth 1, which is machine step 1."""
+    heard = set(network.populations) if k > 1 else heard_over_lags(network)
     path = " → ".join(_depths(network, k - 1)[1]) if k > 1 else ""
     offenders = []
     for population in network.neurons:
         if population.name not in heard:
             continue
-        static = [p.name for p in network.into(population.name) if network.populations[p.source].is_static]
-        early = acts_before(population) + [f"a current that the host sets ({name}), present in every machine step" for name in static]
-        offenders += [
-            f"population {population.name!r}: {what}, so it may spike before tick 0 and a lag carries that past it" for what in early
-        ]
+        early = acts_before(population) + static_into(network, population)
         if k > 1:
             between = f"in between the ticks of loop {path}, which take {k} machine steps each"
-            offenders += [f"population {population.name!r}: {what} {between}" for what in acts_between(population)]
+            offenders += [f"population {population.name!r}: {what} {between}" for what in (*early, *acts_between(population))]
+        elif depth[population.name] > 1:
+            past = "so it may spike before tick 0 and a lag carries that past it"
+            offenders += [f"population {population.name!r}: {what}, {past}" for what in early]
     if offenders:
         way_out = "choose a programmable target (lava, loihi2), give a loop as many ticks of lag as it has populations, or input as spikes"
         raise UnsupportedError("a chip that steps every neuron at every machine step", offenders, way_out)

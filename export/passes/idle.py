@@ -15,12 +15,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from neurograph import fixedpoint as fx
-from neurograph.network import LIF, CubaLIF, FixedLIF, Population, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Threshold
 
-__all__ = ["acts_before", "acts_between"]
+__all__ = ["acts_before", "acts_between", "heard_over_lags", "static_into"]
+
+
+def heard_over_lags(network: Network) -> set[str]:
+    """Populations whose spikes, or what these cause, a lag carries to a later tick."""
+    lagged = {p.source for p in network.spiking_projections if p.lag > 0}
+    graph = nx.DiGraph()
+    graph.add_nodes_from(network.populations)
+    graph.add_edges_from((p.source, p.target) for p in network.projections)
+    return lagged.union(*(nx.ancestors(graph, name) for name in lagged))
+
+
+def static_into(network: Network, population: Population) -> list[str]:
+    """Each static current of a population, as a reason why it may spike without a spike of input."""
+    static = [p.name for p in network.into(population.name) if network.populations[p.source].is_static]
+    return [f"a current that the host sets ({name}), present in every machine step" for name in static]
 
 
 def acts_before(population: Population) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from looped_networks import chain, looped_network
+from looped_networks import chain, current_loop, looped_network
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import UnsupportedError
@@ -173,10 +173,21 @@ def test_a_current_that_the_host_sets_is_refused_by_name():
     assert align_delays(network).gated
 
 
+@pytest.mark.parametrize("own", [0.0, 0.2])
+def test_a_current_into_the_first_layer_is_there_from_its_tick_0(own):
+    """Tick 0 of depth 1 is machine step 1: currents and biases may stand there, with self-loops and later ones, on any chip."""
+    network, inputs = current_loop(own)
+    aligned = align_delays(bias_source(network, timed=True), programmable=False)
+    assert not aligned.sources[-1].is_constant and not aligned.gated
+    expected = floating.run(network, inputs)
+    assert expected.spikes["a"][:, 0].any()
+    assert compare(network, expected, pipelined.run(aligned, inputs)).ok
+
+
 def test_resting_at_the_threshold_is_refused_by_name():
     for neuron in (LIF(0.5, 0.3, v_leak=0.3), Threshold(-0.1)):
         with pytest.raises(UnsupportedError, match=r"population 'a': it (rests at or above its threshold|spikes without input)"):
-            align_delays(chain("a", extra=(back("a", "a"),), neuron=neuron), programmable=False)
+            align_delays(chain("a", "b", extra=(back("b", "b"),), neuron=neuron), programmable=False)
 
 
 def test_two_steps_of_4095_forget_what_24_bits_hold():

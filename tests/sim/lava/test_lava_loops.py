@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lava_networks import needs_lava
-from looped_networks import attention, biased_loop, looped_network, restful_network, side_by_side
+from looped_networks import attention, biased_loop, current_loop, looped_network, restful_network, side_by_side
 
 from neurograph.errors import LavaError
 from neurograph.export.passes.align_delays import align_delays
@@ -52,8 +52,8 @@ def test_neurons_at_rest_in_loops_over_layers_without_gates(kind):
 
 
 def test_a_bias_at_depth_5_and_one_before_it_on_a_chip_without_gates():
-    """Leaky neurons, a self-loop at depth 5, the bias from a timed source; three inferences, cleared in between."""
-    network, inputs = side_by_side([biased_loop(own) for own in (True, False)])
+    """Leaky neurons, a self-loop at depth 5, the bias from a timed source; and currents into a first layer. Three inferences."""
+    network, inputs = side_by_side([*(biased_loop(own) for own in (True, False)), current_loop(0.2)])
     network = align_delays(bias_source(network, timed=True), programmable=False)
     assert network.populations["n0_d"].depth == 5 and not network.gated
     compared(network, inputs, "fixed")
