@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host import encoder_model, readout_model
-from neurograph.export.lava_dl.quantize import quantize_for_netx
+from neurograph.export.lava_dl.quantize import check_netx, quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
@@ -23,6 +23,7 @@ from neurograph.export.passes.bias_source import bias_source
 from neurograph.export.passes.expand_products import expand_products
 from neurograph.export.passes.graded_sums import graded_sums
 from neurograph.export.passes.product_gates import product_gates
+from neurograph.export.passes.relay_delays import relay_delays
 from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
@@ -99,18 +100,22 @@ def compile_graph(
     network = lower(graph, time)
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
-    network = bias_source(network)
+    if target.name == "netx":
+        check_netx(network)
+    network = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
     network, notes = _graded(network, target, bits)
     origin = {**(origin or {}), "graded": list(notes)} if notes else origin
     try:
-        aligned = align_delays(expand_products(network), longest=target.longest_delay)
+        aligned = align_delays(expand_products(network), programmable=target.programmable)
+        aligned, relays = (aligned, ()) if target.onnx else relay_delays(aligned, longest=target.longest_delay)
         make = quantize_for_netx if target.name == "netx" else quantize
         quantized, report = make(aligned, inputs, bits=bits)
     except (UnsupportedError, QuantizationError, NetworkError) as error:
         if not target.onnx:
             raise
         return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin or {})
-    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin or {})
+    origin = {**(origin or {}), **({"relays": list(relays)} if relays else {})}
+    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin)
     if readout is None:
         return made
     on_host = [p.name for p in readout.neurons]
@@ -157,8 +162,13 @@ def compile_checkpoint(
     (source,) = (name for name, node in graph.nodes.items() if isinstance(node, nir.Input))
     compiled = compile_graph(graph, {source: static.numpy()}, target, bits=bits)
     recording = Recording("torch", ticks, {name: z.numpy().astype(np.uint8)[None] for name, z in spikes.items()})
-    origin = {"dataset": data.name, "seed": checkpoint.seed, "metrics": checkpoint.metrics, "versions": checkpoint.versions}
-    origin |= compiled.origin
+    origin = {
+        **compiled.origin,
+        "dataset": data.name,
+        "seed": checkpoint.seed,
+        "metrics": checkpoint.metrics,
+        "versions": checkpoint.versions,
+    }
     return Compiled(
         graph=compiled.graph,
         network=compiled.network,

@@ -97,8 +97,9 @@ def quantize(
     """
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
-    form = form or Form(check_integers, _scales, at_scale, _round)
     network = _with_sign_modes(fold_gain(network), sign_modes or {})
+    given = form or Form(check_integers, _scales, at_scale, _round)
+    form = replace(given, population=lambda *arguments: _forgets(network, given.population(*arguments)))
     form.check(network)
     check_messages(network)
     reference = floating.run(network, inputs)
@@ -253,6 +254,19 @@ def at_scale(population: Population, scale: float, largest_bias: float, limits: 
         v_start=rounded_integers(start / unit),
     )
     return replace(population, neuron=integer, bias=0.0)
+
+
+def _forgets(network: Network, population: Population) -> Population:
+    """A neuron that forgets at once, where chips step it k ≥ 2 times a tick.
+
+    The dv of 4095 that a chip takes leaves 1/4096 of v, rounded toward zero, for the next step; after two it leaves nothing of 24 bits.
+    So a tick is as good as dv = 4096, which the program writes as 4095.
+    """
+    neuron = population.neuron
+    if network.steps_per_tick == 1 or network.gated or not isinstance(neuron, FixedLIF):
+        return population
+    dv = np.asarray(neuron.dv)
+    return replace(population, neuron=replace(neuron, dv=rounded_integers(np.where(dv == fx.DECAY_UNITY - 1, fx.DECAY_UNITY, dv))))
 
 
 def _reset_to(neuron: Any, unit: float) -> Any:

@@ -24,17 +24,17 @@ def support_of(network: Network) -> dict[str, tuple[str, ...]]:
     Args:
         network: float, from :func:`neurograph.export.lower.lower`.
     """
-    sourced = bias_source(network)
-    integers = _offenders(check_integers, sourced)
+    integers = _offenders(check_integers, bias_source(network))
     found: dict[str, tuple[str, ...]] = {"float": (), "fixed": integers}
     for name, target in TARGETS.items():
         if target.onnx:
             found[name] = ()
             continue
+        sourced = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
         refused = _offenders(check_target, network, target) + integers
         if name == "netx":
             refused += _offenders(check_netx, sourced)
-        refused += _offenders(lambda longest=target.longest_delay: align_delays(sourced, longest=longest))
+        refused += _offenders(lambda target=target, sourced=sourced: align_delays(sourced, programmable=target.programmable))
         found[name] = tuple(dict.fromkeys(refused))
     return found
 

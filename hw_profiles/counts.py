@@ -12,7 +12,8 @@
     state reset      one neuron whose state is cleared before the inference
 
 Two windows. *Model events* lie in each population's own window of T ticks. *Chip events* are all steps run: T an inference when they are
-streamed, T + depth − 1 for one alone, filling and draining included, in which every neuron is stepped. Spikes outside the window, which a
+streamed, T + depth − 1 for one alone, filling and draining included, in which every neuron is stepped; with k machine steps a tick or with
+lags as many as :mod:`neurograph.sim.timing` says, those between ticks and between inferences included. Spikes outside the window, which a
 constant bias can cause, are in no recording: their steps count as inactive updates and their synaptic events are missing.
 """
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.network import Network, Population, Projection
+from neurograph.sim import timing
 from neurograph.sim.recording import Recording
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
@@ -88,6 +90,8 @@ class Counts:
         depth: stages of the pipeline, None where ``align_delays`` has not run.
         messages_at_least: spikes that reach anybody, which is the number of messages if everything shared one core.
         host_macs: multiply-adds off chip, by name, per inference.
+        steps_per_tick: k, machine steps a tick.
+        steps_streamed: machine steps from one inference to the next of a stream; T where the depth is not known.
     """
 
     samples: int
@@ -97,11 +101,17 @@ class Counts:
     projections: tuple[ProjectionCounts, ...]
     messages_at_least: Array
     host_macs: Mapping[str, int] = field(default_factory=dict)
+    steps_per_tick: int = 1
+    steps_streamed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.steps_streamed:
+            object.__setattr__(self, "steps_streamed", self.ticks)
 
     @property
     def steps_alone(self) -> int:
-        """Machine steps of one inference alone, T + depth − 1; T where the depth is not known."""
-        return self.ticks + (self.depth or 1) - 1
+        """Machine steps of one inference alone, k(T − 1) + depth; T where the depth is not known."""
+        return self.steps_per_tick * (self.ticks - 1) + (self.depth or 1)
 
     @property
     def neurons(self) -> int:
@@ -159,8 +169,13 @@ class Counts:
 
     @property
     def fill_and_drain_updates(self) -> int:
-        """Updates of one inference alone that lie outside the window: neurons × (depth − 1)."""
+        """Updates of one inference alone that are at no tick: neurons × (steps alone − T), which is depth − 1 each at one step a tick."""
         return self.neurons * (self.steps_alone - self.ticks)
+
+    @property
+    def gap_updates(self) -> int:
+        """The same of a streamed inference: none where one follows the other every T steps."""
+        return self.neurons * (self.steps_streamed - self.ticks)
 
     @property
     def messages(self) -> Array:
@@ -225,14 +240,17 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
         )
     depths = [p.depth for p in network.populations.values() if not p.is_static]
     known = [depth for depth in depths if depth is not None]
+    aligned = bool(known) and len(known) == len(depths)
     return Counts(
         samples=samples,
         ticks=network.ticks,
-        depth=max(known) if known and len(known) == len(depths) else None,
+        depth=max(known) if aligned else None,
         populations=tuple(populations),
         projections=projections,
         messages_at_least=reached_anybody,
         host_macs=dict(static_macs(network) if host_macs is None else host_macs),
+        steps_per_tick=network.steps_per_tick,
+        steps_streamed=timing.period(network) if aligned else network.ticks,
     )
 
 

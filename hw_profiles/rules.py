@@ -58,7 +58,7 @@ def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str,
     Without a placement only messages have a range: as few as one a spike where all that it reaches shares a core, inputs included. With
     one they are exact, the host's not among those that cores send, and hops and crossings are known too.
     """
-    outside = counts.fill_and_drain_updates if alone else 0
+    outside = counts.fill_and_drain_updates if alone else counts.gap_updates
     exact = {
         "synaptic_events": counts.synaptic_events,
         "graded_events": counts.graded_events,

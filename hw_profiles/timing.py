@@ -2,13 +2,13 @@
 
 With a placement that gives the work W(k, s) of core k in step s of an inference alone:
 
-    latency = Σ_s (barrier + farthest + max_k W(k, s)),   s from 1 to T + depth − 1
-    1 / throughput = Σ_φ (barrier + farthest + max_k W(k, φ)),   φ from 1 to T
+    latency = Σ_s (barrier + farthest + max_k W(k, s)),   s over the steps of one inference alone
+    1 / throughput = Σ_φ (barrier + farthest + max_k W(k, φ)),   φ over the steps from one inference to the next
 
 W(k, s) = max(neurons, receiving): a core steps its neurons and sends while it takes messages in and adds up their synaptic events, which is
 the simple timing model of SANA-FE 2.2.9, whose constants were fitted with it; the high end takes one after the other. Each side is
-Σ count · time. Streamed, a step φ holds the steps s ≡ φ (mod T) of inferences that follow each other, each like this one. ``farthest`` is
-the way of the message that goes farthest; hops keep no core busy.
+Σ count · time. Streamed, a step φ holds the steps s ≡ φ (modulo their number) of inferences that follow each other, each like this one.
+``farthest`` is the way of the message that goes farthest; hops keep no core busy.
 
 Without the work of each core, events are taken as spread evenly: Σ count · time / (steps · cores), hops among them.
 """
@@ -70,7 +70,7 @@ def _even(counts: Counts, profile: Profile, routing: Routing | None, cores: int)
     rules = [rule for rule in rules_of(profile.time) if rule[0] != "host"]
     barrier = Interval(*profile.time["barrier"].si)
     totals = []
-    for alone, steps in ((True, counts.steps_alone), (False, counts.ticks)):
+    for alone, steps in ((True, counts.steps_alone), (False, counts.steps_streamed)):
         found = events(counts, routing, alone=alone)
         serial = Interval.total(found[counted].times(Interval(*profile.time[key].si)) for _, counted, key in rules if counted in found)
         totals.append(barrier.scaled(steps) + serial.scaled(1 / cores))
@@ -85,7 +85,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
     way = _farthest(profile, routing)
     barrier = Interval(*profile.time["barrier"].si)
     latency = _waited(work, neurons, receiving, work.steps, alone=True)
-    period = _waited(work, neurons, receiving, counts.ticks, alone=False)
+    period = _waited(work, neurons, receiving, counts.steps_streamed, alone=False)
     each = way + barrier
     busy = np.maximum(_seconds(work, neurons, 0, None), _seconds(work, receiving, 0, None))
     average = float(busy.mean(axis=2).sum(axis=1).mean())
@@ -95,7 +95,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
     used["time.barrier"] = profile.time["barrier"]
     return Times(
         latency + each.scaled(work.steps),
-        _rate(period + each.scaled(counts.ticks)),
+        _rate(period + each.scaled(counts.steps_streamed)),
         used,
         "every step waits for its busiest core, which steps neurons while it receives, and for the farthest message",
         latency.value / average if average else None,

@@ -190,7 +190,7 @@ class Population:
         shape: ``(nodes, features)`` or any tuple; a name may not hold ``/``.
         neuron: the neuron's equation and parameters.
         bias: constant input current (volts, before β), broadcasting to shape; a FixedLIF holds its own.
-        depth: pipeline depth, set by ``align_delays``: tick t happens at machine step t + depth.
+        depth: pipeline depth, set by ``align_delays``: tick t happens at machine step k·t + depth.
     """
 
     name: str
@@ -269,6 +269,9 @@ class Network:
         ticks: T, ticks an inference.
         dt: seconds a tick.
         outputs: names of the populations that a readout looks at.
+        steps_per_tick: k, machine steps a tick; more than 1 where a loop spans layers. Set by ``align_delays``.
+        gated: whether neurons of a network with lags are stepped at their own ticks only, by processes of ours (programmable targets), or
+            at every machine step, which is the same where they do nothing in between. Set by ``align_delays``.
     """
 
     populations: Mapping[str, Population]
@@ -277,10 +280,13 @@ class Network:
     dt: float = 1e-3
     outputs: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    steps_per_tick: int = 1
+    gated: bool = True
 
     def __post_init__(self) -> None:
-        if self.ticks < 1:
-            raise NetworkError(f"network: ticks is {self.ticks}, must be at least 1")
+        for key in ("ticks", "steps_per_tick"):
+            if getattr(self, key) < 1:
+                raise NetworkError(f"network: {key} is {getattr(self, key)}, must be at least 1")
         for name, population in self.populations.items():
             _check_population(name, population)
         for projection in self.projections:

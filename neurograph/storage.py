@@ -38,6 +38,7 @@ _PLAIN: dict[str, type[Any]] = {kind.__name__: kind for kind in (Identity, OnesR
 def save_network(network: Network, group: h5py.Group) -> None:
     """Write ``network`` into an empty group."""
     group.attrs.update(version=VERSION, ticks=network.ticks, dt=network.dt, outputs=json.dumps(list(network.outputs)))
+    group.attrs.update(steps_per_tick=network.steps_per_tick, gated=network.gated)
     populations = group.create_group("populations")
     for index, population in enumerate(network.populations.values()):
         one = populations.create_group(f"{index:05d}")
@@ -75,6 +76,8 @@ def load_network(group: h5py.Group) -> Network:
             int(group.attrs["ticks"]),
             float(group.attrs["dt"]),
             tuple(json.loads(group.attrs["outputs"])),
+            steps_per_tick=int(group.attrs.get("steps_per_tick", 1)),  # neither was stored when neither could be another
+            gated=bool(group.attrs.get("gated", True)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise NetworkError(f"network: its file is damaged ({error}); export it again") from None

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.network import Network
-from neurograph.sim import fixed, floating
+from neurograph.sim import fixed, floating, pipelined
 from neurograph.sim.parity import Comparison, compare
 from neurograph.sim.recording import Recording
 
 __all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
-FLOAT_ENGINES = ("torch", "float", "lava-float", "onnx")
-INTEGER_ENGINES = ("fixed", "lava-fixed", "netx")
-ENGINES = ("float", "fixed", "lava-float", "lava-fixed", "netx", "onnx")
+FLOAT_ENGINES = ("torch", "float", "pipelined-float", "lava-float", "onnx")
+INTEGER_ENGINES = ("fixed", "pipelined-fixed", "lava-fixed", "netx")
+ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed", "netx", "onnx")
 
 
 def run_engine(
@@ -47,6 +47,8 @@ def run_engine(
         return floating.run(chosen, inputs)
     if engine == "fixed":
         return fixed.run(chosen, inputs, rules=rules)
+    if engine in ("pipelined-float", "pipelined-fixed"):
+        return pipelined.run(chosen, inputs)
     if engine == "onnx":
         if onnx_file is None:
             raise InputError("engine 'onnx': there is no onnx/network.onnx here; export the model with --target onnx")

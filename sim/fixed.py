@@ -22,12 +22,12 @@ from neurograph.sim.recording import Recording
 from neurograph.sim.ticks import Neurons, run_ticks
 from neurograph.weights import Weights
 
-__all__ = ["run"]
+__all__ = ["FixedDynamics", "run"]
 
 Array = NDArray[Any]
 
 
-class _FixedNeurons:
+class FixedNeurons:
     """u and v of one population, int64 holding 24-bit values; counts its wraps and clips."""
 
     def __init__(self, population: Population, mantissa: Array) -> None:
@@ -40,12 +40,18 @@ class _FixedNeurons:
 
         self.du, self.dv = flat(neuron.du) + 1, flat(neuron.dv)
         self.threshold = flat(neuron.vth) << fx.V_SHIFT
-        self.bias = mantissa.astype(np.int64) << neuron.bias_exp
+        self.bias_exp, self.v_start = neuron.bias_exp, flat(neuron.v_start)
         self.subtract = neuron.reset == "subtract"
         self.reset_by = self.threshold if neuron.reset_by is None else flat(neuron.reset_by)
         self.v_reset = flat(neuron.v_reset)
-        self.u, self.v = np.zeros(mantissa.shape, np.int64), np.tile(flat(neuron.v_start), (len(mantissa), 1))
         self.wraps = self.clips = self.largest_u = self.largest_v = 0
+        self.start(mantissa)
+
+    def start(self, mantissa: Array) -> None:
+        """Clear the state and take the bias of the next inference."""
+        self.bias = mantissa.astype(np.int64) << self.bias_exp
+        self.u: Array = np.zeros(mantissa.shape, np.int64)
+        self.v: Array = np.tile(self.v_start, (len(mantissa), 1))
 
     def step(self, current: Array) -> Array:
         u = fx.decay(self.u, self.du) + (current << fx.V_SHIFT)
@@ -64,7 +70,7 @@ class _FixedNeurons:
         return z
 
 
-class _RuledNeurons(_FixedNeurons):
+class _RuledNeurons(FixedNeurons):
     """The same under other rules; wraps of the input and of u + bias are counted with those of u, one a slot."""
 
     def __init__(self, population: Population, mantissa: Array, rules: IntegerRules) -> None:
@@ -95,9 +101,11 @@ class _RuledNeurons(_FixedNeurons):
         ]
 
 
-class _FixedDynamics:
+class FixedDynamics:
+    """Integers, see :class:`neurograph.sim.ticks.Dynamics`; ``notes`` says what they ran into."""
+
     def __init__(self) -> None:
-        self.states: dict[str, _FixedNeurons] = {}
+        self.states: dict[str, FixedNeurons] = {}
         self._weights: dict[int, tuple[Projection, Weights]] = {}
 
     def contribution(self, projection: Projection, spikes: Array) -> Array:
@@ -110,11 +118,20 @@ class _FixedDynamics:
     def neurons(self, population: Population, bias: Array) -> Neurons:
         if population.is_graded:
             return GradedNeurons(population, len(bias), np.int64)
-        self.states[population.name] = _FixedNeurons(population, bias)
+        self.states[population.name] = FixedNeurons(population, bias)
         return self.states[population.name]
 
+    def notes(self) -> dict[str, dict[str, int]]:
+        """Wraps of u, clips of v, and the largest |u| and |v| before them, by population."""
+        return {
+            "wraps": {name: s.wraps for name, s in self.states.items() if s.wraps},
+            "clips": {name: s.clips for name, s in self.states.items() if s.clips},
+            "largest_u": {name: s.largest_u for name, s in self.states.items()},
+            "largest_v": {name: s.largest_v for name, s in self.states.items()},
+        }
 
-class _RuledDynamics(_FixedDynamics):
+
+class _RuledDynamics(FixedDynamics):
     def __init__(self, rules: IntegerRules) -> None:
         super().__init__()
         self.rules = rules
@@ -159,16 +176,10 @@ def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -
     chosen = rules_named(rules)
     prepared = prepare(network, inputs)
     refuse(network, chosen)
-    dynamics = _FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
+    dynamics = FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
     traces = run_ticks(network, prepared, dynamics)
     if isinstance(dynamics, _RuledDynamics):
         dynamics.check()
-    notes = {
-        "rules": rules,
-        "wraps": {name: s.wraps for name, s in dynamics.states.items() if s.wraps},
-        "clips": {name: s.clips for name, s in dynamics.states.items() if s.clips},
-        "largest_u": {name: s.largest_u for name, s in dynamics.states.items()},
-        "largest_v": {name: s.largest_v for name, s in dynamics.states.items()},
-    }
+    notes = {"rules": rules, **dynamics.notes()}
     wall = time.perf_counter() - start
     return Recording("fixed", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=wall, notes=notes)

@@ -19,12 +19,12 @@ from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
 from neurograph.sim.ticks import Neurons, run_ticks
 
-__all__ = ["run"]
+__all__ = ["FloatDynamics", "run"]
 
 Array = NDArray[Any]
 
 
-class _FloatNeurons:
+class FloatNeurons:
     """u and v of one population in float64; :class:`Threshold` is the case α = β = γ = 1 that forgets at once."""
 
     def __init__(self, population: Population, bias: Array) -> None:
@@ -35,7 +35,6 @@ class _FloatNeurons:
         def flat(value: Any) -> Array:
             return np.broadcast_to(np.asarray(value, dtype=np.float64), population.shape).ravel()
 
-        self.bias = bias
         self.memoryless, self.real = isinstance(neuron, Threshold), isinstance(neuron, Integrator)
         self.threshold = flat(getattr(neuron, "threshold", np.inf))
         self.alpha, self.beta = flat(getattr(neuron, "alpha", 1.0)), flat(getattr(neuron, "beta", 1.0))
@@ -45,6 +44,11 @@ class _FloatNeurons:
         taken = getattr(neuron, "reset_by", None)  # what a spike subtracts, θ if not given
         self.reset_by = self.threshold if taken is None else flat(taken)
         self.synaptic = bool((self.alpha != 1).any())
+        self.start(bias)
+
+    def start(self, bias: Array) -> None:
+        """Clear the state and take the bias of the next inference."""
+        self.bias = bias
         self.u: Array = np.zeros(bias.shape)
         self.v: Array = np.tile(self.v_leak, (len(bias), 1))  # neurons start at rest, as Norse's do
 
@@ -66,12 +70,14 @@ class _FloatNeurons:
         return z
 
 
-class _FloatDynamics:
+class FloatDynamics:
+    """float64, see :class:`neurograph.sim.ticks.Dynamics`."""
+
     def contribution(self, projection: Projection, spikes: Array) -> Array:
         return projection.weights.apply(spikes.astype(np.float64))
 
     def neurons(self, population: Population, bias: Array) -> Neurons:
-        return GradedNeurons(population, len(bias), np.float64) if population.is_graded else _FloatNeurons(population, bias)
+        return GradedNeurons(population, len(bias), np.float64) if population.is_graded else FloatNeurons(population, bias)
 
 
 def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
@@ -92,5 +98,5 @@ def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
     start = time.perf_counter()
     prepared = prepare(network, inputs)
-    traces = run_ticks(network, prepared, _FloatDynamics())
+    traces = run_ticks(network, prepared, FloatDynamics())
     return Recording("float", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=time.perf_counter() - start)

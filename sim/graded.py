@@ -31,6 +31,9 @@ class GradedNeurons:
         self.u: Array = np.zeros((samples, 1), dtype=dtype)
         self.v: Array = self.u
 
+    def start(self, bias: Array) -> None:
+        """Nothing to clear, and no bias to take."""
+
     def step(self, current: Array) -> Array:
         """Take (samples, ports · size) and give integers (samples, size).
 

@@ -24,7 +24,7 @@ class Recording:
     """Spikes of every population, model tick by model tick.
 
     Args:
-        engine: "torch", "float", "fixed", "lava-float" or "lava-fixed".
+        engine: "torch", or one of :data:`neurograph.sim.check.ENGINES`.
         ticks: T.
         spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included; int32 of a graded population, where
             what is not 0 is a message, and float64 of a real-valued one.

@@ -17,7 +17,7 @@ from neurograph.network import Network, Population, Projection
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.inputs import Prepared
 
-__all__ = ["Dynamics", "Neurons", "Traces", "groups", "run_ticks"]
+__all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
 
 Array = NDArray[Any]
 
@@ -27,6 +27,10 @@ class Neurons(Protocol):
 
     u: Array
     v: Array
+
+    def start(self, bias: Array) -> None:
+        """Clear the state and take the bias of the next inference, (samples, size)."""
+        ...
 
     def step(self, current: Array) -> Array:
         """Take the input of one tick, (samples, ports · size), and return the spikes."""
@@ -91,7 +95,7 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
             kept[population.name] = state
         neurons[population.name] = state
         shape = (samples, ticks, population.size)
-        traces.spikes[population.name] = np.zeros(shape, dtype=_sent(population))
+        traces.spikes[population.name] = np.zeros(shape, dtype=sent_type(population))
         if not population.is_graded:
             traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
     for group in groups(network):
@@ -120,19 +124,19 @@ def _run_group(network: Network, group: list[str], neurons: Mapping[str, Neurons
             for projection in inner[name]:
                 if t >= projection.lag:
                     brought = dynamics.contribution(projection, traces.spikes[projection.source][:, t - projection.lag])
-                    current = current + _at_port(network, projection, brought)
+                    current = current + at_port(network, projection, brought)
             state = neurons[name]
             traces.spikes[name][:, t] = state.step(current)
             if name in traces.v:
                 traces.u[name][:, t], traces.v[name][:, t] = state.u, state.v
 
 
-def _sent(population: Population) -> type[Any]:
+def sent_type(population: Population) -> type[Any]:
     """The type of what goes out."""
     return np.float64 if population.is_real else MESSAGE if population.is_graded else np.uint8
 
 
-def _at_port(network: Network, projection: Projection, brought: Array) -> Array:
+def at_port(network: Network, projection: Projection, brought: Array) -> Array:
     """(batch, size) as (batch, ports · size), 0 at the other port."""
     if network.populations[projection.target].ports == 1:
         return brought

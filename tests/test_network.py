@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -74,6 +76,20 @@ def test_storage_round_trip_runs_the_same(seed):
         assert again.populations[name].depth == population.depth
         for key, value in vars(population.neuron).items():
             np.testing.assert_array_equal(getattr(again.populations[name].neuron, key), value)
+
+
+def test_the_clock_is_stored_and_old_files_have_the_plain_one():
+    original = replace(random_network(3)[0], steps_per_tick=3, gated=False)
+    with h5py.File("never-on-disk", "w", driver="core", backing_store=False) as file:
+        group = file.create_group("n")
+        save_network(original, group)
+        back = load_network(group)
+        assert (back.steps_per_tick, back.gated) == (3, False)
+        del group.attrs["steps_per_tick"], group.attrs["gated"]
+        old = load_network(group)
+    assert (old.steps_per_tick, old.gated) == (1, True)
+    with pytest.raises(NetworkError, match="steps_per_tick is 0, must be at least 1"):
+        replace(original, steps_per_tick=0)
 
 
 def test_another_version_is_refused():

@@ -14,6 +14,7 @@ from neurograph.export.compile import Compiled
 from neurograph.export.lava_dl.graph import SOURCE
 from neurograph.export.lava_dl.read import NetFile, read_net
 from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.relay_delays import relay_delays
 from neurograph.export.rounding_report import rounding_report
 from neurograph.export.targets import Target, check_target
 from neurograph.network import FixedLIF
@@ -48,8 +49,9 @@ def compile_net(path: Path, inputs: Mapping[str, Array], target: Target, *, bits
         raise UnsupportedError("a bundle, which holds a float network too,", net.no_float, "train without a norm, or with current_decay 1")
     check_target(net.network, target)
     _check_chip(net, target)
-    network, quantized = (align_delays(n, longest=target.longest_delay) for n in (net.network, net.integer))
-    origin = {"file": path.name, "format": "lava-dl", "notes": list(net.notes)}
+    aligned = (align_delays(n, programmable=target.programmable) for n in (net.network, net.integer))
+    (network, relays), (quantized, _) = (relay_delays(n, longest=target.longest_delay) for n in aligned)
+    origin = {"file": path.name, "format": "lava-dl", "notes": list(net.notes), **({"relays": list(relays)} if relays else {})}
     return Compiled(net.graph, network, quantized, rounding_report(network, quantized, given), given, origin=origin)
 
 

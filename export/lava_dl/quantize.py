@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from neurograph import fixedpoint as fx
 from neurograph.errors import UnsupportedError
 from neurograph.export import quantize as base
+from neurograph.export.passes.idle import heard_over_lags, static_into
 from neurograph.export.passes.saturate_bias import synaptic_bounds
 from neurograph.export.quantize import QuantizationReport, check_integers
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, base_of
 from neurograph.sim.lava.chain import loops
 
-__all__ = ["check_netx", "quantize_for_netx"]
+__all__ = ["check_netx", "lag_offenders", "quantize_for_netx"]
 
 Array = NDArray[Any]
 _STEPS = tuple(2.0 ** (k / 8) for k in range(16))
@@ -69,10 +70,17 @@ def check_netx(network: Network) -> None:
                 offenders.append(f"population {p.name!r}: rests at or above its threshold")
             if p.neuron.state != "cleared":
                 offenders.append(f"population {p.name!r}: state that is kept between inferences")
+    offenders += lag_offenders(network)
     if offenders:
         raise UnsupportedError(
             "a sequential .net file", offenders, "train with a reset to rest and no recurrence, or choose another target"
         )
+
+
+def lag_offenders(network: Network) -> list[str]:
+    """Currents that act before tick 0 where a lag carries what they cause past it: a chain's first layer stands at machine step 2."""
+    heard = [p for p in network.neurons if p.name in heard_over_lags(network)]
+    return [f"population {p.name!r}: {what}, and a lag behind it" for p in heard for what in static_into(network, p)]
 
 
 def _scales(network: Network, population: Population, largest_bias: float, bits: int) -> tuple[float, ...]:

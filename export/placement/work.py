@@ -1,7 +1,7 @@
 """Work of a recorded run over a placement, core by core and step by step: what a step that ends in a barrier waits for.
 
     synaptic events(k, s) = Σ over spikes sent in step s of the nonzero weights that they meet in core k
-    step of tick t of a population = depth − 1 + t            one inference alone; streamed, steps fold together modulo T
+    step of tick t of a population = depth − 1 + k·t          one inference alone, k machine steps a tick
 
 A spike counts in the step that sends it, as in :mod:`neurograph.hw_profiles.counts`: sums over cores and steps are the counts there. Spikes
 outside the window of T ticks are in no recording. Where delays are not aligned there are no depths and every window starts at step 0.
@@ -64,7 +64,8 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
         InputError: the recording misses a population, or has another shape.
     """
     first, ticks, cores = _first_steps(network), network.ticks, usage.cores
-    shape = (recording.samples, ticks + max(first.values()), cores)
+    k = network.steps_per_tick
+    shape = (recording.samples, k * (ticks - 1) + max(first.values()) + 1, cores)
     found = {field.name: np.zeros(shape, dtype=np.int64) for field in fields(Work) if field.name != "neurons"}
     spikes = {name: _spikes(network, recording, name) for name in first}
     active = {p.name: spikes[p.name].copy() for p in placed(network)}
@@ -73,13 +74,13 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
         stored = "synaptic_events_dense" if isinstance(link.projection.weights, Dense) else "synaptic_events_sparse"
         events = found["graded_events" if network.populations[source].is_graded else stored]
         for sample, tick, arrived in _arrivals(link, spikes[source]):
-            events[sample, first[source] + tick] += _by_core(core_of[target], arrived, cores)
+            events[sample, first[source] + k * tick] += _by_core(core_of[target], arrived, cores)
             if tick + lag < ticks:
                 active[target][sample, tick + lag] |= arrived > 0
     for name, at in core_of.items():
         for sample, tick in np.ndindex(recording.samples, ticks):
-            found["neuron_spikes"][sample, first[name] + tick] += _by_core(at, spikes[name][sample, tick], cores)
-            found["updates_active"][sample, first[name] + tick] += _by_core(at, active[name][sample, tick], cores)
+            found["neuron_spikes"][sample, first[name] + k * tick] += _by_core(at, spikes[name][sample, tick], cores)
+            found["updates_active"][sample, first[name] + k * tick] += _by_core(at, active[name][sample, tick], cores)
     for route in usage.routes:
         pattern, start = (route.cores > 0).astype(np.int64), first[route.population]
         sent = spikes[route.population].reshape(recording.samples, ticks, *route.grid)[..., route.features]
@@ -87,11 +88,11 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
         for sample, tick in np.ndindex(recording.samples, ticks):
             now = sent[sample, tick]
             taken = np.asarray(now.sum(axis=1, dtype=np.int64) @ pattern)
-            found["messages_in" if inside else "host_messages_in"][sample, start + tick] += taken
+            found["messages_in" if inside else "host_messages_in"][sample, start + k * tick] += taken
             if inside:
                 at = core_of[route.population].reshape(route.grid)[:, route.features]
                 reached = now * np.diff(pattern.indptr)[:, None]
-                found["messages_out"][sample, start + tick] += _by_core(at, reached, cores)
+                found["messages_out"][sample, start + k * tick] += _by_core(at, reached, cores)
     return Work(neurons=usage.neurons.astype(np.int64), **found)
 
 

@@ -28,7 +28,8 @@ class Target:
         name: as on the command line.
         profile: hardware profile whose limits and constants belong to it.
         longest_delay: synaptic delay in machine steps beyond the first.
-        programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset.
+        programmable: whether a neuron can do after a spike what is not "go to rest": subtract its threshold, or go to another v_reset; and
+            hold still between its ticks and before the first.
         about: one line.
         onnx: whether it is an ONNX runtime: real values are fine, and integers are made where they can be, for the report.
         graded: whether a spike can carry a number.

@@ -108,7 +108,9 @@ def _expected(placement: Placement, recording: Recording, sample: int) -> dict[s
 
 
 def _steps(placement: Placement) -> int:
-    return placement.network.ticks + max((p.depth or 1) for p in placement.network.populations.values() if not p.is_static) - 1
+    network = placement.network
+    deepest = max((p.depth or 1) for p in network.populations.values() if not p.is_static)
+    return network.steps_per_tick * (network.ticks - 1) + deepest
 
 
 def _architecture(placement: Placement, energy: Mapping[str, float], time: Mapping[str, float]) -> Iterator[str]:
@@ -160,7 +162,8 @@ def _network(placement: Placement, recording: Recording, sample: int) -> Iterato
         yield "      neurons:"
         train = np.zeros((population.size, steps), dtype=np.int64)
         start = (population.depth or 1) - 1
-        train[:, start : start + network.ticks] = recording.spikes[name][sample].reshape(network.ticks, -1).T != 0
+        at = start + network.steps_per_tick * np.arange(network.ticks)
+        train[:, at] = recording.spikes[name][sample].reshape(network.ticks, -1).T != 0
         for neuron, spikes in enumerate(train):
             yield f"        - {neuron}: [spikes: [{', '.join(map(str, spikes.tolist()))}]]"
     yield "  edges:"

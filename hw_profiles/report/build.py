@@ -151,10 +151,10 @@ def _totals(counts: Counts) -> dict[str, Any]:
 def _windows(counts: Counts) -> dict[str, Any]:
     """Updates in the model's window and on the chip: streamed, and one inference alone."""
     inside, outside = _number(counts.neuron_updates), counts.fill_and_drain_updates
-    inactive = _number(counts.updates_inactive)
+    inactive, gap = _number(counts.updates_inactive), counts.gap_updates
     return {
         "model": {"steps": counts.ticks, "neuron_updates": inside, "neuron_updates_inactive": inactive},
-        "chip_streamed": {"steps": counts.ticks, "neuron_updates": inside, "neuron_updates_inactive": inactive},
+        "chip_streamed": {"steps": counts.steps_streamed, "neuron_updates": inside + gap, "neuron_updates_inactive": inactive + gap},
         "chip_alone": {"steps": counts.steps_alone, "neuron_updates": inside + outside, "neuron_updates_inactive": inactive + outside},
         "outside_the_window": "spikes outside the window of T ticks are not in the recording; updates there are counted as inactive",
     }

@@ -52,13 +52,12 @@ class _Neurons:
 
     def run_spk(self) -> None:
         options = self.options
-        sample, tick = divmod(self.time_step - options["depth"], options["period"])
-        inside = 0 <= sample < options["samples"] and tick < options["ticks"]
-        if options["silent"] and not inside:
-            # With recurrence, what fired before tick 0 would arrive after it, so the neuron holds still outside its windows.
-            self.a_in.recv()
-            self.u[:], self.v[:] = 0, 0
-            self.s_out.send(np.zeros(self.v.shape, dtype=bool))
+        sample, within = divmod(self.time_step - options["depth"], options["period"])
+        tick, between = divmod(within, options["steps_per_tick"])
+        window = 0 <= sample < options["samples"] and tick < options["ticks"]
+        inside = window and not between
+        if (options["gated"] and not inside) or (options["cleared"] and self.time_step % options["period"] == 0):
+            self._hold(window, bool(between))
             return
         if inside and tick == 0:
             self._load_bias(sample)
@@ -68,6 +67,15 @@ class _Neurons:
             for kind, values in (("spikes", self.spikes), ("voltages", self.v), ("currents", self.u)):
                 if kind in options["files"]:
                     self._file(kind)[sample, tick] = values
+
+    def _hold(self, window: bool, between: bool) -> None:
+        """A step that is none of the model's: over a lag, what fired in it would be heard in a tick. State lasts from tick to tick."""
+        arrived = self.a_in.recv()
+        if between and self.options["gated"] and np.any(arrived):
+            raise RuntimeError(f"population {self.options['name']}: input at step {self.time_step}, between two of its ticks")
+        if not window or not self.options["gated"]:
+            self.u[:], self.v[:] = 0, 0
+        self.s_out.send(np.zeros(self.v.shape, dtype=bool))
 
     def _load_bias(self, sample: int) -> None:
         bias, current = self.options["bias"], self.options["current"]
@@ -129,7 +137,7 @@ class Products(ProdNeuron):  # type: ignore[misc]
 
 
 class _Log:
-    """Stands before an out port: writes down what is sent inside the window, and outside it lets nothing of a silent population through."""
+    """Stands before an out port: writes down what is sent at the model's ticks, and lets nothing through where neurons would hold still."""
 
     def __init__(self, port: Any, options: dict[str, Any]) -> None:
         self.port, self.options, self.step = port, options, 0
@@ -137,10 +145,12 @@ class _Log:
 
     def send(self, values: Any) -> None:
         options = self.options
-        sample, tick = divmod(self.step - options["depth"], options["period"])
-        if 0 <= sample < options["samples"] and tick < options["ticks"]:
+        sample, within = divmod(self.step - options["depth"], options["period"])
+        tick, between = divmod(within, options["steps_per_tick"])
+        inside = 0 <= sample < options["samples"] and tick < options["ticks"] and not between
+        if inside:
             self.file[sample, tick] = values
-        elif options["silent"]:
+        if (options["gated"] and not inside) or (options["cleared"] and self.step % options["period"] == 0):
             values = np.zeros_like(values)
         self.port.send(values)
 
@@ -209,10 +219,13 @@ class ProductsFloat(_Logged, _ProductModel):  # type: ignore[misc]
 
 
 class DelayLine(AbstractProcess):  # type: ignore[misc]
-    """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay."""
+    """Sends what it received ``delay`` steps before; shared by all projections of a source with the same delay.
 
-    def __init__(self, size: int, delay: int) -> None:
-        super().__init__(size=size, delay=delay)
+    Every ``cleared`` steps, if that is not 0, it drops what it holds.
+    """
+
+    def __init__(self, size: int, delay: int, cleared: int) -> None:
+        super().__init__(size=size, delay=delay, cleared=cleared)
         self.s_in = InPort(shape=(size,))
         self.s_out = OutPort(shape=(size,))
 
@@ -229,9 +242,15 @@ class DelayLineModel(PyLoihiProcessModel):  # type: ignore[misc]
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         self.ring = np.zeros((proc_params["delay"], proc_params["size"]), dtype=self.held)
+        self.cleared = proc_params["cleared"]
 
     def run_spk(self) -> None:
         slot = self.time_step % len(self.ring)
+        if self.cleared and self.time_step % self.cleared == 0:
+            self.ring[:] = 0
+            self.s_out.send(self.ring[slot])
+            self.s_in.recv()
+            return
         self.s_out.send(self.ring[slot])
         self.ring[slot] = self.s_in.recv()
 
@@ -252,8 +271,8 @@ class GradedDelayLineModel(DelayLineModel):  # type: ignore[misc]
 class SpikeSource(AbstractProcess):  # type: ignore[misc]
     """Emits given spikes, (samples, T, n), tick 0 at machine step ``depth``."""
 
-    def __init__(self, spikes: Any, depth: int, period: int) -> None:
-        super().__init__(spikes=spikes, depth=depth, period=period)
+    def __init__(self, spikes: Any, depth: int, period: int, steps_per_tick: int = 1) -> None:
+        super().__init__(spikes=spikes, depth=depth, period=period, steps_per_tick=steps_per_tick)
         self.s_out = OutPort(shape=(spikes.shape[2],))
 
 
@@ -266,8 +285,9 @@ class SpikeSourceModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def run_spk(self) -> None:
         spikes = self.proc_params["spikes"]
-        sample, tick = divmod(self.time_step - self.proc_params["depth"], self.proc_params["period"])
-        inside = 0 <= sample < spikes.shape[0] and tick < spikes.shape[1]
+        sample, within = divmod(self.time_step - self.proc_params["depth"], self.proc_params["period"])
+        tick, between = divmod(within, self.proc_params["steps_per_tick"])
+        inside = 0 <= sample < spikes.shape[0] and tick < spikes.shape[1] and not between
         self.s_out.send(spikes[sample, tick] if inside else np.zeros(spikes.shape[2], dtype=spikes.dtype))
 
 

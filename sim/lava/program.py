@@ -25,8 +25,10 @@ from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, QuantizationError, UnsupportedError
 from neurograph.graded import check_messages
 from neurograph.network import LIF, CubaLIF, FixedLIF, Graded, Network, Population, Product, Projection, Threshold, base_of, gain_of
+from neurograph.sim import timing
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.timing import depth_of, period, steps
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["SCRIPTS", "period", "steps", "write"]
@@ -36,16 +38,6 @@ Array = NDArray[Any]
 _HERE = Path(__file__).parent
 SCRIPTS: Mapping[str, Path] = {"run.py": _HERE / "worker.py", "processes.py": _HERE / "processes.py"}
 """What stands beside ``program.npz`` in a folder that runs by itself: ``python run.py``."""
-
-
-def period(network: Network) -> int:
-    """Machine steps from one inference to the next: T, and with lags as many more as the longest, so that no spike crosses over."""
-    return network.ticks + max((p.lag for p in network.spiking_projections), default=0)
-
-
-def steps(network: Network, samples: int) -> int:
-    """Machine steps of a run of ``samples`` inferences: the pipeline fills once."""
-    return (samples - 1) * period(network) + network.ticks + max(_depth(p) for p in network.populations.values() if not p.is_static) - 1
 
 
 def write(network: Network, prepared: Prepared, path: Path, expected: Mapping[str, Array] | None = None) -> None:
@@ -63,30 +55,26 @@ def write(network: Network, prepared: Prepared, path: Path, expected: Mapping[st
         QuantizationError: an integer that Lava would change, or graded values that no message holds.
     """
     check_messages(network)
+    timing.check_aligned(network)
     writer = _Writer(network, prepared, expected or {})
     # Static sources are biases by now; a population's number in the list is the number of its log files.
     populations = [writer.population(p) for p in network.populations.values() if not p.is_static]
     about = {
         "format": "neurograph.program",
-        "version": 1,
+        "version": 2,
         "engine": "fixed" if network.is_integer else "float",
         "ticks": network.ticks,
         "samples": prepared.samples,
         "period": period(network),
         "steps": steps(network, prepared.samples),
+        "steps_per_tick": network.steps_per_tick,
+        "gated": timing.has_lags(network) and network.gated,
+        "cleared": timing.has_lags(network) and not network.gated,
         "populations": populations,
         "projections": [writer.projection(p) for p in network.spiking_projections],
     }
     text = np.array(json.dumps(about, ensure_ascii=False, sort_keys=True))
     np.savez_compressed(path, program=text, **writer.arrays)
-
-
-def _depth(population: Population) -> int:
-    if population.depth is None:
-        raise NetworkError(f"population {population.name!r}: no depth; run the pass align_delays first")
-    if population.depth < 1:
-        raise NetworkError(f"population {population.name!r}: depth {population.depth}, must be at least 1; run the pass align_delays")
-    return population.depth
 
 
 class _Writer:
@@ -95,7 +83,6 @@ class _Writer:
     def __init__(self, network: Network, prepared: Prepared, expected: Mapping[str, Array]) -> None:
         self.network, self.prepared, self.expected = network, prepared, expected
         self.arrays: dict[str, Array] = {}
-        self.recurrent = any(p.lag > 0 for p in network.spiking_projections)
         kept = [f"population {p.name!r}: state kept" for p in network.neurons if getattr(p.neuron, "state", "cleared") == "kept"]
         if kept:
             raise UnsupportedError("Lava", kept, "use state='cleared', or the float or fixed engine")
@@ -121,12 +108,12 @@ class _Writer:
         return self.store_array(np.packbits(np.asarray(spikes, dtype=np.uint8)))
 
     def population(self, population: Population) -> dict[str, Any]:
-        about: dict[str, Any] = {"name": population.name, "size": population.size, "depth": _depth(population)}
+        about: dict[str, Any] = {"name": population.name, "size": population.size, "depth": depth_of(population)}
         if population.is_source:
             spikes = self.store_spikes(population, self.prepared.spikes[population.name])
             return {**about, "kind": "source", "spikes": spikes, "graded": population.is_graded}
         expected = self.expected.get(population.name)
-        about |= {"silent": self.recurrent, "expected": None if expected is None else self.store_spikes(population, expected)}
+        about |= {"expected": None if expected is None else self.store_spikes(population, expected)}
         if isinstance(population.neuron, Graded):
             return {**about, "kind": "graded"}
         if isinstance(population.neuron, Product):
@@ -152,6 +139,8 @@ class _Writer:
         _check_integers(what, "du", flat["du"], 0, fx.DECAY_UNITY - 1)
         _check_integers(what, "dv", flat["dv"], 0, fx.DECAY_UNITY)  # 4096, "at once", runs in Lava; chips take 4095
         _check_integers(what, "vth", flat["vth"], 0, fx.VTH_MAX)
+        if self.network.steps_per_tick > 1 and not self.network.gated:
+            flat["dv"] = np.minimum(flat["dv"], fx.DECAY_UNITY - 1)  # over several steps as good as "at once", and what a chip takes
         _check_integers(what, "bias mantissa", mantissa, fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)
         _check_integers(what, "bias exponent", np.asarray(neuron.bias_exp), 0, fx.BIAS_EXP_MAX)
         subtract = neuron.reset == "subtract"
@@ -201,15 +190,7 @@ class _Writer:
         return {**about, "reset": "zero"}
 
     def projection(self, projection: Projection) -> dict[str, Any]:
-        source, target = self.network.populations[projection.source], self.network.populations[projection.target]
-        if projection.delay is None:
-            raise NetworkError(f"projection {projection.name}: no delay; run the pass align_delays first")
-        need = _depth(target) - _depth(source) + projection.lag
-        if projection.delay != need:
-            raise NetworkError(
-                f"projection {projection.name}: delay {projection.delay}, must be {need} (depth {target.depth} − {source.depth} + lag "
-                f"{projection.lag}); run the pass align_delays"
-            )
+        target = self.network.populations[projection.target]
         if self.network.is_integer:
             _check_synapses(projection)
         return {

@@ -3,8 +3,9 @@
 A plain script over NumPy, SciPy and Lava, with ``processes.py`` beside it. The same file is ``lava/run.py`` of an exported bundle, where it
 runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a mismatch.
 
-Timing: tick t of sample s of a population happens at machine step ``s·period + t + depth`` (Lava counts steps from 1), so all samples
-follow each other in one run.
+Timing: tick t of sample s of a population happens at machine step ``s·period + steps_per_tick·t + depth`` (Lava counts steps from 1), so
+all samples follow each other in one run. In a "gated" program neurons hold still at all other steps; in a "cleared" one the last step of
+each period stands for the host's clearing of all state and of all spikes under way.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class Program:
             self.about = json.loads(str(self.arrays.pop("program")))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise SystemExit(f"error: {path} cannot be read ({error}); write it again with 'neurograph export'") from None
-        if self.about.get("format") != "neurograph.program" or self.about.get("version") != 1:
-            raise SystemExit(f"error: {path} is not a program of version 1; write it again with 'neurograph export'")
+        if self.about.get("format") != "neurograph.program" or self.about.get("version") != 2:
+            raise SystemExit(f"error: {path} is not a program of version 2; write it again with 'neurograph export'")
 
     def value(self, item: Any) -> Any:
         return self.arrays[item["array"]] if isinstance(item, dict) else item
@@ -136,9 +137,9 @@ class Machine:
 
     def _source(self, _: int, population: dict[str, Any]) -> Any:
         spikes = self.program.spikes(population["spikes"], (self.about["samples"], self.about["ticks"], population["size"]))
-        if population["name"] in self.graded:
-            return self._add(GradedSource(spikes, population["depth"], self.about["period"]))
-        return self._add(SpikeSource(spikes.astype(np.int8), population["depth"], self.about["period"]))
+        kind = GradedSource if population["name"] in self.graded else SpikeSource
+        spikes = spikes if kind is GradedSource else spikes.astype(np.int8)
+        return self._add(kind(spikes, population["depth"], self.about["period"], self.about["steps_per_tick"]))
 
     def _graded(self, number: int, population: dict[str, Any]) -> Any:
         about, shape = self.about, (population["size"],)
@@ -149,7 +150,9 @@ class Machine:
             "period": about["period"],
             "samples": about["samples"],
             "ticks": about["ticks"],
-            "silent": population["silent"],
+            "steps_per_tick": about["steps_per_tick"],
+            "gated": about["gated"],
+            "cleared": about["cleared"],
             "files": {"spikes": str(path)},
         }
         if population["kind"] == "graded":
@@ -169,7 +172,10 @@ class Machine:
             "period": about["period"],
             "samples": about["samples"],
             "ticks": about["ticks"],
-            "silent": population["silent"],
+            "name": population["name"],
+            "steps_per_tick": about["steps_per_tick"],
+            "gated": about["gated"],
+            "cleared": about["cleared"],
             "reset": population["reset"],
             "reset_by": value(population["reset_by"]),
             "bias": bias,
@@ -192,11 +198,11 @@ class Machine:
 
     def _connect(self, projection: dict[str, Any], delayed: dict[tuple[str, int], Any]) -> None:
         source, target = self.processes[projection["source"]], self.processes[projection["target"]]
-        key = (projection["source"], projection["delay"])
+        key, cleared = (projection["source"], projection["delay"]), self.about["period"] if self.about["cleared"] else 0
         if projection["delay"] > 1:
             if key not in delayed:
                 line = GradedDelayLine if projection["source"] in self.graded else DelayLine
-                delayed[key] = self._add(line(source.s_out.shape[0], projection["delay"] - 1))
+                delayed[key] = self._add(line(source.s_out.shape[0], projection["delay"] - 1, cleared))
                 self._link(source, delayed[key])
             source = delayed[key]
         matrix = self.program.matrix(projection, np.float64 if self.float else np.int32)

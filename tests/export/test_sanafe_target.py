@@ -4,6 +4,7 @@ import json
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from neurograph.errors import InputError, UnsupportedError
@@ -39,6 +40,22 @@ def test_the_files_hold_every_neuron_and_every_synapse(tmp_path, placement, reco
     assert edges == sum(int(p.weights.fan_out().sum()) for p in network.spiking_projections)
     assert mapped == sum(p.size for p in network.populations.values() if not p.is_static)
     assert expected["hops"] == placement.traffic.total[0]
+
+
+def test_spikes_stand_at_their_machine_steps(tmp_path, placement, recording):
+    """With three machine steps a tick as with one."""
+    for k in (1, 3):
+        stretched = replace(placement, network=replace(placement.network, steps_per_tick=k))
+        expected = sanafe.write(stretched, recording, tmp_path)
+        depth = {p.name: p.depth for p in placement.network.populations.values() if not p.is_static}
+        assert expected["steps"] == k * (recording.ticks - 1) + max(depth.values())
+        text = (tmp_path / "network.yaml").read_text()
+        for name in depth:
+            first = text.split(f"  # {name}\n")[1].split("spikes: [")[1].split("]")[0]
+            train = np.array(first.split(", "), dtype=int)
+            assert len(train) == expected["steps"]
+            at = depth[name] - 1 + k * np.flatnonzero(recording.spikes[name][0].reshape(recording.ticks, -1)[:, 0])
+            assert np.flatnonzero(train).tolist() == at.tolist()
 
 
 def test_sanafe_counts_what_we_count(tmp_path, placement, recording, profile, sanafe_python):

@@ -111,7 +111,7 @@ def test_markdown_shows_what_a_reader_needs(report: dict[str, Any]) -> None:
         "spikes a neuron",
         "events a synapse",
         "one inference alone (10 steps)",
-        "streamed (6 steps)",
+        "streamed (7 steps)",
         "host multiply-adds: encoder",
         "break-even with",
         "dense graph transformer",

@@ -198,3 +198,16 @@ def test_a_recording_of_another_network_is_refused(network: Network, recording: 
         count(network, missing)
     with pytest.raises(InputError, match=r"population 'drive' has shape \(3, 6, 4, 5\), the network needs \(3, 2, 4, 5\)"):
         count(replace(network, ticks=2), recording)
+
+
+def test_steps_of_a_network_with_loops_over_layers(network: Network, recording: Recording) -> None:
+    """k machine steps a tick and a gap of the longest lag: alone k(T − 1) + depth, streamed k(T + lag); every neuron at every step."""
+    loop = replace(network, projections=(*network.projections, Projection("out", "mask", Dense(np.ones((3, 8))), lag=2)))
+    stretched = replace(loop, steps_per_tick=3)
+    counted, before = count(stretched, recording), count(loop, recording)
+    assert (before.steps_alone, before.steps_streamed) == (6 + 5 - 1, 6 + 2)
+    assert (counted.steps_alone, counted.steps_streamed) == (3 * 5 + 5, 3 * (6 + 2))
+    assert counted.fill_and_drain_updates == counted.neurons * (20 - 6)
+    assert counted.gap_updates == counted.neurons * (24 - 6)
+    assert (counted.neuron_updates == before.neuron_updates).all()
+    assert count(replace(stretched, gated=False), recording).steps_streamed == 3 * 5 + 5 + 1  # one at a time
