@@ -29,7 +29,7 @@ FLOATS = st.floats(-50, 50).map(lambda w: round(w, 6))
 def test_the_widest_exponent_is_the_smallest_that_clips_nothing(values, bits):
     assume(np.any(values))
     mode = fx.sign_mode_of(values)
-    low, high, step = fx.weight_limits(mode, bits)
+    _, _, step = fx.weight_limits(mode, bits)
 
     def clips(exponent):
         scaled = values / 2.0**exponent
