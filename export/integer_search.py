@@ -90,7 +90,7 @@ class Search:
             if best is not None:
                 return best
         raise QuantizationError(
-            f"population {population.name!r}: at {self.bits} bits its weights add up to more than 24 bits at every scale; give more --weight-bits"
+            f"population {population.name!r}: weights of {self.bits} bits add up past 24 bits at every scale; give more --weight-bits"
         )
 
     def corrected(self, fit: Fit, population: Population, bias: Array) -> Fit:
@@ -128,7 +128,6 @@ class Search:
                 continue
             got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
             yield Fit(candidate, integers, got, float(np.mean(got != self.wanted[population.name])))
-
 
     def _overflows(self, candidate: Population, integers: Iterable[Projection], largest_bias: float) -> bool:
         """Whether some input could carry u or v past 24 bits: few bits may round every weight of a neuron up."""
