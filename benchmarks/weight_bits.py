@@ -173,7 +173,7 @@ def plot(rows: list[Row], path: Path) -> None:
     axes = figure.add_subplot()
     exact = np.mean([100 * row.accuracy for row in rows if row.kind == "float"])
     axes.axhline(exact, color="black", linewidth=1, label="float")
-    axes.axhspan(exact - 1.5, exact, color="black", alpha=0.07, linewidth=0, label="1.5 points below float")
+    axes.axhspan(exact - 1.5, exact, color="black", alpha=0.07, linewidth=0, label="within 1.5 points")
     for kind, marker, shift in (("post", "o", -0.05), ("qat", "s", 0.05)):
         bits = sorted({row.bits for row in rows if row.kind == kind})
         values = [[100 * row.accuracy for row in rows if (row.kind, row.bits) == (kind, b)] for b in bits]
@@ -181,8 +181,11 @@ def plot(rows: list[Row], path: Path) -> None:
             means, deviations = [np.mean(v) for v in values], [_deviation(v) for v in values]
             axes.errorbar([b + shift for b in bits], means, deviations, marker=marker, capsize=3, label=KINDS[kind])
     axes.set(
-        xlabel="weight bits", ylabel="test accuracy, %", title=f"{rows[0].dataset}, {len({row.seed for row in rows})} seeds, fixed engine"
+        xlabel="weight bits",
+        ylabel="test accuracy, %",
+        title=f"{rows[0].dataset.capitalize()}, {len({row.seed for row in rows})} seeds, fixed engine",
     )
+    axes.set_ylim(bottom=min(axes.get_ylim()[0], exact - 2))
     axes.set_xticks(sorted({row.bits for row in rows if row.bits}))
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=150)

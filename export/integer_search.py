@@ -5,22 +5,26 @@ Upstream populations are integer already, so that what they do otherwise than th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph import fixedpoint as fx
+from neurograph.errors import QuantizationError
 from neurograph.export.bias_correction import lost_current
 from neurograph.export.exact import exact_projection
 from neurograph.export.passes.saturate_bias import saturation
+from neurograph.graded import message_range, synaptic_sums
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source, gain_of
 from neurograph.sim import fixed
 
 __all__ = ["Fit", "Form", "Search", "largest_gain"]
 
 Array = NDArray[Any]
+_OCTAVES = 4
 
 
 @dataclass(frozen=True)
@@ -70,17 +74,26 @@ class Search:
     heard: dict[str, Array]
 
     def best(self, population: Population, bias: Array) -> Fit:
-        """The integers whose spikes differ least from the float network's."""
+        """The integers whose spikes differ least from the float network's.
+
+        Raises:
+            QuantizationError: no scale keeps the population within 24 bits.
+        """
         limits, largest = self._bias_range(population, bias)
+        scales = self.form.scales(self.network, population, largest, self.bits)
         best: Fit | None = None
-        for scale in self.form.scales(self.network, population, largest, self.bits):
-            for fit in self._fits(population, scale, largest, limits):
-                if best is None or fit.mismatch < best.mismatch:
-                    best = fit
-                if fit.mismatch == 0:
-                    return fit
-        assert best is not None
-        return best
+        for octave in range(_OCTAVES):
+            for scale in scales:
+                for fit in self._fits(population, scale * 2.0**octave, largest, limits):
+                    if best is None or fit.mismatch < best.mismatch:
+                        best = fit
+                    if fit.mismatch == 0:
+                        return fit
+            if best is not None:
+                return best
+        raise QuantizationError(
+            f"population {population.name!r}: weights of {self.bits} bits add up past 24 bits at every scale; give more --weight-bits"
+        )
 
     def exact(self, population: Population) -> Fit:
         """A graded population, which passes integers on as they are: there is nothing to search."""
@@ -99,7 +112,11 @@ class Search:
         scale, finest = neuron.scale, min(self.form.scales(self.network, biased, largest, self.bits))
         while scale < finest:  # twice the scale keeps the same weights
             scale *= 2
-        return min(fit, *self._fits(biased, scale, largest, limits), key=lambda f: f.mismatch)
+        try:
+            others = tuple(self._fits(biased, scale, largest, limits))
+        except QuantizationError:  # the corrected bias fits no integer, the plain one does
+            others = ()
+        return min(fit, *others, key=lambda f: f.mismatch)
 
     def _bias_range(self, population: Population, bias: Array) -> tuple[tuple[float, float] | None, float]:
         """Where the bias saturates, and its largest size up to there."""
@@ -114,11 +131,21 @@ class Search:
         choices = {i: self.form.projection(self.network, p, unit, self.bits) for i, p in incoming.items()}
         for rank in range(max((len(choice) for choice in choices.values()), default=1)):
             integers = {i: choice[min(rank, len(choice) - 1)] for i, choice in choices.items()}
-            yield self._fit(candidate, integers)
+            if not self._overflows(candidate, integers.values(), largest_bias):
+                yield self._fit(candidate, integers)
 
     def _fit(self, candidate: Population, integers: Mapping[int, Projection]) -> Fit:
         got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
         return Fit(candidate, integers, got, float(np.mean(got != self.wanted[candidate.name])))
+
+    def _overflows(self, candidate: Population, integers: Iterable[Projection], largest_bias: float) -> bool:
+        """Whether some input could carry u or v past 24 bits: few bits may round every weight of a neuron up."""
+        neuron = candidate.neuron
+        assert isinstance(neuron, FixedLIF)
+        heard = [p for p in integers if not self.network.populations[p.source].is_static]
+        reach = np.maximum(*synaptic_sums(heard, candidate.size, lambda name: message_range(self.network, name)))
+        held = reach.max() * fx.DECAY_UNITY / (np.min(neuron.du) + 1)
+        return bool(np.max(neuron.vth) + held + neuron.gain * largest_bias / neuron.scale >= fx.STATE_LIMIT >> fx.V_SHIFT)
 
 
 def largest_gain(population: Population) -> float:

@@ -12,15 +12,16 @@ int32, so a product must fit 32 bits before the shift.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import NetworkError, QuantizationError
-from neurograph.network import Network, Population, Product, Source
+from neurograph.network import Network, Population, Product, Projection, Source
 
-__all__ = ["MESSAGE_BITS", "check_messages", "input_bounds", "message_limit", "message_range"]
+__all__ = ["MESSAGE_BITS", "check_messages", "input_bounds", "message_limit", "message_range", "synaptic_sums"]
 
 Array = NDArray[Any]
 Range = tuple[Array, Array]
@@ -51,6 +52,22 @@ def input_bounds(network: Network, name: str, *, port: int = 0) -> Range:
         NetworkError: as :func:`message_range`.
     """
     return _bounds(network, name, port, {}, ())
+
+
+def synaptic_sums(projections: Iterable[Projection], size: int, range_of: Callable[[str], Range]) -> Range:
+    """:func:`input_bounds` of projections into one population of so many neurons, for sources that send what ``range_of`` says."""
+    positive, negative = np.zeros(size), np.zeros(size)
+    for projection in projections:
+        low, high = range_of(projection.source)
+        unit = 2.0**projection.exponent
+        up = projection.weights.map(lambda w: np.maximum(w, 0.0))
+        down = projection.weights.map(lambda w: np.maximum(-w, 0.0))
+        positive += unit * up.apply(high[None])[0]
+        negative += unit * down.apply(high[None])[0]
+        if low.any():
+            positive += unit * down.apply(-low[None])[0]
+            negative += unit * up.apply(-low[None])[0]
+    return positive, negative
 
 
 def check_messages(network: Network, *, bits: int = MESSAGE_BITS) -> None:
@@ -108,17 +125,5 @@ def _largest_product(network: Network, population: Population, known: dict[str, 
 
 
 def _bounds(network: Network, name: str, port: int, known: dict[str, Range], path: tuple[str, ...]) -> Range:
-    positive, negative = np.zeros(network.populations[name].size), np.zeros(network.populations[name].size)
-    for projection in network.into(name):
-        if projection.port != port or network.populations[projection.source].is_static:
-            continue
-        low, high = _range(network, projection.source, known, path)
-        unit = 2.0**projection.exponent
-        up = projection.weights.map(lambda w: np.maximum(w, 0.0))
-        down = projection.weights.map(lambda w: np.maximum(-w, 0.0))
-        positive += unit * up.apply(high[None])[0]
-        negative += unit * down.apply(high[None])[0]
-        if low.any():
-            positive += unit * down.apply(-low[None])[0]
-            negative += unit * up.apply(-low[None])[0]
-    return positive, negative
+    heard = [p for p in network.into(name) if p.port == port and not network.populations[p.source].is_static]
+    return synaptic_sums(heard, network.populations[name].size, lambda source: _range(network, source, known, path))

@@ -32,13 +32,26 @@ def test_every_integer_is_one_that_lava_keeps(seed, bits):
         assert mantissa.min() >= fx.BIAS_MANT_MIN and mantissa.max() <= fx.BIAS_MANT_MAX
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 100_000))
-def test_no_input_makes_u_wrap(seed):
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100_000), st.integers(2, 8))
+def test_no_input_makes_u_wrap(seed, bits):
     network, inputs = random_network(seed)
-    quantized, _ = quantize(align_delays(network), inputs)
+    quantized, _ = quantize(align_delays(network), inputs, bits=bits)
     loudest = {name: np.ones_like(v) if network.populations[name].neuron.kind == "spikes" else v for name, v in inputs.items()}
     assert fixed.run(quantized, loudest).notes["wraps"] == {}
+
+
+@pytest.mark.parametrize("bits", [2, 3, 8])
+def test_weights_that_all_round_up_do_not_make_u_wrap(bits):
+    """One large weight and 800 that are a little more than half a step of two or three bits: their sum nearly doubles."""
+    _, top, step = fx.weight_limits("excitatory", bits)
+    weights = np.full((2, 801), 0.55 * step)
+    weights[:, 0] = top
+    populations = {"in": Population("in", (801,), Source()), "n": Population("n", (2,), LIF(0.5, 1.0))}
+    network = Network(populations, (Projection("in", "n", Dense(weights)),), 6)
+    quiet = {"in": np.random.default_rng(0).random((6, 801)) < 0.02}
+    quantized, _ = quantize(network, quiet, bits=bits)
+    assert fixed.run(quantized, {"in": np.ones((6, 801))}).notes["wraps"] == {}
 
 
 def test_eight_bits_keep_almost_every_spike(compiled):
