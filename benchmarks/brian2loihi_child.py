@@ -1,8 +1,8 @@
 """Runs integer networks in Brian2Loihi; started by emulators.py with the interpreter that has it. Jobs: emulator_jobs.py.
 
 Its objects are used as its users do. It has no bias, so a Brian operation adds that to v between the update of v and its threshold. A group
-has one decay and one threshold: a population with several is several groups. u is taken after the input of the tick: its monitor is placed
-behind the synapses, where it stands before them by default. Spikes of generators arrive in the same step.
+has one decay and one threshold: a population with several is several groups. Spikes of generators arrive in the same step, and its monitor
+of I sees them.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ class Part:
         self.neurons = LoihiNeuronGroup(len(who), refractory=1, threshold_v_mant=vth, decay_v=dv, decay_I=du + 1)
         self.neurons.v = group.start[who]
         self.spiked = LoihiSpikeMonitor(self.neurons)
-        self.u, self.v = LoihiStateMonitor(self.neurons, "I", order=1), LoihiStateMonitor(self.neurons, "v")
+        self.u, self.v = LoihiStateMonitor(self.neurons, "I"), LoihiStateMonitor(self.neurons, "v")
         self.objects = [self.neurons, self.spiked, self.u, self.v]
         if group.bias[who].any():
             self.objects.append(self.add_bias(group.bias[who]))
