@@ -132,7 +132,7 @@ def _graded(
     if target.graded or gates == "product":
         network, notes = product_gates(network, limits, gates=gates, bits=bits)
     if limits is not None and not target.onnx:
-        network, more = graded_sums(network, limits if target.graded else replace(limits, graded_bits=0), relays=relays)
+        network, more = graded_sums(network, limits if target.graded else replace(limits, target=target.name, graded_bits=0), relays=relays)
         notes += more
     check_target(network, target)
     return network, notes
