@@ -116,7 +116,7 @@ class Search:
             others = tuple(self._fits(biased, scale, largest, limits))
         except QuantizationError:  # the corrected bias fits no integer, the plain one does
             others = ()
-        return min(fit, *others, key=lambda f: f.mismatch)
+        return min((fit, *others), key=lambda f: f.mismatch)
 
     def _bias_range(self, population: Population, bias: Array) -> tuple[tuple[float, float] | None, float]:
         """Where the bias saturates, and its largest size up to there."""

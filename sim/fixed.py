@@ -104,6 +104,8 @@ class _RuledNeurons(FixedNeurons):
 class FixedDynamics:
     """Integers, see :class:`neurograph.sim.ticks.Dynamics`; ``notes`` says what they ran into."""
 
+    name = "lava"
+
     def __init__(self) -> None:
         self.states: dict[str, FixedNeurons] = {}
         self._weights: dict[int, tuple[Projection, Weights]] = {}
@@ -121,9 +123,10 @@ class FixedDynamics:
         self.states[population.name] = FixedNeurons(population, bias)
         return self.states[population.name]
 
-    def notes(self) -> dict[str, dict[str, int]]:
-        """Wraps of u, clips of v, and the largest |u| and |v| before them, by population."""
+    def notes(self) -> dict[str, Any]:
+        """The name of the rules; wraps of u, clips of v, and the largest |u| and |v| before them, by population."""
         return {
+            "rules": self.name,
             "wraps": {name: s.wraps for name, s in self.states.items() if s.wraps},
             "clips": {name: s.clips for name, s in self.states.items() if s.clips},
             "largest_u": {name: s.largest_u for name, s in self.states.items()},
@@ -134,7 +137,7 @@ class FixedDynamics:
 class _RuledDynamics(FixedDynamics):
     def __init__(self, rules: IntegerRules) -> None:
         super().__init__()
-        self.rules = rules
+        self.rules, self.name = rules, rules.name
         self._synapses: dict[int, tuple[Projection, Weights, int]] = {}
 
     def contribution(self, projection: Projection, spikes: Array) -> Array:
@@ -180,6 +183,5 @@ def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -
     traces = run_ticks(network, prepared, dynamics)
     if isinstance(dynamics, _RuledDynamics):
         dynamics.check()
-    notes = {"rules": rules, **dynamics.notes()}
     wall = time.perf_counter() - start
-    return Recording("fixed", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=wall, notes=notes)
+    return Recording("fixed", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=wall, notes=dynamics.notes())

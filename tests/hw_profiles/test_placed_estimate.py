@@ -90,17 +90,17 @@ def test_latency_waits_for_the_busiest_core_of_each_step(counts: Counts, routing
 
 
 def test_streamed_steps_of_different_inferences_share_a_core(counts: Counts, routing: Routing) -> None:
-    """Step φ of a stream: ticks φ, φ + T, … of the inferences before, and every neuron once."""
+    """Step φ of a stream: ticks φ, φ + period, … of the inferences before, and every neuron once."""
     result = estimate(counts, load("loihi1"), routing)
     period = [
         sum(
-            max(max(sides(routing, sample, range(phase, counts.steps_alone, counts.ticks), core)) for core in range(routing.cores))
-            for phase in range(counts.ticks)
+            max(max(sides(routing, sample, range(phase, counts.steps_alone, counts.steps_streamed), core)) for core in range(routing.cores))
+            for phase in range(counts.steps_streamed)
         )
         for sample in range(counts.samples)
     ]
     assert result.throughput_hz is not None
-    assert 1 / result.throughput_hz.value == pytest.approx(np.mean(period) + counts.ticks * (465e-9 + way(routing)))
+    assert 1 / result.throughput_hz.value == pytest.approx(np.mean(period) + counts.steps_streamed * (465e-9 + way(routing)))
     assert result.latency_s is not None
     assert result.throughput_hz.value > 1 / result.latency_s.value
 
