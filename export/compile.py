@@ -125,18 +125,12 @@ def compile_graph(
 def _graded(network: Network, target: Target, bits: int) -> tuple[Network, tuple[str, ...]]:
     """What a target whose spikes carry a number does with gates and long sums; one whose spikes don't refuses by name."""
     notes: tuple[str, ...] = ()
-<<<<<<< HEAD
     limits = target.limits
     if target.graded or target.gates == "product":
         network, notes = product_gates(network, limits, gates=target.gates, bits=bits)
     if limits is not None:
-        network, more = graded_sums(network, limits if target.graded else replace(limits, graded_bits=0), relays=target.relays)
-=======
-    if target.graded or gates == "product":
-        network, notes = product_gates(network, limits, gates=gates, bits=bits)
-    if limits is not None and not target.onnx:
-        network, more = graded_sums(network, limits if target.graded else replace(limits, target=target.name, graded_bits=0), relays=relays)
->>>>>>> graded
+        has = limits if target.graded else replace(limits, target=target.name, graded_bits=0)
+        network, more = graded_sums(network, has, relays=target.relays)
         notes += more
     check_target(network, target)
     return network, notes
