@@ -96,6 +96,7 @@ _VOCABULARY: Mapping[str, Mapping[str, str]] = {
         "delay_max": "longest synaptic delay",
         "weight_bits": "bits of one weight",
         "graded_spike_bits": "bits that a spike can carry",
+        "programmable_neurons": "1 where a neuron can subtract its threshold, go to another v_reset or hold still, 0 where it only rests",
     },
 }
 _UNITS: Mapping[str, Mapping[str, float]] = {
@@ -122,8 +123,9 @@ _LIMIT_UNITS: Mapping[str, str] = {
     "delay_max": "steps",
     "weight_bits": "bits",
     "graded_spike_bits": "bits",
+    "programmable_neurons": "bool",
 }
-PLACEMENT_LIMITS = tuple(key for key in _LIMIT_UNITS if key not in ("synapses_per_chip", "graded_spike_bits"))
+PLACEMENT_LIMITS = tuple(key for key in _LIMIT_UNITS if key not in ("synapses_per_chip", "graded_spike_bits", "programmable_neurons"))
 _WAYS_OUT = {
     "missing": "add it",
     "extra_forbidden": "remove it or mend its name",

@@ -62,8 +62,15 @@ class Target:
             chips = ", ".join(name for name, target in TARGETS.items() if target.chip)
             raise InputError(f"target {self.name}: is no chip with cores, so profile {profile} has no use; chips are {chips}")
         found = Limits.of(profile, limits)
-        graded = self.graded and found.graded_bits > 1
-        return replace(self, profile=profile, profile_sha256=sha256, limits=found, longest_delay=found.delay, graded=graded)
+        return replace(
+            self,
+            profile=profile,
+            profile_sha256=sha256,
+            limits=found,
+            longest_delay=found.delay,
+            graded=self.graded and found.graded_bits > 1,
+            programmable=self.programmable and bool(limits.get("programmable_neurons", 1)),
+        )
 
 
 TARGETS = {

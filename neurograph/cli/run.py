@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engine: str = typer.Option("fixed", "--engine", help="float, fixed, lava-float, lava-fixed, netx or onnx."),
+    engine: str = typer.Option("fixed", "--engine", help="float or fixed, pipelined- or lava- before them; netx, onnx."),
     sample: Path | None = typer.Option(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
@@ -80,9 +80,7 @@ def simulate(
 
 def check(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engines: str | None = typer.Option(
-        None, "--engines", help="Comma-separated: torch (as recorded at export), float, fixed, lava-float, lava-fixed, netx, onnx."
-    ),
+    engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> int:
@@ -108,8 +106,8 @@ def available_engines(bundle: Any) -> list[str]:
     try:
         runtime.find()
     except LavaMissingError as error:
-        log(f"without Lava: {error}")
-        return engines
+        log(f"without Lava, so its pipeline is stepped here: {error}")
+        return [*engines, "pipelined-float", "pipelined-fixed"]
     return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 

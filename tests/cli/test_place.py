@@ -178,7 +178,54 @@ def test_limits_come_from_the_profile():
     values = {name: constant.value for name, constant in load_profile("loihi1").limits.items()}
     target = find("loihi1").on("loihi1", "x", {**values, "delay_max": 5})
     assert target.longest_delay == 5 and target.limits.neurons == 1024
+    plain = find("generic").on("mine", "x", {**values, "programmable_neurons": 0, "graded_spike_bits": 0})
+    assert not plain.programmable and not plain.graded
     with pytest.raises(PlacementError, match="has no limits.neurons_per_core"):
         find("loihi1").on("half", "x", {key: value for key, value in values.items() if key != "neurons_per_core"})
     with pytest.raises(InputError, match="target onnx: is no chip"):
         find("onnx").on("loihi1", "x", values)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--gates", "and"), ("--relays", "all")])
+def test_lowerings_that_do_not_exist(bundle, tmp_path, capsys, option, value):
+    model = bundle.parent / "model.pt"
+    refused(capsys, "export", model, "--target", "loihi2", option, value, "-o", tmp_path / "b", says=f"{option} {value!r}: must be ")
+
+
+def test_a_generic_chip_is_counted_and_not_priced(bundle, tmp_path, capsys):
+    model = bundle.parent / "model.pt"
+    assert call(capsys, "export", model, "--target", "generic", "-o", tmp_path / "b", "--no-verify")[0] == 0
+    status, out, _ = call(capsys, "report", tmp_path / "b", "--profile", "generic", "--json")
+    (found,) = json.loads(out)["profiles"]
+    assert status == 0 and found["energy_j"]["total"] is None and found["placement"]["cores"] == found["cores"] > 1
+
+
+def test_the_report_places_on_every_chip_and_says_where_it_cannot(bundle, tmp_path, capsys):
+    tiny = profile_file(tmp_path, lambda text: with_limit("fan_in_max", 5)(text).replace('name = "loihi1"', 'name = "tiny"'), "loihi1")
+    status, out, _ = call(capsys, "report", bundle, "--profile", "loihi2", "--profile", "loihi1", "--profile", tiny, "--json")
+    placed, other, refuses = json.loads(out)["profiles"]
+    stored = json.loads((bundle / "placement.json").read_text())
+    assert status == 0 and placed["placement"]["per_sample"]["messages"] == stored["traffic"]["messages"]
+    assert other["placement"]["target"] == "loihi1"
+    assert refuses["placement"] is None and "fan_in is" in refuses["placement_refused"]
+
+
+def test_integer_rules_of_other_emulators(bundle, capsys):
+    counts = {}
+    for rules in ("lava", "brian2loihi", "nengo_loihi"):
+        status, out, _ = call(capsys, "simulate", bundle, "--rules", rules, "--json")
+        assert status == 0
+        counts[rules] = json.loads(out)["spikes"]
+    assert counts["lava"] == counts["brian2loihi"]
+    refused(capsys, "simulate", bundle, "--rules", "loihi3", says="rules 'loihi3': do not exist; there are lava, brian2loihi, nengo_loihi")
+    refused(capsys, "simulate", bundle, "--engine", "float", "--rules", "nengo_loihi", says="are for engine 'fixed'")
+
+
+def test_training_for_few_bits_is_what_export_takes(tmp_path, capsys):
+    model = tmp_path / "m.pt"
+    status, out, _ = call(capsys, "train", "spikegraphormer", "--epochs", "4", "--weight-bits", "3", "-o", model, "--json")
+    assert status == 0 and json.loads(out)["weight_bits"] == 3
+    assert call(capsys, "export", model, "--target", "loihi2", "-o", tmp_path / "b", "--no-verify")[0] == 0
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    assert manifest["quantization"]["bits"] == 3
+    assert max(row["bits"] for row in manifest["quantization"]["projections"]) == 3
