@@ -104,7 +104,7 @@ def compile_graph(
         check_netx(network)
     network = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
     network, notes = _graded(network, target, bits)
-    origin = {**(origin or {}), "graded": list(notes)} if notes else origin
+    origin = {**(origin or {}), **({"graded": list(notes)} if notes else {})}
     try:
         aligned = align_delays(expand_products(network), programmable=target.programmable)
         aligned, relays = (aligned, ()) if target.onnx else relay_delays(aligned, longest=target.longest_delay)
@@ -113,8 +113,8 @@ def compile_graph(
     except (UnsupportedError, QuantizationError, NetworkError) as error:
         if not target.onnx:
             raise
-        return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin or {})
-    origin = {**(origin or {}), **({"relays": list(relays)} if relays else {})}
+        return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin)
+    origin = {**origin, **({"relays": list(relays)} if relays else {})}
     made = Compiled(graph, aligned, quantized, report, inputs, origin=origin)
     if readout is None:
         return made
@@ -136,13 +136,7 @@ def _graded(network: Network, target: Target, bits: int) -> tuple[Network, tuple
     return network, notes
 
 
-def compile_checkpoint(
-    checkpoint: Checkpoint,
-    target: Target,
-    *,
-    bits: int = 8,
-    ticks: int | None = None,
-) -> Compiled:
+def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8, ticks: int | None = None) -> Compiled:
     """Compile a trained model on its graph.
 
     Args:

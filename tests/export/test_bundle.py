@@ -114,7 +114,7 @@ def test_broken_host_model_is_named(tmp_path):
 
 
 def test_targets(compiled):
-    with pytest.raises(InputError, match="target 'tpu': does not exist; there are lava, loihi1, loihi2"):
+    with pytest.raises(InputError, match="target 'tpu': does not exist; there are generic, lava, loihi1, loihi2"):
         find("tpu")
     check_target(compiled.network, find("loihi1"))
 
