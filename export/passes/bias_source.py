@@ -2,8 +2,8 @@
 
 A CubaLIF: Lava and Loihi add a bias to v, the model adds it to u. A network with lags on a chip that steps every neuron at every machine
 step: a bias acts in between ticks and, but at depth 1, before tick 0, and a lag carries the spikes that it causes past tick 0 (measured:
-17 of 80 spikes wrong in Lava, 10 of 192 in netx). A source that spikes at the ticks is the same in all of them, since a bias and a synaptic current both enter as i where α = 1; it
-costs what it costs.
+17 of 80 spikes wrong in Lava, 10 of 192 in netx). A source that spikes at the ticks is the same in all of them, since a bias and a
+synaptic current both enter as i where α = 1; it costs what it costs.
 
 Ensures: no CubaLIF has a bias of its own; with ``timed``, no population of a network with lags has where it would be heard too early.
 """

@@ -1,8 +1,7 @@
 """relay_delays: a delay that is longer than the target's synapses take becomes a chain of relay populations.
 
 A relay is a population like any other: a memoryless Threshold(0.5) that hears one neuron with weight 1 and repeats its spikes, tick by
-tick. A chain starts at a source and is shared by all its targets that need it. A hop of m machine steps and n ticks of lag puts the relay
-at
+tick. A chain starts at a source and is shared by all its targets that need it. A hop of m machine steps and n ticks of lag puts it at
 
     depth(relay) = depth(before) + m − k·n
 
@@ -59,7 +58,7 @@ class _Relays:
         self.made: dict[str, Population] = {}
         self.hops: list[Projection] = []
         self._known: dict[tuple[str, int, int], str] = {}
-        self._served: dict[str, dict[str, int]] = {}  # origin → names of its relays, and targets with their delay
+        self._served: dict[str, dict[str, int]] = {}  # origin → target → delay
         self._relays_of: dict[str, list[str]] = {}
 
     def shorten(self, projection: Projection) -> Projection:
