@@ -59,7 +59,7 @@ class _Relays:
         self.made: dict[str, Population] = {}
         self.hops: list[Projection] = []
         self._known: dict[tuple[str, int, int], str] = {}
-        self._served: dict[str, dict[str, int]] = {}  # origin → names of its relays, and targets with their delay
+        self._served: dict[str, dict[str, int]] = {}  # origin → target → delay
         self._relays_of: dict[str, list[str]] = {}
 
     def shorten(self, projection: Projection) -> Projection:
