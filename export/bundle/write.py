@@ -150,6 +150,7 @@ def _manifest(
         "profile_sha256": target.profile_sha256,
         "ticks": network.ticks,
         "dt_s": network.dt,
+        "steps_per_tick": network.steps_per_tick,
         "depth": max(p.depth or 1 for p in network.populations.values()),
         "outputs": list(network.outputs),
         "origin": dict(compiled.origin),

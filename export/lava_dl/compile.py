@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.compile import Compiled
 from neurograph.export.lava_dl.graph import SOURCE
+from neurograph.export.lava_dl.quantize import lag_offenders
 from neurograph.export.lava_dl.read import NetFile, read_net
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.relay_delays import relay_delays
@@ -49,6 +50,9 @@ def compile_net(path: Path, inputs: Mapping[str, Array], target: Target, *, bits
         raise UnsupportedError("a bundle, which holds a float network too,", net.no_float, "train without a norm, or with current_decay 1")
     check_target(net.network, target)
     _check_chip(net, target)
+    early = lag_offenders(net.network) if target.name == "netx" else []
+    if early:
+        raise UnsupportedError("a sequential .net file", early, "give the input as spikes, or choose another target")
     aligned = (align_delays(n, programmable=target.programmable) for n in (net.network, net.integer))
     (network, relays), (quantized, _) = (relay_delays(n, longest=target.longest_delay) for n in aligned)
     origin = {"file": path.name, "format": "lava-dl", "notes": list(net.notes), **({"relays": list(relays)} if relays else {})}
