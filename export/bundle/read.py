@@ -26,7 +26,7 @@ from neurograph.storage import load_network
 __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
-FORMAT, VERSION, MANIFEST = "neurograph.bundle", 1, "manifest.json"
+FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -66,7 +66,8 @@ def _bundle(path: Path) -> dict[str, Any]:
     bundle = open_bundle(path)
     return {
         "kind": "bundle",
-        **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "steps_per_tick", "depth", "outputs", "verification", "origin", "versions")},
+        **{key: bundle.manifest[key] for key in ("target", "ticks", "dt_s", "steps_per_tick", "depth", "outputs", "verification")},
+        **{key: bundle.manifest[key] for key in ("origin", "versions")},
         "populations": _populations(bundle.integers or bundle.network),
         "projections": _projections(bundle.integers or bundle.network),
         "placement": _placement(bundle),
