@@ -113,7 +113,7 @@ class Search:
         while scale < finest:  # twice the scale keeps the same weights
             scale *= 2
         try:
-            others = tuple(self._fits(biased, scale, largest, limits))
+            others = tuple(self._fits(biased, scale, largest, limits)) or tuple(self._fits(biased, 2 * scale, largest, limits))
         except QuantizationError:  # the corrected bias fits no integer, the plain one does
             others = ()
         return min((fit, *others), key=lambda f: f.mismatch)

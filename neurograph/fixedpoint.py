@@ -51,6 +51,7 @@ STATE_LIMIT = 1 << 23  # u and v are 24-bit signed
 VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX, BIAS_EXP_MAX = -4096, 4095, 7
 EXPONENT_MIN, EXPONENT_MAX = -8, 7
+_TINY = 2.0**-900  # a weight that is none: its exponent would leave the range of a float
 
 
 def decay(x: Array, constant: Array | int) -> Array:
@@ -106,7 +107,7 @@ def widest_exponent(values: Values, mode: SignMode, bits: int = 8) -> int:
     """The smallest e, of any size, at which ``values · 2^−e`` rounds into the range of the mode: none is clipped."""
     low, high, step = weight_limits(mode, bits)
     ends = [(float(values.max()), high + step / 2), (-float(values.min()), step / 2 - low)] if values.shape[0] else []
-    return max((math.ceil(math.log2(end / limit)) for end, limit in ends if end > 0), default=0)
+    return max((math.ceil(math.log2(end / limit)) for end, limit in ends if end > _TINY), default=0)
 
 
 def least_error_exponent(values: Values, mode: SignMode, bits: int = 8) -> int:

@@ -42,6 +42,12 @@ def test_rounding_twice_is_rounding_once(values: np.ndarray, bits: int) -> None:
     assert torch.equal(fake_quantize(once, bits), once)
 
 
+@pytest.mark.parametrize("size", [5e-324, 1e-300, 1e-200, 1e100])
+def test_tiny_and_huge_weights_leave_no_nan(size: float) -> None:
+    rounded = fake_quantize(torch.tensor([size, -size / 2, 0.0], dtype=torch.float64), 4)
+    assert torch.isfinite(rounded).all() and (rounded - torch.tensor([size, -size / 2, 0.0], dtype=torch.float64)).abs().max() <= size
+
+
 @given(weights(), BITS)
 def test_what_is_left_are_integers_that_export_can_store(values: np.ndarray, bits: int) -> None:
     rounded = fake_quantize(torch.from_numpy(values), bits).numpy()
