@@ -99,7 +99,10 @@ def _compile_checkpoint(request: Request, target: Any) -> Any:
 
     graph = None if request.dataset is None else data.load(request.dataset, request.data_root)
     checkpoint = training.load(request.file, graph)
-    bits = request.weight_bits or checkpoint.config.weight_bits or request.bits
+    trained = checkpoint.config.weight_bits
+    bits = request.weight_bits or trained or request.bits
+    if trained is not None and bits < trained:
+        log(f"warning: {request.file} was trained for weights of {trained} bits, these have {bits}; train it for {bits}")
     return compile_checkpoint(checkpoint, target, bits=bits, ticks=request.ticks)
 
 
