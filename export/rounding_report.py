@@ -104,7 +104,7 @@ def overflow_warnings(wraps: Mapping[str, int], clips: Mapping[str, int]) -> tup
     Args:
         wraps, clips: population → how often, as in the notes of a run of the fixed engine or in a bundle's manifest.
     """
-    way_out = "quantise it on a sample as loud as this one, or scale its weights down"
+    way_out = "its spikes may differ from the float network's; quantise it on a sample as loud as this one, or scale its weights down"
     wrapped = (f"population {name!r}: u wrapped at 24 bits {count:,} times; {way_out}" for name, count in wraps.items() if count)
     clipped = (f"population {name!r}: v was clipped at 24 bits {count:,} times; {way_out}" for name, count in clips.items() if count)
     return (*wrapped, *clipped)

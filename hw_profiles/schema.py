@@ -39,7 +39,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "placement_limits", "vocabulary"]
+__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "placement_limits", "text_of", "vocabulary"]
 
 Level = Literal["operations", "chip events"]
 Status = Literal["measured", "simulated", "fitted", "derived", "assumed", "specified"]
@@ -241,6 +241,11 @@ def load(name_or_path: str | Path) -> Profile:
     Raises:
         ProfileError: no such profile, not TOML, or it does not follow the schema; one line that names file, key and value.
     """
+    return _parse(*_bytes(name_or_path))
+
+
+def _bytes(name_or_path: str | Path) -> tuple[bytes, str]:
+    """A profile's file, and what to call it in messages."""
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
         label = text
@@ -257,14 +262,19 @@ def load(name_or_path: str | Path) -> Profile:
         raise ProfileError(
             f"profile {text!r}: there is none of that name; take one of {', '.join(names())}, or give the path of a .toml file"
         )
-    return _parse(data, label)
+    return data, label
+
+
+def text_of(name_or_path: str | Path) -> str:
+    """The text of a profile's file, as :func:`load` reads it."""
+    return _bytes(name_or_path)[0].decode("utf-8")
 
 
 def _parse(data: bytes, label: str) -> Profile:
     try:
         content = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProfileError(f"profile {label}: is not TOML ({error}); see neurograph/hw_profiles/loihi1.toml for the form") from None
+        raise ProfileError(f"profile {label}: is not TOML ({error}); 'neurograph profiles show loihi1 --toml' shows the form") from None
     for key in ("sha256", "path"):
         if key in content:
             raise ProfileError(f"profile {label}: {key} is computed, not written; remove it")

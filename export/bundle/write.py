@@ -49,6 +49,7 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
         PlacementError: the network fits no number of chips of the target.
     """
+    _refuse_others(path)
     expected = _expected(compiled)
     placed = _placed(compiled, target, expected)
     with atomic_folder(path, marker=MANIFEST) as folder:
@@ -71,6 +72,19 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         manifest = _manifest(compiled, target, expected.get("fixed"), placed, folder)
         write_file(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode(), error=BundleError)
     return open_bundle(path)
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse to replace a bundle together with files that somebody else put into it."""
+    if not (path / MANIFEST).is_file():
+        return
+    try:
+        known = set(json.loads((path / MANIFEST).read_text())["files"])
+    except (ValueError, KeyError, TypeError, OSError):  # damaged: it says nothing
+        return
+    others = [name for name in files_of(path) if name not in known]
+    if others:
+        raise BundleError(f"output {path}: holds {', '.join(others[:3])}, which the bundle there does not; move it, or choose another -o")
 
 
 def _expected(compiled: Compiled) -> dict[str, Recording]:

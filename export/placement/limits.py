@@ -42,6 +42,7 @@ class Limits:
         weight_bits: bits of one stored weight.
         cores_per_chip, tiles_per_chip, mesh_width: the mesh, ``tiles_per_chip / mesh_width`` rows of routers; cores spread over them.
         shared_lists: whether axons into a core may share one list of synapses where it repeats at every node or feature.
+        programmable: whether neurons can do what is not "go to rest" after a spike, or hold still.
         graded_bits: bits of a spike's payload; 0 for binary spikes only. Sums past ``fan_in`` need it.
     """
 
@@ -61,6 +62,7 @@ class Limits:
     mesh_width: int
     shared_lists: bool
     graded_bits: int = 0
+    programmable: bool = True
 
     def __post_init__(self) -> None:
         for name in [n for n in REQUIRED.values() if n not in ("shared_lists", "delay")]:
@@ -90,7 +92,13 @@ class Limits:
         fields = {field: int(values[name]) for name, field in REQUIRED.items()}
         fields["synaptic_bits"] = int(values["synaptic_memory_per_core"] * _BITS_PER_KIB)
         shared = bool(fields.pop("shared_lists"))
-        return cls(target=target, shared_lists=shared, graded_bits=int(values.get("graded_spike_bits", 0)), **fields)
+        return cls(
+            target=target,
+            shared_lists=shared,
+            graded_bits=int(values.get("graded_spike_bits", 0)),
+            programmable=bool(values.get("programmable_neurons", 1)),
+            **fields,
+        )
 
     @property
     def cores_per_tile(self) -> int:

@@ -119,7 +119,7 @@ def _draw_links(axes: Axes, loads: Mapping[tuple[int, int, int, int], int], mesh
 
 
 def _title(placement: Placement) -> str:
-    text = f"{placement.limits.target}, {placement.method}: {placement.cores} cores on {placement.chips} chips"
+    text = f"{placement.limits.target}, {placement.method}: {placement.cores} cores on {placement.chips} chip{'s' * (placement.chips != 1)}"
     if placement.traffic is None:
         return text
     traffic = placement.traffic

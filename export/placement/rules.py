@@ -16,7 +16,8 @@ from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.packing import weight_bits
 from neurograph.export.placement.usage import Usage
 from neurograph.graded import message_range
-from neurograph.network import Network
+from neurograph.network import FixedLIF, Network, Population
+from neurograph.sim import timing
 
 __all__ = ["CORE_RULES", "NETWORK_RULES", "Utilisation", "binding", "broken", "check", "fan_in_of", "utilisation"]
 
@@ -118,11 +119,26 @@ def message_bits(network: Network, links: tuple[Link, ...], limits: Limits) -> U
     return Utilisation("message_bits", most, limits.graded_bits, "bits", where)
 
 
+def programmable(network: Network, links: tuple[Link, ...], limits: Limits) -> Utilisation:
+    """So many populations subtract their threshold, go to another v_reset than rest, or hold still between ticks; 0 may where neurons are
+    not programmable."""
+    gated = network.gated and timing.has_lags(network)
+    needs = [p.name for p in network.neurons if gated or _beyond_rest(p)]
+    limit = len(network.neurons) if limits.programmable else 0
+    return Utilisation("programmable", len(needs), limit, "populations", f"population {needs[0]!r}" if needs else "none")
+
+
+def _beyond_rest(population: Population) -> bool:
+    neuron = population.neuron
+    return isinstance(neuron, FixedLIF) and (neuron.reset == "subtract" or bool(np.any(neuron.v_reset)))
+
+
 CoreRule = Callable[[Usage, Limits], "tuple[Array, int, str]"]
 NetworkRule = Callable[[Network, "tuple[Link, ...]", Limits], Utilisation]
 CORE_RULES: tuple[CoreRule, ...] = (neurons, synaptic_memory, input_axons, output_axons, fan_out, parameter_sets, thresholds)
-NETWORK_RULES: tuple[NetworkRule, ...] = (fan_in, delay, weight_precision, message_bits)
+NETWORK_RULES: tuple[NetworkRule, ...] = (fan_in, delay, weight_precision, message_bits, programmable)
 _WAYS_OUT = {
+    "programmable": "export it for this chip, which says what can be done, or train with a reset to rest",
     "fan_in": "prune the synapses, or, for a sum over nodes, compile for a target with graded spikes and its limits: the pass graded_sums "
     "makes it a tree",
     "delay": "shorten the path, or put relay populations on it",

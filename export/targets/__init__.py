@@ -69,7 +69,7 @@ class Target:
             limits=found,
             longest_delay=found.delay,
             graded=self.graded and found.graded_bits > 1,
-            programmable=self.programmable and bool(limits.get("programmable_neurons", 1)),
+            programmable=self.programmable and found.programmable,
         )
 
 
@@ -105,7 +105,11 @@ def check_target(network: Network, target: Target) -> None:
     """
     graded = [p for p in network.populations.values() if p.is_graded and not target.graded]
     offenders = [f"population {p.name!r}: graded spikes ({_kind(p)})" for p in graded]
-    way_out = "choose target loihi2 or lava, whose spikes carry a number" if graded else ""
+    way_out = (
+        "choose a target whose spikes carry a number (loihi2, lava, a profile with graded_spike_bits), or leave --gates product out"
+        if graded
+        else ""
+    )
     for population in network.neurons:
         neuron = population.neuron
         if target.programmable or not isinstance(neuron, (LIF, CubaLIF)):

@@ -39,11 +39,19 @@ def profiles_list(as_json: bool = JSON) -> None:
 
 
 @profiles.command("show")
-def profiles_show(name: str = typer.Argument(..., help="Name, or path of a TOML."), as_json: bool = JSON) -> None:
+def profiles_show(
+    name: str = typer.Argument(..., help="Name, or path of a TOML."),
+    as_toml: bool = typer.Option(False, "--toml", help="The file itself: to start one of your own from."),
+    as_json: bool = JSON,
+) -> None:
     """Every constant with unit, range, status and source."""
     from neurograph.hw_profiles import load
+    from neurograph.hw_profiles.schema import text_of
 
     profile = load(name)
+    if as_toml:
+        print(text_of(name), end="")
+        return
     found = {**profile.model_dump(mode="json"), "sha256": profile.sha256}
     if as_json:
         print_json(found)

@@ -16,6 +16,7 @@ from neurograph.errors import InputError
 __all__ = ["on_profile", "placement_lines", "register", "routings"]
 
 MARKER = "placement.json"
+OWN = (MARKER, "core_map.svg", "sanafe")
 METHODS = ("metis", "greedy", "greedy-nodes", "random")
 
 
@@ -53,10 +54,10 @@ def place(
     """Place a bundle's integer network on the cores of a chip, and count the traffic of its sample."""
     if method not in METHODS:
         raise InputError(f"--method {method!r}: does not exist; there are {', '.join(METHODS)}")
-    from neurograph.files import refuse_foreign
-
-    refuse_foreign(output, MARKER)
+    _refuse_others(output)
     found = opened(bundle)
+    if profile is None and found.onnx_file is not None:
+        raise InputError(f"bundle {bundle}: target onnx is no chip with cores; say with --profile on which one to place it")
     from neurograph.export import placement
     from neurograph.export.placement.files import summary
     from neurograph.export.placement.picture import core_map
@@ -85,6 +86,21 @@ def place(
     for line in placement_lines(result, recording.samples):
         print(line)
     log(f"placement {output}")
+
+
+def _refuse_others(output: Path) -> None:
+    """Refuse to replace anything but an earlier placement.
+
+    Raises:
+        InputError: a file, or a folder that holds what `place` did not write.
+    """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"output {output}: is a file, must be a folder; choose another -o")
+    others = sorted(path.name for path in output.iterdir() if path.name not in OWN) if output.is_dir() else []
+    if others:
+        raise InputError(
+            f"output {output}: holds {', '.join(others[:3])}, which 'place' did not write, so it is not replaced; choose another -o"
+        )
 
 
 def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -138,7 +154,7 @@ def placement_lines(found: dict[str, Any], samples: int) -> list[str]:
         hops = sums["hops_east_west"] + sums["hops_north_south"]
         lines.append(
             f"  an inference sends {sums['messages']:,.0f} messages, {sums['inter_core']:,.0f} to other cores over {hops:,.0f} hops "
-            f"and {sums['crossings']:,.0f} chip crossings; {sums['host_messages']:,.0f} come from the host"
+            f"and {sums['crossings']:,.0f} chip crossings; the host sends {sums['host_messages']:,.0f} more"
         )
     return lines + [f"  note: {note}" for note in found["notes"]]
 

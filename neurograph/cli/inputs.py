@@ -62,7 +62,7 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
     if "" not in arrays:
         return arrays
     values = arrays[""]
-    sources = bundle.network.sources
+    sources = [source for source in bundle.network.sources if not source.is_constant]
     if len(sources) == 1 and values.shape[-len(sources[0].shape) :] == sources[0].shape:
         return {sources[0].name: values}
     return dict(bundle.encode(values))

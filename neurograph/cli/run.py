@@ -124,9 +124,7 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
         more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
-        run = checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
-        _say_overflow(run)
-        return run
+        return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
 

@@ -28,7 +28,7 @@ def train(
     epochs: int | None = typer.Option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
     seed: int = typer.Option(0, "--seed", min=0, max=2**63 - 1),
     weight_bits: int | None = typer.Option(
-        None, "--weight-bits", min=2, max=8, help="Train for weights of so many bits; for full precision if not given."
+        None, "--weight-bits", min=2, max=8, help="Train on for weights of so many bits, as many epochs again at most."
     ),
     output: Path = typer.Option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),

@@ -27,6 +27,7 @@ RULES = {
     "delay",
     "weight_precision",
     "message_bits",
+    "programmable",
 }
 
 
@@ -145,7 +146,9 @@ def test_profiles_and_methods_that_do_not_exist(bundle, tmp_path, capsys):
     refused(capsys, "place", bundle, "--method", "best", *out, says="--method 'best': does not exist; there are metis")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.tex").write_text("years of work")
-    refused(capsys, "place", bundle, *out, says="is not empty and holds no placement.json")
+    refused(capsys, "place", bundle, *out, says="holds thesis.tex, which 'place' did not write")
+    refused(capsys, "place", bundle, "-o", bundle, says="so it is not replaced")
+    assert (bundle / "manifest.json").is_file()
 
 
 def test_a_network_that_fits_no_number_of_chips(tmp_path, capsys):
@@ -229,3 +232,30 @@ def test_training_for_few_bits_is_what_export_takes(tmp_path, capsys):
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     assert manifest["quantization"]["bits"] == 3
     assert max(row["bits"] for row in manifest["quantization"]["projections"]) == 3
+
+
+def test_a_chip_without_programmable_neurons_takes_no_subtract_reset(tmp_path, capsys):
+    """As export for it says: `place` and `report` go by the same limit."""
+    nodes = {
+        "input": nir.Input({"input": np.array([3])}),
+        "linear": nir.Linear(np.ones((2, 3))),
+        "neuron": nir.LIF(tau=np.full(2, 1e-2), r=np.ones(2), v_leak=np.zeros(2), v_threshold=np.full(2, 0.1)),
+        "output": nir.Output({"output": np.array([2])}),
+    }
+    nir_io.write(nir.NIRGraph(nodes, [("input", "linear"), ("linear", "neuron"), ("neuron", "output")]), tmp_path / "g.nir")
+    np.save(tmp_path / "x.npy", np.ones((6, 3), dtype=np.uint8))
+    arguments = ["export", tmp_path / "g.nir", "--dialect", "snntorch", "--input", tmp_path / "x.npy", "-o", tmp_path / "b", "--no-verify"]
+    refused(capsys, *arguments, "--target", "loihi1", says="population 'neuron': subtract reset")
+    assert call(capsys, *arguments, "--target", "loihi2")[0] == 0
+    refused(
+        capsys, "place", tmp_path / "b", "--profile", "loihi1", "-o", tmp_path / "p", says=["'neuron': programmable is 1", "loihi1 has 0"]
+    )
+    _, out, _ = call(capsys, "report", tmp_path / "b", "--profile", "loihi1", "--json")
+    assert "programmable is 1" in json.loads(out)["profiles"][0]["placement_refused"]
+    assert call(capsys, "simulate", tmp_path / "b", "--input", tmp_path / "x.npy")[0] == 0
+
+
+def test_a_profile_comes_as_the_file_that_it_is(tmp_path, capsys):
+    _, out, _ = call(capsys, "profiles", "show", "generic", "--toml")
+    (tmp_path / "mine.toml").write_text(out)
+    assert call(capsys, "profiles", "validate", tmp_path / "mine.toml")[0] == 0

@@ -88,6 +88,14 @@ def test_a_foreign_folder_is_not_replaced(compiled, tmp_path):
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
 
 
+def test_somebody_elses_file_in_a_bundle_is_kept(compiled, tmp_path):
+    write_bundle(compiled, TARGET, tmp_path / "b")
+    (tmp_path / "b" / "notes.txt").write_text("what I saw")
+    with pytest.raises(BundleError, match=r"holds notes\.txt, which the bundle there does not"):
+        write_bundle(compiled, TARGET, tmp_path / "b")
+    assert (tmp_path / "b" / "notes.txt").read_text() == "what I saw"
+
+
 def test_failure_on_the_way_leaves_the_old_bundle_whole(compiled, tmp_path, monkeypatch):
     first = write_bundle(compiled, TARGET, tmp_path / "b")
     monkeypatch.setattr("neurograph.export.bundle.write._manifest", _disk_full)

@@ -43,7 +43,8 @@ def test_an_integrator_under_steady_inhibition_clips_and_is_named():
     assert row.wraps == 0 and row.clips > 0 and row.largest_v > 1
     assert report.to_json()["populations"][0]["clips"] == row.clips
     assert report.warnings() == (
-        f"population 'n': v was clipped at 24 bits {row.clips} times; quantise it on a sample as loud as this one, or scale its weights down",
+        f"population 'n': v was clipped at 24 bits {row.clips} times; its spikes may differ from the float network's; "
+        "quantise it on a sample as loud as this one, or scale its weights down",
     )
 
 
