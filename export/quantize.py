@@ -41,7 +41,7 @@ from neurograph.export.rounding_report import (
 from neurograph.export.weight_scales import suited_units
 from neurograph.graded import check_messages
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of
-from neurograph.sim import floating
+from neurograph.sim import floating, timing
 from neurograph.sim.inputs import prepare
 from neurograph.sim.ticks import groups
 
@@ -106,12 +106,13 @@ def quantize(
     biases = prepare(network, inputs).bias
     done: dict[str, Population] = {p.name: p for p in network.sources}
     projections: dict[int, Projection] = {}
+    quiet = network.gated or not timing.has_lags(network)  # else a new bias would act between ticks, or before tick 0 over a lag
     search = Search(network, form, bits, inputs, reference.spikes, dict(reference.spikes))
     for group in groups(network):
         for name in group:
             population = network.populations[name]
             fit = search.exact(population) if population.is_graded else search.best(population, biases[name])
-            if fit.mismatch and len(group) == 1 and not population.is_graded:
+            if fit.mismatch and len(group) == 1 and not population.is_graded and quiet:
                 fit = search.corrected(fit, population, biases[name])
             done[name], search.heard[name] = fit.population, fit.spikes
             projections.update(fit.projections)
