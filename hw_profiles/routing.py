@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph.core_work import CoreWork
 from neurograph.errors import InputError, PlacementError
 from neurograph.hw_profiles.counts import Counts
 
@@ -23,34 +24,6 @@ __all__ = ["CoreWork", "Routing"]
 
 Array = NDArray[Any]
 _WAY_OUT = "place the network again"
-
-
-@dataclass(frozen=True)
-class CoreWork:
-    """Integers of shape (samples, steps, cores), ``neurons`` (cores,). A step is one of an inference alone: depth − 1 + tick.
-
-    Args:
-        neurons: stepped in every step.
-        updates_active: neurons that spiked or got a spike.
-        neuron_spikes: of the core's neurons.
-        synaptic_events_dense, synaptic_events_sparse: in the step that sends the spike, in the core that holds the weight.
-        graded_events: the same of spikes that carry a number.
-        messages_out: sent by the core's neurons. messages_in: taken in from cores. host_messages_in: from the host.
-    """
-
-    neurons: Array
-    updates_active: Array
-    neuron_spikes: Array
-    synaptic_events_dense: Array
-    synaptic_events_sparse: Array
-    graded_events: Array
-    messages_out: Array
-    messages_in: Array
-    host_messages_in: Array
-
-    @property
-    def steps(self) -> int:
-        return int(self.updates_active.shape[1])
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from neurograph.export.host import effective_macs, host_macs, run_onnx
 from neurograph.files import sha256, write_file
 from neurograph.network import Network
 from neurograph.sim import floating, onnx_engine
-from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
 
@@ -155,11 +154,6 @@ class Bundle:
         """The sample input, source → values."""
         with h5py.File(self.path / "check.h5", "r") as file:
             return {name: data[()] for name, data in file["input"].items()}
-
-    @property
-    def samples(self) -> int:
-        """Inferences in the sample input."""
-        return prepare(self.network, self.inputs).samples
 
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""

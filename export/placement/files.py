@@ -108,7 +108,7 @@ def to_json(placement: Placement) -> dict[str, Any]:
         "limits": asdict(placement.limits),
         "mesh": {"chips_across": mesh.chips_across, "tiles_across": mesh.tiles_across, "tiles_down": mesh.tiles_down},
         "populations": {p.name: list(grid(p)) for p in placed(placement.network)},
-        "work": None if placement.work is None else placement.work.to_json(),
+        "work": None if placement.work is None else {key: values.tolist() for key, values in vars(placement.work).items()},
         "core_map": core_map,
     }
 

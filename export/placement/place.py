@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from neurograph.core_work import CoreWork
 from neurograph.errors import PlacementError
 from neurograph.export.placement.fill import fill
 from neurograph.export.placement.grids import Array, grid, links, placed
@@ -17,7 +18,7 @@ from neurograph.export.placement.partition import partition, piece_traffic
 from neurograph.export.placement.rules import NETWORK_RULES, Utilisation, binding, check, utilisation
 from neurograph.export.placement.traffic import Traffic, count_traffic, spike_totals
 from neurograph.export.placement.usage import Usage, measure, parameters
-from neurograph.export.placement.work import Work, count_work
+from neurograph.export.placement.work import count_work
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
@@ -63,7 +64,7 @@ class Placement:
     usage: Usage
     rules: tuple[Utilisation, ...]
     traffic: Traffic | None
-    work: Work | None = None
+    work: CoreWork | None = None
 
     @property
     def cores(self) -> int:

@@ -10,10 +10,11 @@ outside the window of T ticks are in no recording. Where delays are not aligned 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 
+from neurograph.core_work import CoreWork
 from neurograph.errors import InputError
 from neurograph.export.placement.grids import Array, Link, links, placed
 from neurograph.export.placement.usage import Usage
@@ -21,38 +22,10 @@ from neurograph.network import Network
 from neurograph.sim.recording import Recording
 from neurograph.weights import Dense
 
-__all__ = ["Work", "count_work"]
+__all__ = ["count_work"]
 
 
-@dataclass(frozen=True)
-class Work:
-    """Integers; (K,) for ``neurons``, else (samples, steps, K).
-
-    Args:
-        neurons: stepped in every step.
-        updates_active: neurons that spiked or got a spike.
-        neuron_spikes: of the core's neurons.
-        synaptic_events_dense, synaptic_events_sparse: by how a chip would keep the weights.
-        graded_events: the same of spikes that carry a number.
-        messages_out: sent by the core's neurons. messages_in: taken in from cores, its own too. host_messages_in: from the host.
-    """
-
-    neurons: Array
-    updates_active: Array
-    neuron_spikes: Array
-    synaptic_events_dense: Array
-    synaptic_events_sparse: Array
-    graded_events: Array
-    messages_out: Array
-    messages_in: Array
-    host_messages_in: Array
-
-    def to_json(self) -> dict[str, list[object]]:
-        """Plain lists by name, for ``placement.json``."""
-        return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
-
-
-def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], recording: Recording) -> Work:
+def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], recording: Recording) -> CoreWork:
     """Count a recording.
 
     Args:
@@ -66,7 +39,7 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
     first, ticks, cores = _first_steps(network), network.ticks, usage.cores
     k = network.steps_per_tick
     shape = (recording.samples, k * (ticks - 1) + max(first.values()) + 1, cores)
-    found = {field.name: np.zeros(shape, dtype=np.int64) for field in fields(Work) if field.name != "neurons"}
+    found = {field.name: np.zeros(shape, dtype=np.int64) for field in fields(CoreWork) if field.name != "neurons"}
     spikes = {name: _spikes(network, recording, name) for name in first}
     active = {p.name: spikes[p.name].copy() for p in placed(network)}
     for link in links(network):
@@ -93,7 +66,7 @@ def count_work(network: Network, usage: Usage, core_of: Mapping[str, Array], rec
                 at = core_of[route.population].reshape(route.grid)[:, route.features]
                 reached = now * np.diff(pattern.indptr)[:, None]
                 found["messages_out"][sample, start + k * tick] += _by_core(at, reached, cores)
-    return Work(neurons=usage.neurons.astype(np.int64), **found)
+    return CoreWork(neurons=usage.neurons.astype(np.int64), **found)
 
 
 def _arrivals(link: Link, spikes: Array) -> Iterator[tuple[int, int, Array]]:

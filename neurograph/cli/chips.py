@@ -17,7 +17,6 @@ __all__ = ["on_profile", "placement_lines", "register", "routings"]
 
 MARKER = "placement.json"
 OWN = (MARKER, "core_map.svg", "sanafe")
-METHODS = ("metis", "greedy", "greedy-nodes", "random")
 
 
 def register(app: typer.Typer) -> None:
@@ -52,13 +51,14 @@ def place(
     as_json: bool = JSON,
 ) -> None:
     """Place a bundle's integer network on the cores of a chip, and count the traffic of its sample."""
-    if method not in METHODS:
-        raise InputError(f"--method {method!r}: does not exist; there are {', '.join(METHODS)}")
+    from neurograph.export import placement
+
+    if method not in placement.METHODS:
+        raise InputError(f"--method {method!r}: does not exist; there are {', '.join(placement.METHODS)}")
     _refuse_others(output)
     found = opened(bundle)
     if profile is None and found.onnx_file is not None:
         raise InputError(f"bundle {bundle}: target onnx is no chip with cores; say with --profile on which one to place it")
-    from neurograph.export import placement
     from neurograph.export.placement.files import summary
     from neurograph.export.placement.picture import core_map
     from neurograph.export.targets import sanafe as sanafe_files
@@ -83,7 +83,7 @@ def place(
     if as_json:
         print_json({"placement": str(output), **result})
         return
-    for line in placement_lines(result, recording.samples):
+    for line in placement_lines(result):
         print(line)
     log(f"placement {output}")
 
@@ -138,7 +138,7 @@ def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict
     return found, refused
 
 
-def placement_lines(found: dict[str, Any], samples: int) -> list[str]:
+def placement_lines(found: dict[str, Any]) -> list[str]:
     """A placement's summary for a person: what it takes, how full each rule is, what it sends."""
     binding = next(rule for rule in found["rules"] if rule["rule"] == found["binding_rule"])
     lines = [
@@ -150,7 +150,7 @@ def placement_lines(found: dict[str, Any], samples: int) -> list[str]:
         lines.append(f"  {rule['rule']:<18}{rule['used']:>12,} of {rule['limit']:>12,} {rule['unit']:<11}{rule['share']:>7.1%}{where}")
     traffic = found["traffic"]
     if traffic is not None:
-        sums = {name: sum(values) / samples for name, values in traffic.items()}
+        sums = {name: sum(values) / len(values) for name, values in traffic.items()}
         hops = sums["hops_east_west"] + sums["hops_north_south"]
         lines.append(
             f"  an inference sends {sums['messages']:,.0f} messages, {sums['inter_core']:,.0f} to other cores over {hops:,.0f} hops "

@@ -93,7 +93,7 @@ def export_model(
     bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)
     placed = bundle.manifest["placement"]
     if placed is not None:
-        for line in placement_lines(placed, bundle.samples):
+        for line in placement_lines(placed):
             log(line)
     comparisons = verify_bundle(bundle) if verify else []
     ok = all(c.ok for c in comparisons) and (not verify or _readout_holds(bundle))

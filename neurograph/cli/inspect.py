@@ -79,7 +79,7 @@ def _placement(bundle: Any) -> Any:
     from neurograph.cli.chips import placement_lines
 
     placed = bundle.manifest["placement"]
-    return "none: the target is no chip, or has no integers" if placed is None else placement_lines(placed, bundle.samples)
+    return "none: the target is no chip, or has no integers" if placed is None else placement_lines(placed)
 
 
 def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> dict[str, Any]:
