@@ -31,7 +31,8 @@ from neurograph.errors import InputError
 from neurograph.network import Network, Population, Projection
 from neurograph.sim import timing
 from neurograph.sim.recording import Recording
-from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
+from neurograph.sim.tally import tally_of
+from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "fan_in", "static_macs"]
 
@@ -198,39 +199,38 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
 
     Args:
         network: whose weights the spikes met.
-        recording: spikes of every population but static sources.
+        recording: its tally, or spikes of every population but static sources.
         host_macs: multiply-adds per inference of what runs off chip, by name. None: those that turn static inputs into currents, see
             :func:`static_macs`; a mapping is taken as the whole of it.
 
     Raises:
         InputError: the recording misses a population, has another shape, or another number of ticks.
     """
-    spikes = {p.name: _spikes_of(p, network, recording) for p in network.populations.values() if not p.is_static}
-    samples = recording.samples
+    tally = recording.tally or tally_of(network, {p.name: _spikes_of(p, network, recording) for p in _recorded(network)})
+    samples = len(next(iter(tally.spikes.values()))) if tally.spikes else recording.samples
+    none = np.zeros(samples, dtype=np.int64)
     projections = tuple(
-        _count_projection(p, spikes[p.source], network.populations[p.source].is_graded) for p in network.spiking_projections
+        _count_projection(p, events, network.populations[p.source].is_graded)
+        for p, events in zip(network.spiking_projections, tally.synaptic_events, strict=True)
     )
-    events_in = {name: np.zeros(samples, dtype=np.int64) for name in network.populations}
+    events_in = dict.fromkeys(network.populations, none)
     for counted in projections:
         events_in[counted.target] = events_in[counted.target] + counted.synaptic_events
     populations = []
-    reached_anybody = np.zeros(samples, dtype=np.int64)
     for population in network.populations.values():
-        fired = spikes.get(population.name)
-        active = _active(population, network, spikes)
-        messages, at_least = _messages(population, network, fired, samples)
-        reached_anybody = reached_anybody + at_least
+        name = population.name
+        active = tally.updates_active.get(name, none)
         populations.append(
             PopulationCounts(
-                name=population.name,
+                name=name,
                 role="static source" if population.is_static else "source" if population.is_source else "neurons",
                 shape=population.shape,
                 depth=population.depth,
-                spikes=np.zeros(samples, dtype=np.int64) if fired is None else np.count_nonzero(fired, axis=(1, 2)).astype(np.int64),
+                spikes=tally.spikes.get(name, none),
                 updates_active=active,
                 updates_inactive=(0 if population.is_source else population.size * network.ticks) - active,
-                synaptic_events_in=events_in[population.name],
-                messages=messages,
+                synaptic_events_in=events_in[name],
+                messages=tally.messages.get(name, none),
                 bias_writes=_bias_writes(population, network),
                 state_resets=0
                 if getattr(population.neuron, "state", "kept") == "kept"
@@ -247,7 +247,7 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
         depth=max(known) if aligned else None,
         populations=tuple(populations),
         projections=projections,
-        messages_at_least=reached_anybody,
+        messages_at_least=np.sum(list(tally.reached.values()), axis=0, dtype=np.int64) if tally.reached else none,
         host_macs=dict(static_macs(network) if host_macs is None else host_macs),
         steps_per_tick=network.steps_per_tick,
         steps_streamed=timing.period(network) if aligned else network.ticks,
@@ -309,25 +309,12 @@ def _macs(weights: Weights) -> int:
     return int(left.shape[1]) * right + int(np.count_nonzero(left.data)) * e
 
 
-def _pattern(weights: Weights) -> Weights:
-    """The same form with a one at every nonzero weight, in float32: its product with spikes is positive where a spike arrives."""
-
-    def ones(values: Array) -> Array:
-        return cast(Array, (np.asarray(values) != 0).astype(np.float32))
-
-    def sparse(matrix: sp.csr_matrix) -> sp.csr_matrix:
-        return sp.csr_matrix((ones(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-    if isinstance(weights, Dense):
-        return Dense(ones(weights.matrix))
-    if isinstance(weights, Sparse):
-        return Sparse(sparse(weights.matrix))
-    left = weights.left if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else sparse(weights.left)
-    return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))
+def _recorded(network: Network) -> list[Population]:
+    return [p for p in network.populations.values() if not p.is_static]
 
 
 def _spikes_of(population: Population, network: Network, recording: Recording) -> Array:
-    """Bool spikes of shape (samples, T, size)."""
+    """Spikes of shape (samples, T, *shape)."""
     if population.name not in recording.spikes:
         held = ", ".join(recording.spikes) or "none"
         raise InputError(f"recording: no spikes of population {population.name!r}, it holds {held}; record every population of the network")
@@ -338,51 +325,19 @@ def _spikes_of(population: Population, network: Network, recording: Recording) -
             f"recording: population {population.name!r} has shape {spikes.shape}, the network needs {expected} (samples, ticks, *shape); "
             "count with the network that made the recording"
         )
-    return cast(Array, spikes.reshape(recording.samples, network.ticks, population.size) != 0)
+    return spikes
 
 
-def _count_projection(projection: Projection, spikes: Array, graded: bool) -> ProjectionCounts:
-    per_neuron = np.asarray(projection.weights.fan_out(), dtype=np.int64)
+def _count_projection(projection: Projection, events: Array, graded: bool) -> ProjectionCounts:
     return ProjectionCounts(
         name=projection.name,
         source=projection.source,
         target=projection.target,
         storage="dense" if isinstance(projection.weights, Dense) else "sparse",
-        synapses=int(per_neuron.sum()),
-        synaptic_events=spikes.sum(axis=1, dtype=np.int64) @ per_neuron,
+        synapses=int(np.asarray(projection.weights.fan_out(), dtype=np.int64).sum()),
+        synaptic_events=events,
         graded=graded,
     )
-
-
-def _active(population: Population, network: Network, spikes: Mapping[str, Array]) -> Array:
-    """Neurons × ticks that spiked or got a spike, one number a sample."""
-    if population.is_source:
-        return np.zeros(len(next(iter(spikes.values()))) if spikes else 0, dtype=np.int64)
-    incoming = [(p, _pattern(p.weights)) for p in network.spiking_projections if p.target == population.name and p.lag < network.ticks]
-    found = []
-    for sample, fired in enumerate(spikes[population.name]):
-        active = fired.copy()
-        for projection, pattern in incoming:
-            sent = spikes[projection.source][sample, : network.ticks - projection.lag].astype(np.float32)
-            active[projection.lag :] |= pattern.apply(sent) > 0
-        found.append(np.count_nonzero(active))
-    return np.array(found, dtype=np.int64)
-
-
-def _messages(population: Population, network: Network, fired: Array | None, samples: int) -> tuple[Array, Array]:
-    """(spikes × populations reached, spikes that reach any), one number a sample."""
-    none = np.zeros(samples, dtype=np.int64)
-    if fired is None:
-        return none, none
-    reaches: dict[str, Array] = {}
-    for projection in network.out_of(population.name):
-        reach = np.asarray(projection.weights.fan_out()) > 0
-        reaches[projection.target] = reaches.get(projection.target, np.zeros(population.size, dtype=bool)) | reach
-    if not reaches:
-        return none, none
-    per_neuron = np.sum(list(reaches.values()), axis=0, dtype=np.int64)
-    spikes = fired.sum(axis=1, dtype=np.int64)
-    return spikes @ per_neuron, spikes @ (per_neuron > 0).astype(np.int64)
 
 
 def _bias_writes(population: Population, network: Network) -> int:

@@ -10,6 +10,7 @@
     ├── PlacementError              a network that no number of cores can hold, or a target whose limits are not known
     ├── UnsupportedError            what the chosen target or engine cannot do, all offenders at once
     ├── QuantizationError           values that do not fit the integers of the target
+    ├── MemoryLimitError            a run that needs more memory than it may take
     ├── BundleError                 a bundle that cannot be written, or read back unharmed
     └── LavaError                   the Lava runtime
         ├── LavaMissingError        no interpreter with Lava
@@ -31,6 +32,7 @@ __all__ = [
     "LavaError",
     "LavaMissingError",
     "LavaTimeoutError",
+    "MemoryLimitError",
     "NetworkError",
     "NeurographError",
     "PlacementError",
@@ -90,6 +92,10 @@ class UnsupportedError(NeurographError):
 
 class QuantizationError(NeurographError):
     """Values that do not fit the integers of the target."""
+
+
+class MemoryLimitError(NeurographError):
+    """A run that does not fit the memory that it may take, however it is cut."""
 
 
 class BundleError(NeurographError):

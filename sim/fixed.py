@@ -18,7 +18,8 @@ from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
-from neurograph.sim.recording import Recording
+from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.tally import tally_of
 from neurograph.sim.ticks import Neurons, run_ticks
 from neurograph.weights import Weights
 
@@ -158,13 +159,24 @@ class _RuledDynamics(FixedDynamics):
             raise UnsupportedError(f"{self.rules.emulator} (rules {self.rules.name!r})", beyond, "use rules 'lava', or smaller exponents")
 
 
-def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -> Recording:
+def run(
+    network: Network,
+    inputs: Mapping[str, Array],
+    *,
+    rules: str = "lava",
+    record: str = "all",
+    counts: bool = False,
+    max_memory: int | None = None,
+) -> Recording:
     """Run an integer network.
 
     Args:
         network: populations are FixedLIF, Graded, Product or Source; weights are integers.
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
         rules: whose integer arithmetic: "lava", "brian2loihi" or "nengo_loihi", see :mod:`neurograph.sim.integer_rules`.
+        record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
+        counts: whether to gather a tally, which needs no recorded spikes.
+        max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
@@ -177,11 +189,20 @@ def run(network: Network, inputs: Mapping[str, Array], *, rules: str = "lava") -
     """
     start = time.perf_counter()
     chosen = rules_named(rules)
+    check_record(record)
     prepared = prepare(network, inputs)
     refuse(network, chosen)
     dynamics = FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
     traces = run_ticks(network, prepared, dynamics)
     if isinstance(dynamics, _RuledDynamics):
         dynamics.check()
-    wall = time.perf_counter() - start
-    return Recording("fixed", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=wall, notes=dynamics.notes())
+    tally = tally_of(network, traces.spikes) if counts else None
+    return Recording(
+        "fixed",
+        network.ticks,
+        *traces.shaped(network, record),
+        machine_steps=network.ticks,
+        wall_s=time.perf_counter() - start,
+        notes=dynamics.notes(),
+        tally=tally,
+    )

@@ -16,7 +16,8 @@ from neurograph.errors import NetworkError
 from neurograph.network import LIF, CubaLIF, Integrator, Network, Population, Projection, Threshold, gain_of
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
-from neurograph.sim.recording import Recording
+from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.tally import tally_of
 from neurograph.sim.ticks import Neurons, run_ticks
 
 __all__ = ["FloatDynamics", "run"]
@@ -80,12 +81,22 @@ class FloatDynamics:
         return GradedNeurons(population, len(bias), np.float64) if population.is_graded else FloatNeurons(population, bias)
 
 
-def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
+def run(
+    network: Network,
+    inputs: Mapping[str, Array],
+    *,
+    record: str = "all",
+    counts: bool = False,
+    max_memory: int | None = None,
+) -> Recording:
     """Run a float network.
 
     Args:
         network: float parameters.
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
+        record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
+        counts: whether to gather a tally, which needs no recorded spikes.
+        max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
 
     Returns:
         Recording with spikes, u (total current, bias included) and v (after the reset); a graded population has integers for spikes, and
@@ -96,7 +107,10 @@ def run(network: Network, inputs: Mapping[str, Array]) -> Recording:
     """
     if network.is_integer:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
+    check_record(record)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
     traces = run_ticks(network, prepared, FloatDynamics())
-    return Recording("float", network.ticks, *traces.shaped(network), machine_steps=network.ticks, wall_s=time.perf_counter() - start)
+    tally = tally_of(network, traces.spikes) if counts else None
+    wall = time.perf_counter() - start
+    return Recording("float", network.ticks, *traces.shaped(network, record), machine_steps=network.ticks, wall_s=wall, tally=tally)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.files import write_hdf5
+from neurograph.sim.tally import Tally
 
-__all__ = ["Recording", "load", "save"]
+__all__ = ["RECORDS", "Recording", "check_record", "load", "save"]
 
 Array = NDArray[Any]
+RECORDS = ("all", "spikes", "outputs", "none")  # spikes, u and v of every population; spikes of every one, of the outputs; nothing
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,13 @@ class Recording:
         engine: "torch", or one of :data:`neurograph.sim.check.ENGINES`.
         ticks: T.
         spikes: population → uint8 array of shape (samples, T, *shape), sources of spikes included; int32 of a graded population, where
-            what is not 0 is a message, and float64 of a real-valued one.
+            what is not 0 is a message, and float64 of a real-valued one. Populations that were not asked for are missing.
         voltages: population → v after the reset, same shape (float64, or int32 of integer engines); may be empty.
         currents: population → u, as voltages.
         machine_steps: steps that a pipelined machine ran, fill and drain included; T for a tick-synchronous engine.
         wall_s: seconds that the run took, without start-up where the engine can tell.
         notes: what the engine wants known (wraps and clips by population, start-up seconds).
+        tally: exact counts, of an engine that was asked to count.
     """
 
     engine: str
@@ -43,6 +46,7 @@ class Recording:
     machine_steps: int = 0
     wall_s: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    tally: Tally | None = None
 
     @property
     def samples(self) -> int:
@@ -51,6 +55,16 @@ class Recording:
     def counts(self) -> dict[str, int]:
         """Spikes in all, by population."""
         return {name: int(np.count_nonzero(spikes)) for name, spikes in self.spikes.items()}
+
+
+def check_record(record: str) -> None:
+    """Refuse what is none of :data:`RECORDS`.
+
+    Raises:
+        InputError: with what there is.
+    """
+    if record not in RECORDS:
+        raise InputError(f"record {record!r}: does not exist; there are {', '.join(RECORDS)}")
 
 
 def save(recording: Recording, path: Path) -> None:

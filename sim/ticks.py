@@ -57,13 +57,16 @@ class Traces:
         self.u: dict[str, Array] = {}
         self.v: dict[str, Array] = {}
 
-    def shaped(self, network: Network) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        """Spikes, v and u as (samples, T, *shape), the order in which a Recording takes them."""
+    def shaped(self, network: Network, record: str = "all") -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """What :data:`neurograph.sim.recording.RECORDS` names of spikes, v and u, as (samples, T, *shape); a Recording takes them so."""
 
         def shape(values: Mapping[str, Array]) -> dict[str, Array]:
             return {name: value.reshape(*value.shape[:2], *network.populations[name].shape) for name, value in values.items()}
 
-        return shape(self.spikes), shape(self.v), shape(self.u)
+        if record == "all":
+            return shape(self.spikes), shape(self.v), shape(self.u)
+        names = {"spikes": tuple(self.spikes), "outputs": network.outputs, "none": ()}[record]
+        return shape({name: self.spikes[name] for name in names}), {}, {}
 
 
 def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:

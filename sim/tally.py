@@ -1,0 +1,107 @@
+"""Tally: exact counts of a run, one integer a sample; an engine gathers them while it runs, or they are taken from a recording.
+
+    spikes            of every population but static sources; of a graded one the messages, numbers other than 0
+    synaptic events   Σ over spikes of the nonzero weights that they meet, by projection, counted where the spike is sent
+    active updates    neurons × ticks that spiked or got a spike over a nonzero weight
+    messages          Σ over spikes of the populations that they reach; ``reached``: spikes that reach any
+
+:mod:`neurograph.hw_profiles.counts` says what they are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from neurograph.network import Network, Population, Projection
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
+
+__all__ = ["Tally", "reach_of", "tally_of"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Arrays of shape (samples,), int64.
+
+    Args:
+        spikes, messages, reached: population → count, static sources left out.
+        updates_active: population that computes → count.
+        synaptic_events: one count for each of ``network.spiking_projections``, in their order.
+    """
+
+    spikes: Mapping[str, Array]
+    updates_active: Mapping[str, Array]
+    synaptic_events: tuple[Array, ...]
+    messages: Mapping[str, Array]
+    reached: Mapping[str, Array]
+
+
+def tally_of(network: Network, spikes: Mapping[str, Array]) -> Tally:
+    """Count spikes that were recorded.
+
+    Args:
+        network: whose weights they met.
+        spikes: population → (samples, T, …), every population but static sources; what is not 0 is a spike.
+    """
+    fired = {name: _fired(network.populations[name], z) for name, z in spikes.items()}
+    per_neuron = {name: z.sum(axis=1, dtype=np.int64) for name, z in fired.items()}
+    reach = {name: reach_of(network, name) for name in fired}
+    return Tally(
+        spikes={name: n.sum(axis=1) for name, n in per_neuron.items()},
+        updates_active={p.name: _active(p, network, fired) for p in network.neurons},
+        synaptic_events=tuple(per_neuron[p.source] @ np.asarray(p.weights.fan_out(), np.int64) for p in network.spiking_projections),
+        messages={name: n @ reach[name] for name, n in per_neuron.items()},
+        reached={name: n @ (reach[name] > 0).astype(np.int64) for name, n in per_neuron.items()},
+    )
+
+
+def reach_of(network: Network, name: str) -> Array:
+    """How many populations a spike of each neuron reaches, shape (size,)."""
+    reaches: dict[str, Array] = {}
+    size = network.populations[name].size
+    for projection in network.out_of(name):
+        reach = np.asarray(projection.weights.fan_out()) > 0
+        reaches[projection.target] = reaches.get(projection.target, np.zeros(size, dtype=bool)) | reach
+    return cast(Array, np.sum(list(reaches.values()), axis=0, dtype=np.int64)) if reaches else np.zeros(size, dtype=np.int64)
+
+
+def _fired(population: Population, spikes: Array) -> Array:
+    """Bool of shape (samples, T, size)."""
+    return cast(Array, np.asarray(spikes).reshape(*spikes.shape[:2], population.size) != 0)
+
+
+def _active(population: Population, network: Network, fired: Mapping[str, Array]) -> Array:
+    incoming = [(p, _pattern(p)) for p in network.spiking_projections if p.target == population.name and p.lag < network.ticks]
+    found = []
+    for sample, own in enumerate(fired[population.name]):
+        active = own.copy()
+        for projection, pattern in incoming:
+            sent = fired[projection.source][sample, : network.ticks - projection.lag].astype(np.float32)
+            active[projection.lag :] |= pattern.apply(sent) > 0
+        found.append(np.count_nonzero(active))
+    return np.array(found, dtype=np.int64)
+
+
+def _pattern(projection: Projection) -> Weights:
+    """The same form with a one at every nonzero weight, in float32: its product with spikes is positive where a spike arrives."""
+    weights = projection.weights
+
+    def ones(values: Array) -> Array:
+        return cast(Array, (np.asarray(values) != 0).astype(np.float32))
+
+    def sparse(matrix: sp.csr_matrix) -> sp.csr_matrix:
+        return sp.csr_matrix((ones(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    if isinstance(weights, Dense):
+        return Dense(ones(weights.matrix))
+    if isinstance(weights, Sparse):
+        return Sparse(sparse(weights.matrix))
+    left = weights.left if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else sparse(weights.left)
+    return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))
