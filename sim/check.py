@@ -9,18 +9,19 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from neurograph.errors import InputError
+from neurograph.errors import InputError, UnsupportedError
 from neurograph.network import Network
 from neurograph.sim import fixed, floating, pipelined
 from neurograph.sim.parity import Comparison, compare
 from neurograph.sim.recording import Recording
 
-__all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
+__all__ = ["DEVICE_ENGINES", "ENGINES", "check", "check_device", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
 FLOAT_ENGINES = ("torch", "float", "pipelined-float", "lava-float", "onnx")
 INTEGER_ENGINES = ("fixed", "pipelined-fixed", "lava-fixed", "netx")
 ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed", "netx", "onnx")
+DEVICE_ENGINES = ("float", "fixed")  # those that can run on a GPU
 
 
 def run_engine(
@@ -32,17 +33,21 @@ def run_engine(
     timeout_s: float = 170.0,
     onnx_file: Path | None = None,
     rules: str = "lava",
+    device: str = "cpu",
 ) -> Recording:
     """Run one of :data:`ENGINES` on the Network that it takes.
 
-    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
+    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed"; ``device`` is where
+    "float" and "fixed" run, "cpu" or a GPU of :mod:`neurograph.sim.device`.
 
     Raises:
-        InputError: no such engine, or one whose network or file is not there.
+        InputError: no such engine or device, or an engine whose network or file is not there. UnsupportedError: rules that run on no GPU.
     """
     chosen = quantized if engine in INTEGER_ENGINES else network
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
+    if device != "cpu":
+        return _on_device(engine, chosen, inputs, rules, device)
     if engine == "float":
         return floating.run(chosen, inputs)
     if engine == "fixed":
@@ -65,6 +70,29 @@ def run_engine(
         kind: Any = engine.removeprefix("lava-")
         return lava.run(chosen, inputs, engine=kind, timeout_s=timeout_s)
     raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
+
+
+def _on_device(engine: str, network: Network, inputs: Mapping[str, Array], rules: str, device: str) -> Recording:
+    check_device(device)
+    if engine not in DEVICE_ENGINES:
+        raise InputError(f"device {device!r}: runs engines {' and '.join(DEVICE_ENGINES)}, but the engine is {engine!r}; leave it out")
+    if rules != "lava":
+        raise UnsupportedError(f"device {device!r}", [f"rules {rules!r}"], "take --device cpu, or rules 'lava'")
+    from neurograph.sim import device as torch_device
+
+    return torch_device.run(network, inputs, device=device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that does not exist here.
+
+    Raises:
+        InputError: with the way out.
+    """
+    if device != "cpu":  # without a GPU asked for, PyTorch is not loaded
+        from neurograph.sim.device.devices import device_named
+
+        device_named(device)
 
 
 def pairs_of(engines: Sequence[str]) -> list[tuple[str, str]]:

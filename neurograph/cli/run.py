@@ -33,24 +33,26 @@ def simulate(
     ),
     output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
     rules: str = typer.Option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
+    device: str = typer.Option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
-    from neurograph.sim.check import ENGINES, run_engine
+    from neurograph.sim.check import ENGINES, check_device, run_engine
     from neurograph.sim.integer_rules import rules_named
 
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if rules_named(rules).name != "lava" and engine != "fixed":
         raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
+    check_device(device)
     if output is not None:
         check_output(output)
     found = opened(bundle)
     from neurograph.sim import recording as recordings
 
     inputs = for_bundle(found, sample)
-    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
+    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules, "device": device}
     run = run_engine(engine, found.network, found.integers, inputs, **more)
     _say_overflow(run)
     if output is not None:
@@ -59,6 +61,8 @@ def simulate(
     accuracy = found.accuracy(run) if sample is None else None
     counts = {name: count for name, count in run.counts().items() if not found.network.populations[name].is_real}
     result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
+    if "device" in run.notes:
+        result["device"] = run.notes["device"]
     if accuracy is not None:
         result["accuracy"] = accuracy
     real = {name: v for name, v in run.spikes.items() if found.network.populations[name].is_real and name in found.network.outputs}
@@ -81,13 +85,21 @@ def simulate(
 def check(
     bundle: Path = typer.Argument(..., help="Bundle folder."),
     engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
+    device: str = typer.Option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
     timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
+    from neurograph.sim.check import DEVICE_ENGINES, check_device
+
+    check_device(device)
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):
+        raise InputError(
+            f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
+        )
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
@@ -111,8 +123,10 @@ def available_engines(bundle: Any) -> list[str]:
     return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 
-def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
-    """Compare what promises the same spikes among ``engines``; ``done`` hears of each comparison."""
+def compare_engines(
+    bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0, device: str = "cpu"
+) -> list[Any]:
+    """Compare what promises the same spikes among ``engines``, those of them that can on ``device``; ``done`` hears of each comparison."""
     from neurograph.sim import check as checks
 
     def record(engine: str) -> Any:
@@ -123,7 +137,8 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             return recorded
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
+        there = device if engine in checks.DEVICE_ENGINES else "cpu"
+        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
         return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)

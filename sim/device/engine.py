@@ -127,6 +127,8 @@ class _Run:
                 self.counter.start(count, self.plan.device)
             for ticks in self.chunks.ticks():
                 self._chunk(samples, ticks, buffers)
+            if self.counter:
+                self.counter.finish()
 
     def _buffers(self, samples: int) -> dict[str, Tensor]:
         """Of each population's spikes, the last ticks of the chunk before, as far as a lag reaches, then those of this chunk."""

@@ -34,10 +34,12 @@ class DeviceNeurons:
     Attributes:
         sent: type of what goes out: uint8 spikes, int32 messages, float64 values.
         state: type of u and v; None of neurons without a state.
+        scan_bytes: what a scan takes beside its results, for each sample; tick_bytes: for each tick of one.
     """
 
     sent: torch.dtype = torch.uint8
     state: torch.dtype | None = None
+    scan_bytes = tick_bytes = 0
 
     def __init__(self, population: Population, device: torch.device) -> None:
         self.population, self.device, self.size = population, device, population.size
@@ -86,6 +88,7 @@ class FixedDeviceNeurons(DeviceNeurons):
         self.way = way
         self.state = state_type(population, largest_current, ticks)
         self.parameters = FixedParameters.of(population, device, self.state)
+        self.scan_bytes = _temporaries(way, self.state, self.size)
         self.seen = torch.zeros(4, dtype=torch.int64, device=device)
         self.u = self.v = torch.zeros((0, self.size), dtype=self.state, device=device)
 
@@ -114,6 +117,10 @@ class FloatDeviceNeurons(DeviceNeurons):
         self.way, self.parameters = way, FloatParameters.of(population, device)
         if self.parameters.real:
             self.sent = torch.float64
+        if self.parameters.memoryless:
+            self.tick_bytes = 9 * self.size
+        else:
+            self.scan_bytes = _temporaries(way, self.state, self.size)
         self.u = self.v = torch.zeros((0, self.size), dtype=torch.float64, device=device)
 
     def start(self, bias: Array, *, keep: bool = False) -> None:
@@ -138,6 +145,10 @@ class GradedDeviceNeurons(DeviceNeurons):
 
     sent = torch.int32
 
+    def __init__(self, population: Population, device: torch.device) -> None:
+        super().__init__(population, device)
+        self.tick_bytes = 8 * self.size * (population.ports + 2)
+
     def start(self, bias: Array, *, keep: bool = False) -> None:
         pass
 
@@ -155,6 +166,7 @@ def neurons_on(
     device: torch.device | str,
     population: Population,
     *,
+    integer: bool | None = None,
     scan: str = "auto",
     largest_current: int | None = None,
     ticks: int | None = None,
@@ -164,16 +176,25 @@ def neurons_on(
     Args:
         device: where they live.
         population: its neurons.
+        integer: whether the network is; if not given, what the neurons say.
         scan: see :func:`scan_module`.
         largest_current, ticks: see :class:`FixedDeviceNeurons`; int64 if not given.
+
+    Raises:
+        NetworkError: neurons of the other arithmetic.
     """
     device = torch.device(device)
     if population.is_graded:
         return GradedDeviceNeurons(population, device)
     way = scan_module(scan, device)
-    if isinstance(population.neuron, FixedLIF):
+    if isinstance(population.neuron, FixedLIF) if integer is None else integer:
         return FixedDeviceNeurons(population, device, way, largest_current=largest_current, ticks=ticks)
     return FloatDeviceNeurons(population, device, way)
+
+
+def _temporaries(way: Any, state: torch.dtype, size: int) -> int:
+    """Torch makes a new tensor of every operation of a tick; a kernel keeps them in registers."""
+    return 12 * state.itemsize * size if way is torch_scan else 0
 
 
 def scan_module(scan: str, device: torch.device) -> Any:
