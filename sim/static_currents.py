@@ -19,7 +19,7 @@ from neurograph.weights import Identity, Kron
 __all__ = ["bias_of", "varying"]
 
 Array = NDArray[Any]
-_BLOCK = 1 << 21  # currents in a block, 16 MiB of float64; weights that mix nodes give those of a whole sample at once
+_BLOCK = 1 << 16  # currents in a block, half a MiB of float64, which caches hold; weights that mix nodes give a whole sample at once
 
 
 def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
@@ -50,7 +50,7 @@ def bias_of(network: Network, population: Population, values: Mapping[str, Array
         shape = total[rows, part].shape
         current = np.zeros(shape)
         for projection in static:
-            current += _brought(projection, values[projection.source], rows, part, nodes).reshape(-1, *shape[1:])
+            current += _brought(projection, values[projection.source], rows, part, nodes)
         total[rows, part] = sums.of(current, own[:, part] if own.size > 1 else own)
     sums.check()
     return np.broadcast_to(total.reshape(given, *population.shape), (samples, *population.shape))
@@ -76,11 +76,14 @@ class _Sums:
         neuron = self.population.neuron
         if not isinstance(neuron, FixedLIF):
             return current + own
-        mantissa = np.rint(neuron.gain * current / _unit(neuron)) + own
+        mantissa = np.multiply(current, neuron.gain)
+        mantissa = np.rint(np.divide(mantissa, _unit(neuron), out=mantissa), out=mantissa) + own
         if neuron.saturation is not None:
-            mantissa = np.clip(mantissa, *neuron.saturation)
-        self.low, self.high = min(self.low, float(mantissa.min())), max(self.high, float(mantissa.max()))
-        return np.clip(mantissa, fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX).astype(self.kind)  # what this clips, check refuses
+            np.clip(mantissa, *neuron.saturation, out=mantissa)
+        low, high = float(mantissa.min()), float(mantissa.max())
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        fits = low >= fx.BIAS_MANT_MIN and high <= fx.BIAS_MANT_MAX
+        return (mantissa if fits else np.zeros_like(mantissa)).astype(self.kind)  # what does not fit, check refuses
 
     def check(self) -> None:
         """Refuse mantissas that do not fit.
@@ -118,9 +121,22 @@ def _blocks(samples: int, nodes: int, features: int) -> Iterator[tuple[slice, sl
 
 
 def _brought(projection: Projection, value: Array, rows: slice, part: slice, nodes: int) -> Array:
-    """The current of one source, (1 or rows, part · features)."""
+    """The current of one source, (1 or rows, part, features)."""
     weights, given = projection.weights, value if len(value) == 1 else value[rows]
     if nodes > 1 and isinstance(weights, Kron):
         given = given.reshape(len(given), nodes, -1)[:, part]
+        chosen = _chosen(weights.right)
+        if chosen is not None:
+            return given[:, :, chosen]
         weights = Kron(Identity(part.stop - part.start), weights.right)
-    return weights.apply(given.reshape(len(given), -1).astype(np.float64, copy=False))
+    brought = weights.apply(given.reshape(len(given), -1).astype(np.float64, copy=False))
+    return brought.reshape(len(brought), part.stop - part.start, -1)
+
+
+def _chosen(right: Any) -> slice | None:
+    """The features that a matrix picks, in their order: its product with them is a slice, exactly."""
+    if not isinstance(right, np.ndarray) or right.ndim != 2:
+        return None
+    rows, width = right.shape
+    start = int(right[0].argmax())
+    return slice(start, start + rows) if np.array_equal(right, np.eye(rows, width, start)) else None
