@@ -1,6 +1,7 @@
 """Biases: what a neuron's own bias and static sources bring in every tick, turned into volts or mantissas before a run.
 
-The currents of a large population are made in blocks of samples and nodes, so that little is there in float64 at one time.
+Currents are made in blocks of samples and nodes where each neuron takes one value of a source, times a weight: how models hand their
+encoder's output to neurons. Of a large network little is there in float64 then at one time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from neurograph.weights import Identity, Kron
 __all__ = ["bias_of", "varying"]
 
 Array = NDArray[Any]
-_BLOCK = 1 << 16  # currents in a block, half a MiB of float64, which caches hold; weights that mix nodes give a whole sample at once
+_BLOCK = 1 << 16  # currents in a block: half a MiB of float64, which caches hold
 
 
 def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
@@ -42,16 +43,16 @@ def bias_of(network: Network, population: Population, values: Mapping[str, Array
         total = sums.of(np.zeros((1,) * sums.own.ndim), sums.own)
         sums.check()
         return np.broadcast_to(total, (samples, *population.shape))
-    given, nodes = max(len(values[p.source]) for p in static), _nodes(static)
-    features = population.size // nodes
-    own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, nodes, features) if sums.own.size > 1 else sums.own.reshape(1, 1, 1)
-    total = np.empty((given, nodes, features), sums.kind)
-    for rows, part in _blocks(given, nodes, features):
-        shape = total[rows, part].shape
-        current = np.zeros(shape)
+    nodes = _nodes(static)
+    given = max(len(values[p.source]) for p in static) if nodes else samples
+    total = np.empty((given, nodes or 1, population.size // (nodes or 1)), sums.kind)
+    own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, *total.shape[1:])
+    for rows, part in _blocks(*total.shape) if nodes else [(slice(0, given), slice(0, 1))]:
+        current = np.zeros(total[rows, part].shape)
         for projection in static:
-            current += _brought(projection, values[projection.source], rows, part, nodes)
-        total[rows, part] = sums.of(current, own[:, part] if own.size > 1 else own)
+            value = values[projection.source]
+            current += _part(projection, value, rows, part, nodes) if nodes else _whole(projection, value, given)
+        total[rows, part] = sums.of(current, own[:, part])
     sums.check()
     return np.broadcast_to(total.reshape(given, *population.shape), (samples, *population.shape))
 
@@ -106,9 +107,16 @@ def _unit(neuron: FixedLIF) -> float:
 
 
 def _nodes(static: list[Projection]) -> int:
-    """Into how many parts the neurons can be cut, each of which hears its own part of every source."""
-    sizes = {p.weights.left.size if isinstance(p.weights, Kron) and isinstance(p.weights.left, Identity) else 1 for p in static}
-    return sizes.pop() if len(sizes) == 1 else 1
+    """Into how many parts the neurons can be cut, each of which hears its own part of every source; 0 if the sums are not to be cut.
+
+    A product of matrices is left whole: how BLAS adds may depend on the number of rows, and a mantissa that lies on a half on the last bit.
+    """
+    sizes = set()
+    for projection in static:
+        weights = projection.weights
+        simple = isinstance(weights, Kron) and (isinstance(weights.right, Identity) or weights.right.ndim == 1 or _chosen(weights.right))
+        sizes.add(weights.left.size if simple and isinstance(weights, Kron) and isinstance(weights.left, Identity) else 0)
+    return int(sizes.pop()) if len(sizes) == 1 else 0
 
 
 def _blocks(samples: int, nodes: int, features: int) -> Iterator[tuple[slice, slice]]:
@@ -120,17 +128,20 @@ def _blocks(samples: int, nodes: int, features: int) -> Iterator[tuple[slice, sl
             yield slice(sample, min(sample + rows, samples)), slice(node, min(node + together, nodes))
 
 
-def _brought(projection: Projection, value: Array, rows: slice, part: slice, nodes: int) -> Array:
-    """The current of one source, (1 or rows, part, features)."""
-    weights, given = projection.weights, value if len(value) == 1 else value[rows]
-    if nodes > 1 and isinstance(weights, Kron):
-        given = given.reshape(len(given), nodes, -1)[:, part]
-        chosen = _chosen(weights.right)
-        if chosen is not None:
-            return given[:, :, chosen]
-        weights = Kron(Identity(part.stop - part.start), weights.right)
-    brought = weights.apply(given.reshape(len(given), -1).astype(np.float64, copy=False))
-    return brought.reshape(len(brought), part.stop - part.start, -1)
+def _part(projection: Projection, value: Array, rows: slice, part: slice, nodes: int) -> Array:
+    """The current of one source at some nodes, (1 or rows, part, features)."""
+    given = (value if len(value) == 1 else value[rows]).reshape(-1, nodes, value[0].size // nodes)[:, part]
+    assert isinstance(projection.weights, Kron)
+    right = projection.weights.right
+    if isinstance(right, Identity):
+        return given
+    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, _chosen(right)]
+
+
+def _whole(projection: Projection, value: Array, samples: int) -> Array:
+    """The current of one source, (samples, 1, size)."""
+    given = np.broadcast_to(value.reshape(len(value), -1), (samples, value[0].size)).astype(np.float64, copy=False)
+    return projection.weights.apply(given)[:, None]
 
 
 def _chosen(right: Any) -> slice | None:

@@ -14,15 +14,24 @@ from neurograph.sim.inputs import prepare
 from neurograph.weights import Identity, Kron, Sparse
 
 
-def two_currents(rng, nodes, features, mantissa, *, mixing=False):
-    """An integer population that hears two static sources and a spike source; ``mixing``: one of them over a matrix of all neurons."""
+def two_currents(rng, nodes, features, mantissa, *, first="choice", mixing=False):
+    """An integer population that hears two static sources and a spike source.
+
+    The first by a choice of its features or a matrix over them; ``mixing``: the second over a matrix of all neurons.
+    """
     shape = (nodes, features)
     neuron = FixedLIF(du=4095, dv=2048, vth=100, bias_mant=mantissa, bias_exp=int(rng.integers(0, 4)), scale=0.25, gain=0.5)
     second = Kron(Identity(nodes), rng.normal(0, 1, features))
     if mixing:
         second = Sparse(second.to_csr())
-    weights = {"a": Kron(Identity(nodes), rng.normal(0, 1, (features, 3))), "b": second}
-    populations = [Population("a", (nodes, 3), Source("static")), Population("b", shape, Source("static")), Population("p", shape, neuron)]
+    width = features + 2
+    choice = np.eye(features, width, int(rng.integers(0, 3)))
+    weights = {"a": Kron(Identity(nodes), choice if first == "choice" else rng.normal(0, 1, (features, width))), "b": second}
+    populations = [
+        Population("a", (nodes, width), Source("static")),
+        Population("b", shape, Source("static")),
+        Population("p", shape, neuron),
+    ]
     populations.append(Population("z", shape, Source("spikes")))
     projections = (*(Projection(k, "p", w) for k, w in weights.items()), Projection("z", "p", Kron(Identity(nodes), np.ones(features))))
     return Network({p.name: p for p in populations}, projections, ticks=2), weights
@@ -41,12 +50,20 @@ def by_hand(network, weights, inputs, samples):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3), st.integers(1, 40), st.booleans())
-def test_blocks_of_any_size_give_the_mantissas_of_the_whole(seed, nodes, features, samples, block, mixing):
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 40),
+    st.sampled_from(["choice", "matrix"]),
+    st.booleans(),
+)
+def test_blocks_of_any_size_give_the_mantissas_of_the_whole(seed, nodes, features, samples, block, first, mixing):
     rng = np.random.default_rng(seed)
     mantissa = rng.integers(-50, 50, [(), (features,), (nodes, 1), (nodes, features)][seed % 4])
-    network, weights = two_currents(rng, nodes, features, mantissa, mixing=mixing)
-    static = {"a": rng.normal(0, 1, (samples, nodes, 3)), "b": rng.normal(0, 1, (nodes, features)).astype(np.float32)}
+    network, weights = two_currents(rng, nodes, features, mantissa, first=first, mixing=mixing)
+    static = {"a": rng.normal(0, 1, (samples, nodes, features + 2)), "b": rng.normal(0, 1, (nodes, features)).astype(np.float32)}
     spikes = {"z": np.zeros((samples, 2, nodes, features))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(static_currents, "_BLOCK", block)
@@ -57,7 +74,7 @@ def test_blocks_of_any_size_give_the_mantissas_of_the_whole(seed, nodes, feature
 
 def test_a_current_given_once_serves_all_samples_and_takes_the_memory_of_one():
     network, weights = two_currents(np.random.default_rng(0), 5, 2, 3)
-    static = {"a": np.ones((5, 3)), "b": np.ones((5, 2))}
+    static = {"a": np.ones((5, 4)), "b": np.ones((5, 2))}
     prepared = prepare(network, {**static, "z": np.zeros((4, 2, 5, 2))})
     np.testing.assert_array_equal(prepared.bias["p"].reshape(4, -1), by_hand(network, weights, static, 4))
     assert prepared.flat_bias("p").shape == (1, 10)
@@ -113,9 +130,9 @@ def test_what_is_no_spike_is_refused(bad):
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
 def test_a_current_that_is_not_finite_is_refused_and_any_number_type_is_taken(kind):
     network, _ = two_currents(np.random.default_rng(0), 2, 2, 0)
-    inputs = {"a": np.ones((2, 3), kind), "b": np.ones((2, 2), kind), "z": np.zeros((2, 2, 2))}
+    inputs = {"a": np.ones((2, 4), kind), "b": np.ones((2, 2), kind), "z": np.zeros((2, 2, 2))}
     first = prepare(network, inputs).bias["p"]
-    np.testing.assert_array_equal(first, prepare(network, {**inputs, "a": np.ones((2, 3))}).bias["p"])
+    np.testing.assert_array_equal(first, prepare(network, {**inputs, "a": np.ones((2, 4))}).bias["p"])
     if kind is not np.int64:
         inputs["a"][0, 1] = np.inf
         with pytest.raises(InputError, match="input 'a': holds NaN or infinity"):
