@@ -97,9 +97,9 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
         return value
     if source.is_graded:
         return _messages(source, value)
-    if value.dtype != np.bool_ and not ((value == 0) | (value == 1)).all():
+    if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
         raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
-    return value.astype(np.uint8)
+    return value.astype(np.uint8, copy=False)
 
 
 def _messages(source: Population, value: Array) -> Array:

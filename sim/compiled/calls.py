@@ -54,8 +54,14 @@ class Machine:
             ticks=plan.ticks,
             threads=plan.threads,
         )
-        self._run = getattr(library(), f"run_chunk_{np.dtype(program.dtype).name}")
+        type_name = np.dtype(program.dtype).name
+        self._begin, self._run = (getattr(library(), f"{name}_{type_name}") for name in ("begin", "run_chunk"))
+        self._both = ctypes.byref(self._memory), ctypes.byref(self._scratch)
+
+    def begin(self, *, first: bool) -> None:
+        """Begin a sample: clear spikes under way and states; those that are kept only before the first one."""
+        self._begin(*self._both, ctypes.c_int64(first))
 
     def run(self, ticks: int) -> None:
         """Run a chunk; other threads of Python go on meanwhile."""
-        self._run(ctypes.byref(self._memory), ctypes.byref(self._scratch), ctypes.c_int64(ticks))
+        self._run(*self._both, ctypes.c_int64(ticks))

@@ -121,6 +121,21 @@ static void NAME(loop)(const Memory *m, const Scratch *s, const int64_t *group, 
             }
 }
 
+/* Begin a sample: nothing is under way, and states that are not kept are cleared. */
+void NAME(begin)(const Memory *m, const Scratch *s, int64_t first) {
+    for (int64_t number = 0; number < m->population_count; number++) {
+        const int64_t *p = m->populations + number * P_COLUMNS;
+        int64_t width = p[P_WIDTH];
+        if (p[P_HISTORY])
+            for (int64_t node = 0; node < p[P_NODES]; node++)
+                memset(s->spikes + p[P_SPIKES] + node * p[P_LENGTH] * width, 0, p[P_HISTORY] * width);
+        if (p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
+        if (p[P_SYNAPTIC] >= 0) memset((SUM *)s->u + p[P_SYNAPTIC], 0, p[P_NODES] * width * sizeof(SUM));
+        for (int64_t node = 0; node < p[P_NODES]; node++)
+            memcpy((SUM *)s->v + p[P_STATE] + node * width, (const SUM *)m->parameters + p[P_START] + node * p[P_START_STEP], width * sizeof(SUM));
+    }
+}
+
 /* Run a chunk of ticks of one sample; the inputs stand in the rows of the sources, spikes of the ticks before in the first rows. */
 void NAME(run_chunk)(const Memory *m, const Scratch *s, int64_t ticks) {
     for (int64_t p = 0; p < m->population_count; p++) {

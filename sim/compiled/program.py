@@ -259,6 +259,7 @@ def _neuron(row: Array, population: Population, parameters: _Store) -> None:
         flags |= tb.SYNAPTIC if (np.asarray(alpha) != 1).any() else 0
         flags |= tb.GAIN if gain is not None else 0
         flags |= tb.MEMORYLESS if isinstance(neuron, Threshold) else 0
+    flags |= tb.KEPT if getattr(neuron, "state", "cleared") == "kept" else 0
     row[tb.P_FLAGS] = flags | (tb.SUBTRACT if subtract else 0)
     row[tb.P_SYNAPTIC] = 0 if flags & tb.SYNAPTIC else -1
 
