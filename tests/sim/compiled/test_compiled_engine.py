@@ -126,8 +126,8 @@ def test_graph_of_many_nodes_in_tiles():
     shape = (nodes, width)
     edges = Sparse(Dense((rng.random((nodes, nodes)) < 0.002) * rng.integers(1, 100, (nodes, nodes))).to_csr()).matrix
     q, k = (Kron(Identity(nodes), rng.integers(-128, 128, (width, width)) * 2) for _ in range(2))
-    neurons = {name: Population(name, shape, FixedLIF(4095, 300, 900, 0, 0, 1.0)) for name in ("q", "k", "out")}
-    neurons["out"] = Population("out", shape, FixedLIF(4095, 300, 280, 0, 0, 1.0))
+    neurons = {name: Population(name, shape, FixedLIF(4095, 300, 300, 0, 0, 1.0)) for name in ("q", "k", "out")}
+    neurons["out"] = Population("out", shape, FixedLIF(4095, 300, 120, 0, 0, 1.0))
     mask = Population("mask", (1, width), FixedLIF(4095, 300, 40_000, 0, 0, 1.0))
     projections = (
         Projection("in", "q", q, exponent=-1),
