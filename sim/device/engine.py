@@ -120,8 +120,9 @@ class _Run:
         for samples in self.chunks.samples():
             count = samples.stop - samples.start
             for name, neurons in self.plan.neurons.items():
-                bias = np.ascontiguousarray(self.prepared.bias[name][samples].reshape(count, -1))
-                neurons.start(bias, keep=name in self.kept and samples.start > 0)
+                bias = self.prepared.flat_bias(name)
+                bias = bias[samples] if len(bias) > 1 else bias
+                neurons.start(bias, samples=count, keep=name in self.kept and samples.start > 0)
             buffers = self._buffers(count)
             if self.counter:
                 self.counter.start(count, self.plan.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -44,8 +45,14 @@ class DeviceNeurons:
     def __init__(self, population: Population, device: torch.device) -> None:
         self.population, self.device, self.size = population, device, population.size
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        """Take the bias of the next inferences, (samples, size), and clear the state unless it is to be kept."""
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        """Take the bias of the next inferences, and clear the state unless it is to be kept.
+
+        Args:
+            bias: (samples, size), or 1 for either where samples or neurons are alike.
+            samples: how many; as many as ``bias`` has if not given.
+            keep: whether u and v go on.
+        """
         raise NotImplementedError
 
     def scan(self, current: Tensor, out: Tensor | None = None, *, states: bool = True) -> Scanned:
@@ -92,11 +99,13 @@ class FixedDeviceNeurons(DeviceNeurons):
         self.seen = torch.zeros(4, dtype=torch.int64, device=device)
         self.u = self.v = torch.zeros((0, self.size), dtype=self.state, device=device)
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        self.parameters.bias = torch.from_numpy(bias).to(device=self.device, dtype=self.u.dtype) << self.parameters.bias_exp
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        mantissa = torch.from_numpy(np.array(bias, dtype=np.int64)).to(device=self.device, dtype=self.u.dtype)
+        self.parameters.bias = mantissa << self.parameters.bias_exp
         if not keep:
-            self.u = torch.zeros(bias.shape, dtype=self.u.dtype, device=self.device)
-            self.v = self.parameters.v_start.repeat(len(bias), 1)
+            rows = len(bias) if samples is None else samples
+            self.u = torch.zeros((rows, self.size), dtype=self.u.dtype, device=self.device)
+            self.v = self.parameters.v_start.repeat(rows, 1)
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:
         self.way.fixed_scan(self.parameters, self.u, self.v, current, out, us, vs, self.seen)
@@ -123,11 +132,12 @@ class FloatDeviceNeurons(DeviceNeurons):
             self.scan_bytes = _temporaries(way, self.state, self.size)
         self.u = self.v = torch.zeros((0, self.size), dtype=torch.float64, device=device)
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        self.parameters.bias = torch.from_numpy(bias).to(device=self.device, dtype=torch.float64)
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        self.parameters.bias = torch.from_numpy(np.array(bias, dtype=np.float64)).to(self.device)
         if not keep:
-            self.u = torch.zeros(bias.shape, dtype=torch.float64, device=self.device)
-            self.v = self.parameters.v_leak.repeat(len(bias), 1)
+            rows = len(bias) if samples is None else samples
+            self.u = torch.zeros((rows, self.size), dtype=torch.float64, device=self.device)
+            self.v = self.parameters.v_leak.repeat(rows, 1)
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:
         if not self.parameters.memoryless:
@@ -149,7 +159,7 @@ class GradedDeviceNeurons(DeviceNeurons):
         super().__init__(population, device)
         self.tick_bytes = 8 * self.size * (population.ports + 2)
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
         pass
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:

@@ -18,8 +18,11 @@ __all__ = ["FixedParameters", "FloatParameters", "state_type"]
 
 @dataclass
 class FixedParameters:
-    """A FixedLIF. ``u_kept`` and ``v_kept`` are 4096 − d; threshold, ``reset`` (what a spike subtracts, or what v becomes) and bias are in
-    steps of v. All of shape (size,) but the bias, (samples, size), which an inference brings."""
+    """A FixedLIF.
+
+    ``u_kept`` and ``v_kept`` are 4096 − d; threshold, ``reset`` (what a spike subtracts, or what v becomes) and bias are in steps of v. All
+    of shape (size,) but the bias, which an inference brings: (samples, size), or 1 for either where samples or neurons are alike.
+    """
 
     u_kept: Tensor
     v_kept: Tensor

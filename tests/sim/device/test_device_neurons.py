@@ -15,6 +15,11 @@ EXAMPLES = 40 if INTERPRETED else 100  # Triton's interpreter takes its time
 EXTREMES = [-1, 0, 1, 5, 4094, 4095]
 
 
+def alike(rng, samples, size):
+    """Shape of a bias: of each neuron and sample, of each neuron, or of all."""
+    return [(samples, size), (1, size), (1, 1)][int(rng.integers(3))]
+
+
 def random_fixed(rng, size, *, wild):
     """Any FixedLIF; ``wild``: thresholds and resets far beyond the 24 bits of v."""
     return FixedLIF(
@@ -40,10 +45,11 @@ def test_a_scan_is_the_step_of_the_fixed_engine(seed, bits, wild, place, scan):
     samples, ticks, size, bound = 2, 9, 4, 1 << bits
     population = Population("n", (size,), random_fixed(rng, size, wild=wild))
     current = rng.choice([-bound, bound, 0, bound - 1, bound // 3], (samples, ticks, size))
-    mantissa = rng.integers(-4096, 4096, (samples, size))
+    shown = rng.integers(-4096, 4096, alike(rng, samples, size))
+    mantissa = np.broadcast_to(shown, (samples, size))
     wanted = FixedNeurons(population, mantissa)
     got = neurons_on(place, population, scan=scan, largest_current=bound, ticks=ticks)
-    got.start(mantissa)
+    got.start(shown, samples=samples)
     assert got.state == torch.int32 or bits > 18 or wild or population.neuron.bias_exp > 5
     first = got.scan(torch.from_numpy(current[:, :4]).to(place, torch.float64))
     second = got.scan(torch.from_numpy(current[:, 4:]).to(place))
@@ -93,9 +99,9 @@ def test_a_scan_is_the_step_of_the_float_engine_to_the_last_bit(seed, place, sca
     rng = np.random.default_rng(seed)
     samples, ticks, size = 2, 9, 4
     population = Population("n", (size,), random_float(rng, size))
-    current, bias = rng.normal(0.3, 1, (samples, ticks, size)), rng.normal(size=(samples, size))
-    wanted, got = FloatNeurons(population, bias), neurons_on(place, population, scan=scan)
-    got.start(bias)
+    current, bias = rng.normal(0.3, 1, (samples, ticks, size)), rng.normal(size=alike(rng, samples, size))
+    wanted, got = FloatNeurons(population, np.broadcast_to(bias, (samples, size))), neurons_on(place, population, scan=scan)
+    got.start(bias, samples=samples)
     parts = [got.scan(torch.from_numpy(current[:, some]).to(place)) for some in (slice(0, 5), slice(5, 9))]
     sent, u, v = (torch.cat([getattr(p, key) for p in parts], dim=1).cpu().numpy() for key in ("spikes", "u", "v"))
     for t in range(ticks):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-triton = pytest.importorskip("triton")
-
 from neurograph.sim.device import triton_scan
 
+triton = pytest.importorskip("triton")
 HERE = Path(__file__).resolve().parent
-STEPS = dict.fromkeys(("lanes", "size", "ticks", "current_step", "sent_step", "kept_step"), "i64")
+STEPS = dict.fromkeys(("lanes", "size", "ticks", "current_step", "sent_step", "kept_step", "bias_sample", "bias_neuron"), "i64")
 
 
 def test_the_kernels_pass_the_tests_of_scans_in_the_interpreter():
