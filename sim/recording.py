@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
-from neurograph.files import write_hdf5
 from neurograph.sim.tally import Tally
 
-__all__ = ["RECORDS", "Recording", "check_record", "load", "save"]
+__all__ = ["RECORDS", "Recording", "check_record"]
 
 Array = NDArray[Any]
 RECORDS = ("all", "spikes", "outputs", "none")  # spikes, u and v of every population; spikes of every one, of the outputs; nothing
@@ -50,7 +47,8 @@ class Recording:
 
     @property
     def samples(self) -> int:
-        return len(next(iter(self.spikes.values()))) if self.spikes else 0
+        held = self.spikes or (self.tally.spikes if self.tally else {})
+        return len(next(iter(held.values()))) if held else 0
 
     def counts(self) -> dict[str, int]:
         """Spikes in all, by population."""
@@ -65,41 +63,3 @@ def check_record(record: str) -> None:
     """
     if record not in RECORDS:
         raise InputError(f"record {record!r}: does not exist; there are {', '.join(RECORDS)}")
-
-
-def save(recording: Recording, path: Path) -> None:
-    """Write a recording as HDF5, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    with write_hdf5(path, "recording") as file:
-        file.attrs.update(format="neurograph.recording", version=1, engine=recording.engine, ticks=recording.ticks)
-        file.attrs.update(machine_steps=recording.machine_steps, wall_s=recording.wall_s)
-        for kind in ("spikes", "voltages", "currents"):
-            group = file.create_group(kind)
-            for name, values in getattr(recording, kind).items():
-                group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-
-
-def load(path: Path) -> Recording:
-    """Read what :func:`save` wrote.
-
-    Raises:
-        InputError: not a recording, or cut off.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != "neurograph.recording":
-                raise InputError(f"recording {path}: not a neurograph recording; write one with 'neurograph simulate -o'")
-            parts = {kind: {name: data[()] for name, data in file[kind].items()} for kind in ("spikes", "voltages", "currents")}
-            attributes = dict(file.attrs)
-    except OSError as error:
-        raise InputError(f"recording {path}: cannot be read ({error}); write it again with 'neurograph simulate -o'") from None
-    return Recording(
-        engine=str(attributes["engine"]),
-        ticks=int(attributes["ticks"]),
-        machine_steps=int(attributes["machine_steps"]),
-        wall_s=float(attributes["wall_s"]),
-        **parts,
-    )

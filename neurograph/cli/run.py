@@ -47,7 +47,7 @@ def simulate(
     if output is not None:
         check_output(output)
     found = opened(bundle)
-    from neurograph.sim import recording as recordings
+    from neurograph.sim import recording_file as recordings
 
     inputs = for_bundle(found, sample)
     more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}

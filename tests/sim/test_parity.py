@@ -9,7 +9,7 @@ from neurograph.network import LIF, Integrator, Network, Population, Projection,
 from neurograph.sim import floating
 from neurograph.sim.check import pairs_of
 from neurograph.sim.parity import compare
-from neurograph.sim.recording import load, save
+from neurograph.sim.recording_file import load, save
 from neurograph.weights import one_to_one
 
 
