@@ -45,7 +45,9 @@ def write_hdf5(path: Path, what: str = "output", error: type[NeurographError] = 
 
 
 @contextlib.contextmanager
-def stream_hdf5(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+def stream_hdf5(
+    path: Path, what: str = "output", error: type[NeurographError] = InputError
+) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
     """An HDF5 file for what does not fit in memory: it grows as a temporary sibling and takes its place when the block ends without an error.
 
     Its objects are in the format of HDF5 1.10, in which all metadata has checksums.

@@ -49,7 +49,8 @@ class StoredRecording(Recording):
     def counts(self) -> dict[str, int]:
         """Spikes in all, by population; of spikes only the index is read."""
         return {
-            name: held.count_nonzero() if isinstance(held, StoredArray) else int(np.count_nonzero(held)) for name, held in self.spikes.items()
+            name: held.count_nonzero() if isinstance(held, StoredArray) else int(np.count_nonzero(held))
+            for name, held in self.spikes.items()
         }
 
     def close(self) -> None:
@@ -78,9 +79,7 @@ def save(recording: Recording, path: Path) -> None:
                         f"{(recording.samples, recording.ticks)} (samples, ticks); record all populations together"
                     )
                 _append(writer, name, values, kind)
-        writer.finish(
-            machine_steps=recording.machine_steps, wall_s=recording.wall_s, notes=recording.notes, tally=recording.tally
-        )
+        writer.finish(machine_steps=recording.machine_steps, wall_s=recording.wall_s, notes=recording.notes, tally=recording.tally)
 
 
 def _append(writer: RecordingWriter, name: str, values: Array, kind: str) -> None:
@@ -103,7 +102,13 @@ def load(path: Path) -> Recording:
     with open_recording(path) as stored:
         parts: Any = {kind: {name: np.asarray(values) for name, values in getattr(stored, kind).items()} for kind in KINDS}
         return Recording(
-            stored.engine, stored.ticks, **parts, machine_steps=stored.machine_steps, wall_s=stored.wall_s, notes=stored.notes, tally=stored.tally
+            stored.engine,
+            stored.ticks,
+            **parts,
+            machine_steps=stored.machine_steps,
+            wall_s=stored.wall_s,
+            notes=stored.notes,
+            tally=stored.tally,
         )
 
 
@@ -129,9 +134,7 @@ def _opened(file: h5py.File, path: Path) -> StoredRecording:
         _check_version(file, path)
     with reading(path, "its description"):
         about = _about(file)
-        parts: Any = {
-            kind: {entry["name"]: _stored(file, path, about, kind, entry) for entry in about[kind]} for kind in KINDS
-        }
+        parts: Any = {kind: {entry["name"]: _stored(file, path, about, kind, entry) for entry in about[kind]} for kind in KINDS}
     with reading(path, "its tally"):
         tally = _tally(file, about["tally"], about["samples"]) if "tally" in about else None
     plain = {key: about[key] for key in ("engine", "ticks", "machine_steps", "wall_s", "notes")}

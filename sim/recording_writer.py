@@ -86,6 +86,7 @@ class RecordingWriter:
             if error is None:
                 self._close()
             else:
+                self._file = None
                 self._stack.__exit__(kind, error, traceback)
 
     def append(self, population: str, samples: slice, ticks: slice, values: ArrayLike, *, kind: str = "spikes") -> None:
@@ -98,7 +99,9 @@ class RecordingWriter:
             raise InputError(f"recording {self.path}: is not open for writing; append within its 'with' block")
         piece, what = np.asarray(values), f"recording {self.path}: {kind} of population {population!r}"
         if kind not in KINDS or not population or "/" in population or population == ".":
-            raise InputError(f"{what}: cannot be stored; the kinds are {', '.join(KINDS)}, and a name is not empty, not '.' and without '/'")
+            raise InputError(
+                f"{what}: cannot be stored; the kinds are {', '.join(KINDS)}, and a name is not empty, not '.' and without '/'"
+            )
         (s0, s1, _), (t0, t1, _) = samples.indices(self.samples), ticks.indices(self.ticks)
         if (samples.step, ticks.step) not in ((None, None), (1, 1)) or piece.shape[:2] != (s1 - s0, t1 - t0) or not piece.size:
             raise InputError(
@@ -142,6 +145,7 @@ class RecordingWriter:
 
     def _close(self) -> None:
         assert self._file is not None
+        file, self._file = self._file, None
         self._flush()
         for part in self._parts.values():
             if (part.done != self.ticks).any():
@@ -155,10 +159,9 @@ class RecordingWriter:
                 if of == kind
             ]
         if self._tally is not None:
-            self.about["tally"] = _write_tally(self._file.create_group("tally"), self._tally)
+            self.about["tally"] = _write_tally(file.create_group("tally"), self._tally)
         text = np.frombuffer(json.dumps(self.about, default=_plain).encode(), np.uint8)
-        self._file.create_dataset("about", data=text, chunks=(min(len(text), _CHUNK),), fletcher32=True)
-        self._file = None
+        file.create_dataset("about", data=text, chunks=(min(len(text), _CHUNK),), fletcher32=True)
 
 
 class _Part:

@@ -153,7 +153,9 @@ class StoredEvents(StoredArray):
         with reading(self.path, self.what):
             found = self.dataset("indptr")[samples, ticks].astype(np.int64)
             width = self.dataset("idx").shape[1]
-        if found.size and (found.min() < 0 or found.max() > width or (np.diff(found, axis=1) < 0).any() or (ticks.start == 0 and found[:, 0].any())):
+        if found.size and (
+            found.min() < 0 or found.max() > width or (np.diff(found, axis=1) < 0).any() or (ticks.start == 0 and found[:, 0].any())
+        ):
             raise InputError(
                 f"recording {self.path}: {self.what}: its index of ticks goes from {found.min()} to {found.max()}, must rise from 0 to at most "
                 f"{width} events; {AGAIN}"
