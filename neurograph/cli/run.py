@@ -6,35 +6,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from neurograph.cli.chips import routings
+from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
 from neurograph.errors import InputError
 
-__all__ = ["available_engines", "compare_engines", "make_report", "register"]
+__all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
 
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("simulate")(simulate)
-    app.command("check")(check)
-    app.command("report")(report)
-
-
 def simulate(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engine: str = typer.Option("fixed", "--engine", help="float or fixed, pipelined- or lava- before them; netx, onnx."),
-    sample: Path | None = typer.Option(
+    bundle: Path = argument(help="Bundle folder."),
+    engine: str = option("fixed", "--engine", help="float or fixed, pipelined- or lava- before them; netx, onnx."),
+    sample: Path | None = option(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
-    output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
-    rules: str = typer.Option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
-    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    output: Path | None = option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
     from neurograph.sim.check import ENGINES, run_engine
@@ -79,10 +71,10 @@ def simulate(
 
 
 def check(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
-    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    bundle: Path = argument(help="Bundle folder."),
+    engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
     found = opened(bundle)
@@ -138,11 +130,11 @@ def _say_overflow(run: Any) -> None:
 
 
 def report(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    profile: list[str] = typer.Option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = typer.Option("md", "--format", help="md or json."),
-    output: Path | None = typer.Option(None, "-o", "--output", help="File to write; stdout if not given."),
-    as_json: bool = typer.Option(False, "--json", help="The same as --format json."),
+    bundle: Path = argument(help="Bundle folder."),
+    profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
+    form: str = option("md", "--format", help="md or json."),
+    output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
+    as_json: bool = option(False, "--json", help="The same as --format json."),
 ) -> None:
     """Count every operation of one inference and print its energy under each profile."""
     if form not in ("md", "json"):
