@@ -10,7 +10,19 @@ host/          encoder and readout as ONNX; output.onnx is what is real-valued b
 placement.json where every neuron lies on the chips of the target, with core_map.svg, the picture of it (targets that are chips)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from neurograph.export.bundle.read import FORMAT, MANIFEST, VERSION, Bundle, open_bundle
-from neurograph.export.bundle.write import write_bundle
+
+if TYPE_CHECKING:
+    from neurograph.export.bundle.write import write_bundle
 
 __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "open_bundle", "write_bundle"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "write_bundle":  # brings the compiler, which reading a bundle does without
+        from neurograph.export.bundle.write import write_bundle
+
+        return write_bundle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,14 +11,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
-from neurograph.export.host import effective_macs, host_macs, run_onnx
+from neurograph.export.plain_onnx import run_plain
 from neurograph.files import sha256, write_file
 from neurograph.network import Network
-from neurograph.sim import floating, onnx_engine
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
 
@@ -107,6 +105,8 @@ class Bundle:
         """What the readout on the host gives for a recording's spikes: population → (samples, T, *shape), float64."""
         if self.readout is None:
             return {}
+        from neurograph.sim import onnx_engine
+
         heard = {s.name: recording.spikes[s.name] for s in self.readout.sources}
         run = onnx_engine.run(self.path / "host" / "output.onnx", self.readout, heard)
         return {name: run.spikes[name] for name in self.readout.outputs}
@@ -126,6 +126,8 @@ class Bundle:
             return _differ([(ours.spikes[name], values[None]) for name, values in self.torch_values.items()])
         wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
+            from neurograph.sim import floating
+
             wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
         pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]
         return _differ(pairs)
@@ -173,6 +175,10 @@ class Bundle:
         static = [source for source in self.network.sources if source.is_static]
         if not encoder.is_file() or len(static) != 1:
             raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
+        import onnx
+
+        from neurograph.export.host import run_onnx
+
         width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
         if features.shape != (static[0].shape[0], width):
             raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
@@ -183,7 +189,13 @@ class Bundle:
         readout = self.path / "host" / "readout.onnx"
         if not readout.is_file():
             return None
-        return run_onnx(readout, {name: recording.spikes[name][sample].mean(axis=0) for name in self.network.outputs})
+        rates = {name: recording.spikes[name][sample].mean(axis=0) for name in self.manifest["outputs"]}
+        plain = run_plain(readout, rates)
+        if plain is not None:
+            return plain
+        from neurograph.export.host import run_onnx
+
+        return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:
         """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
@@ -197,6 +209,10 @@ class Bundle:
     @cached_property
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of each host part, one inference."""
+        import onnx
+
+        from neurograph.export.host import host_macs
+
         nodes = next((s.shape[0] for s in self.network.sources), 1)
         parts = {path.stem: path for path in sorted((self.path / "host").glob("*.onnx"))}
         parts.pop("output", None)
@@ -207,6 +223,10 @@ class Bundle:
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:
         """Of :attr:`host_macs`, the encoder's whose input is not 0, for features with so many nonzeros."""
+        import onnx
+
+        from neurograph.export.host import effective_macs
+
         encoder = self.path / "host" / "encoder.onnx"
         return {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)} if encoder.is_file() else {}
 

@@ -29,31 +29,34 @@ def simulate(
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
-    from neurograph.sim.check import ENGINES, run_engine
-    from neurograph.sim.integer_rules import rules_named
+    from neurograph.sim.engines import ENGINES, INTEGER_ENGINES
 
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
-    if rules_named(rules).name != "lava" and engine != "fixed":
-        raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
+    if rules != "lava":
+        _check_rules(rules, engine)
     if output is not None:
         check_output(output)
     found = opened(bundle)
-    from neurograph.sim import recording as recordings
+    from neurograph.sim.check import run_engine
 
     inputs = for_bundle(found, sample)
     more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
-    run = run_engine(engine, found.network, found.integers, inputs, **more)
+    networks = (None, found.integers) if engine in INTEGER_ENGINES else (found.network, None)
+    run = run_engine(engine, *networks, inputs, **more)
+    populations = (networks[0] or networks[1]).populations
     _say_overflow(run)
     if output is not None:
+        from neurograph.sim import recording as recordings
+
         recordings.save(run, output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
-    counts = {name: count for name, count in run.counts().items() if not found.network.populations[name].is_real}
+    counts = {name: count for name, count in run.counts().items() if not populations[name].is_real}
     result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
     if accuracy is not None:
         result["accuracy"] = accuracy
-    real = {name: v for name, v in run.spikes.items() if found.network.populations[name].is_real and name in found.network.outputs}
+    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in found.manifest["outputs"]}
     values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
@@ -68,6 +71,14 @@ def simulate(
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
     if accuracy is not None:
         print(f"test accuracy {accuracy:.2%}")
+
+
+def _check_rules(rules: str, engine: str) -> None:
+    """Refuse integer rules that do not exist, or for another engine."""
+    from neurograph.sim.integer_rules import rules_named
+
+    if rules_named(rules).name != "lava" and engine != "fixed":
+        raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
 
 
 def check(
@@ -123,9 +134,12 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
 
 def _say_overflow(run: Any) -> None:
     """Warn of u that wrapped and of v that was clipped in a run, population by population."""
+    wraps, clips = run.notes.get("wraps", {}), run.notes.get("clips", {})
+    if not wraps and not clips:
+        return
     from neurograph.export.rounding_report import overflow_warnings
 
-    for warning in overflow_warnings(run.notes.get("wraps", {}), run.notes.get("clips", {})):
+    for warning in overflow_warnings(wraps, clips):
         log(f"warning: {warning}")
 
 
