@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import h5py
+from typing import TYPE_CHECKING
 
 from neurograph.errors import BundleError, InputError, NeurographError
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["atomic_folder", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
 
@@ -37,6 +36,10 @@ def write_file(path: Path, content: bytes, what: str = "output", error: type[Neu
 @contextlib.contextmanager
 def write_hdf5(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> Iterator[h5py.File]:
     """An HDF5 file that is built in memory and written in one go: HDF5 itself leaves half a file on a full disk, and no OSError."""
+    import io
+
+    import h5py
+
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         yield file
@@ -54,6 +57,9 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
     Raises:
         BundleError: something else is there, or the folder cannot be written. Nothing half-written is left.
     """
+    import shutil
+    import tempfile
+
     refuse_foreign(target, marker)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +101,9 @@ def _swap(temporary: Path, target: Path) -> None:
     if not target.exists():
         temporary.rename(target)
         return
+    import shutil
+    import tempfile
+
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     target.rename(old / "old")
     temporary.rename(target)

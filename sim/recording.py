@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,6 +87,8 @@ def load(path: Path) -> Recording:
     Raises:
         InputError: not a recording, or cut off.
     """
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != "neurograph.recording":

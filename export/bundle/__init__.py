@@ -3,6 +3,7 @@
 model.nir      the interchange graph           network.h5   the float and the integer Network
 manifest.json  versions, target, scales and errors, sha256 of every other file
 check.h5       sample input, expected spikes (torch, float, fixed), labels
+run.safetensors the integer Network, sample input and labels once more, in a form that is read at once; not in bundles of many MB
 lava/          python lava/run.py, with its own program.npz; needs only what lava-nc brings
 model.net      target netx: the integer Network as one sequential lava-dl network, static input built in
 onnx/          target onnx, in place of lava/: network.onnx, the float Network over its ticks

@@ -42,8 +42,8 @@ def read_arrays(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def opened(path: Path) -> Any:
-    """A bundle; that its folder is there is seen before a library is loaded that takes seconds.
+def opened(path: Path, *, whole: bool = True) -> Any:
+    """A bundle; that its folder is there is seen before a library is loaded. ``whole``: check all of its files, not just what is read.
 
     Raises:
         BundleError: no folder, or no unharmed bundle.
@@ -54,7 +54,7 @@ def opened(path: Path) -> Any:
         )
     from neurograph.export.bundle import open_bundle
 
-    return open_bundle(path)
+    return open_bundle(path, whole=whole)
 
 
 def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:

@@ -37,7 +37,7 @@ def simulate(
         _check_rules(rules, engine)
     if output is not None:
         check_output(output)
-    found = opened(bundle)
+    found = opened(bundle, whole=False)
     from neurograph.sim.check import run_engine
 
     inputs = for_bundle(found, sample)
