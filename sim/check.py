@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.network import Network
-from neurograph.sim import fixed, floating, pipelined
-from neurograph.sim.parity import Comparison, compare
+from neurograph.sim.engines import ENGINES, FLOAT_ENGINES, INTEGER_ENGINES
 from neurograph.sim.recording import Recording
+
+if TYPE_CHECKING:
+    from neurograph.sim.parity import Comparison
 
 __all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
-FLOAT_ENGINES = ("torch", "float", "pipelined-float", "lava-float", "onnx")
-INTEGER_ENGINES = ("fixed", "pipelined-fixed", "lava-fixed", "netx")
-ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed", "netx", "onnx")
 
 
 def run_engine(
     engine: str,
-    network: Network,
+    network: Network | None,
     quantized: Network | None,
     inputs: Mapping[str, Array],
     *,
@@ -33,7 +32,7 @@ def run_engine(
     onnx_file: Path | None = None,
     rules: str = "lava",
 ) -> Recording:
-    """Run one of :data:`ENGINES` on the Network that it takes.
+    """Run one of :data:`ENGINES` on the Network that it takes, ``quantized`` the integer engines; the other one may be None.
 
     ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
 
@@ -44,10 +43,16 @@ def run_engine(
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
     if engine == "float":
+        from neurograph.sim import floating
+
         return floating.run(chosen, inputs)
     if engine == "fixed":
+        from neurograph.sim import fixed
+
         return fixed.run(chosen, inputs, rules=rules)
     if engine in ("pipelined-float", "pipelined-fixed"):
+        from neurograph.sim import pipelined
+
         return pipelined.run(chosen, inputs)
     if engine == "onnx":
         if onnx_file is None:
@@ -96,6 +101,8 @@ def check(
     done: Callable[[Comparison], None] = lambda comparison: None,
 ) -> list[Comparison]:
     """Compare each pair; ``record`` gives the recording of an engine, asked for once; ``done`` hears of each comparison as it is made."""
+    from neurograph.sim.parity import compare
+
     recordings: dict[str, Recording] = {}
     comparisons = []
     for a, b in pairs:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
-from neurograph.sim.tally import Tally
+
+if TYPE_CHECKING:
+    from neurograph.sim.tally import Tally
 
 __all__ = ["RECORDS", "Recording", "check_record"]
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurograph.errors import InputError
-from neurograph.files import stream_hdf5
+from neurograph.hdf5_stream import stream_hdf5
 from neurograph.sim.stored_arrays import ROWS, select_rows
 from neurograph.sim.tally import Tally
 
@@ -105,8 +105,8 @@ class RecordingWriter:
         (s0, s1, _), (t0, t1, _) = samples.indices(self.samples), ticks.indices(self.ticks)
         if (samples.step, ticks.step) not in ((None, None), (1, 1)) or piece.shape[:2] != (s1 - s0, t1 - t0) or not piece.size:
             raise InputError(
-                f"{what}: a piece of shape {piece.shape} for samples {s0} to {s1} and ticks {t0} to {t1} of {self.samples} and {self.ticks}, "
-                "must hold them and at least one neuron; append the samples and ticks that it is of"
+                f"{what}: a piece of shape {piece.shape} for samples {s0} to {s1} and ticks {t0} to {t1} of {self.samples} "
+                f"and {self.ticks}, must hold them and at least one neuron; append the samples and ticks that it is of"
             )
         part = self._parts.get((kind, population))
         if part is None:

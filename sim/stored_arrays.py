@@ -45,7 +45,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 
 class StoredArray(NDArrayOperatorsMixin):
-    """An array (samples, T, *shape) in a file. ``np.asarray`` reads all of it; so does arithmetic, and an index that is no integer or slice.
+    """An array (samples, T, *shape) in a file. ``np.asarray`` reads all of it; so do arithmetic and an index that is no integer or slice.
 
     Raises:
         InputError: on reading, where the file is damaged or closed; with a name, a sample or a neuron in it.
@@ -157,8 +157,8 @@ class StoredEvents(StoredArray):
             found.min() < 0 or found.max() > width or (np.diff(found, axis=1) < 0).any() or (ticks.start == 0 and found[:, 0].any())
         ):
             raise InputError(
-                f"recording {self.path}: {self.what}: its index of ticks goes from {found.min()} to {found.max()}, must rise from 0 to at most "
-                f"{width} events; {AGAIN}"
+                f"recording {self.path}: {self.what}: its index of ticks goes from {found.min()} to {found.max()}, must "
+                f"rise from 0 to at most {width} events; {AGAIN}"
             )
         return cast(Array, found)
 

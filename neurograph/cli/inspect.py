@@ -5,25 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import argument, option
 from neurograph.cli.output import JSON, log, print_fields, print_json
 from neurograph.errors import InputError
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("inspect")(inspect)
+__all__ = ["inspect"]
 
 
 def inspect(
-    file: Path = typer.Argument(..., help="NIR graph, lava-dl network, bundle folder or checkpoint."),
-    svg: Path | None = typer.Option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
-    dialect: str | None = typer.Option(None, "--dialect", help="Framework that wrote the NIR graph; plain NIR if not given."),
-    dt: float | None = typer.Option(None, "--dt", help="Seconds a tick of such a graph; the dialect's own if not given."),
-    relax: bool = typer.Option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
+    file: Path = argument(help="NIR graph, lava-dl network, bundle folder or checkpoint."),
+    svg: Path | None = option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
+    dialect: str | None = option(None, "--dialect", help="Framework that wrote the NIR graph; plain NIR if not given."),
+    dt: float | None = option(None, "--dt", help="Seconds a tick of such a graph; the dialect's own if not given."),
+    relax: bool = option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
     as_json: bool = JSON,
 ) -> None:
     """Say what is in a file, and what can run it."""
