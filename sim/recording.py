@@ -53,7 +53,9 @@ class Recording:
         return len(next(iter(held.values()))) if held else 0
 
     def counts(self) -> dict[str, int]:
-        """Spikes in all, by population."""
+        """Spikes in all, by population: those that were counted in the run, else those that were recorded."""
+        if self.tally is not None:
+            return {name: int(counted.sum()) for name, counted in self.tally.spikes.items()}
         return {name: int(np.count_nonzero(spikes)) for name, spikes in self.spikes.items()}
 
 

@@ -47,7 +47,9 @@ class StoredRecording(Recording):
         return self.stored_samples
 
     def counts(self) -> dict[str, int]:
-        """Spikes in all, by population; of spikes only the index is read."""
+        """Spikes in all, by population: those that were counted in the run, else those that were recorded, of which the index is read."""
+        if self.tally is not None:
+            return super().counts()
         return {
             name: held.count_nonzero() if isinstance(held, StoredArray) else int(np.count_nonzero(held))
             for name, held in self.spikes.items()

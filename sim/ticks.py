@@ -113,7 +113,8 @@ def groups(network: Network) -> list[list[str]]:
         return [[p.name] for p in sorted(network.neurons, key=lambda p: rank[p.name])]
     import networkx as nx  # takes longer to load than many a network to run
 
-    graph = nx.DiGraph(edges)
+    graph = nx.DiGraph()
+    graph.add_edges_from(edges)
     graph.add_nodes_from(p.name for p in network.neurons)
     condensed = nx.condensation(graph)
     return [sorted(condensed.nodes[i]["members"], key=rank.__getitem__) for i in nx.topological_sort(condensed)]

@@ -10,6 +10,7 @@ from neurograph.cli.chips import routings
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
+from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
 
 __all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
@@ -24,6 +25,9 @@ def simulate(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
     output: Path | None = option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    record: str | None = option(None, "--record", help="What -o keeps: all (spikes, u, v), spikes (if not given), outputs or none."),
+    counts: bool = option(False, "--counts", help="Count synaptic events, updates and messages in the run; float and fixed."),
+    max_memory: str | None = option(None, "--max-memory", help="Limit of the engine's buffers, as in 2GB or 500MiB; float and fixed."),
     rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
     timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
@@ -37,35 +41,44 @@ def simulate(
         _check_rules(rules, engine)
     if output is not None:
         check_output(output)
+    wanted = Wanted(engine, record, counts, max_memory, output)
+    wanted.check()
+    asked = wanted.options()
     found = opened(bundle, whole=False)
     from neurograph.sim.check import run_engine
 
     inputs = for_bundle(found, sample)
-    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
+    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules, **asked}
     networks = (None, found.integers) if engine in INTEGER_ENGINES else (found.network, None)
     run = run_engine(engine, *networks, inputs, **more)
-    populations = (networks[0] or networks[1]).populations
+    network = networks[0] or networks[1]
+    populations = network.populations
     _say_overflow(run)
+    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in network.outputs}
+    readout = found.values(run) or real
     if output is not None:
         from neurograph.sim import recording_file as recordings
 
-        recordings.save(run, output)
+        recordings.save(wanted.stored(run, network.outputs, readout), output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
-    counts = {name: count for name, count in run.counts().items() if not populations[name].is_real}
-    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
+    spikes = {name: count for name, count in run.counts().items() if not populations[name].is_real}
+    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
+    if counts:
+        result["counts"] = counts_of(network, run)
     if accuracy is not None:
         result["accuracy"] = accuracy
-    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in found.manifest["outputs"]}
-    values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
+    values = {name: v.mean(axis=1) for name, v in readout.items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
     if as_json:
         print_json(result)
         return
-    for name, count in counts.items():
+    for name, count in spikes.items():
         print(f"{count:>12,}  {name}")
-    print(f"{sum(counts.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    print(f"{sum(spikes.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    if counts:
+        print_counts(result["counts"])
     for name, v in values.items():
         shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")

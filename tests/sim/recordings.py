@@ -37,8 +37,9 @@ def recordings(draw):
             if draw(st.booleans()):
                 made[other][name] = rng.integers(-(2**23), 2**23, full) if draw(st.booleans()) else rng.normal(0, 1, full)
     notes = draw(st.sampled_from([{}, {"rules": "lava", "wraps": {"p0": 3}, "load_s": 0.25}]))
+    fired = {name: np.count_nonzero(z.reshape(samples, -1), axis=1) for name, z in made["spikes"].items()}
     some = {name: rng.integers(0, 2**40, samples) for name in shapes}
-    tally = Tally(some, some, tuple(rng.integers(0, 9, (2, samples))), some, some) if shapes and draw(st.booleans()) else None
+    tally = Tally(fired, some, tuple(rng.integers(0, 9, (2, samples))), some, some) if shapes and draw(st.booleans()) else None
     return Recording("fixed", ticks, made["spikes"], made["voltages"], made["currents"], ticks + 3, 0.125, notes, tally)
 
 
