@@ -78,7 +78,15 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     value = np.asarray(inputs[source.name])
     shape = source.shape if source.is_static else (ticks, *source.shape)
     if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
-        raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
+        what = "one value a neuron" if source.is_static else "ticks first"
+        raise InputError(
+            f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
+            "reshape the data"
+        )
+    if value.dtype.kind not in "biuf" or not value.size:
+        raise InputError(
+            f"input {source.name!r}: {value.dtype} of shape {value.shape}, must be numbers of at least one sample; give an array"
+        )
     value = value.reshape(-1, *shape)
     if source.is_static or source.is_real:
         value = value.astype(np.float64)
@@ -87,8 +95,12 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
         return value
     if source.is_graded:
         return _messages(source, value)
-    if not np.isin(value, (0, 1)).all():
-        raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
+    wrong = (value != 0) & (value != 1)
+    if wrong.any():
+        raise InputError(
+            f"input {source.name!r}: holds {value[wrong][0]:g} and {np.count_nonzero(wrong) - 1:,} more values that are neither 0 nor 1, "
+            "but it is a spike source; encode the data as spikes"
+        )
     return value.astype(np.uint8)
 
 

@@ -106,7 +106,8 @@ class StoredArray(NDArrayOperatorsMixin):
         if any(isinstance(k, bool) or not isinstance(k, (int, np.integer, slice)) for k in keys):
             return np.asarray(self)[key]
         (samples, s), (ticks, t) = (_span(k, n, axis) for axis, (k, n) in enumerate(zip(keys[:2], self.shape[:2], strict=True)))
-        return self.read(samples, ticks)[(s, t, *keys[2:])]
+        inner = (s, t, *keys[2:])
+        return self.read(samples, ticks)[inner]
 
     def dataset(self, name: str) -> h5py.Dataset:
         if not self.group:

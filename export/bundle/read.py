@@ -232,7 +232,9 @@ class Bundle:
 
         width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
         if features.shape != (static[0].shape[0], width):
-            raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
+            raise InputError(
+                f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
+            )
         return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
 
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:

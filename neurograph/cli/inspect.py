@@ -213,12 +213,13 @@ def _recorded(recording: Any, name: str) -> dict[str, Any]:
     first, sent = next(iter(held.values())), held.get("spikes")
     real = sent is not None and sent.dtype.kind == "f"
     spikes = None if sent is None or real else sent.count_nonzero()
+    active = None if sent is None or spikes is None else f"{spikes / sent.size:.2%}"
     return {
         "name": name,
         "shape": list(first.shape[2:]),
         "holds": ", ".join("values" if real and what == "spikes" else what for what in held),
         "spikes": spikes,
-        "active": None if spikes is None else f"{spikes / sent.size:.2%}",
+        "active": active,
         "bytes": sum(stored.stored_bytes for stored in held.values()),
     }
 

@@ -74,7 +74,7 @@ class Wanted:
         else:
             spikes = {name: z for name, z in run.spikes.items() if self.kept != "outputs" or name in outputs}
             spikes |= {name: v for name, v in values.items() if name not in spikes}
-        state = {} if self.kept == "all" else {"voltages": {}, "currents": {}}
+        state: dict[str, Any] = {} if self.kept == "all" else {"voltages": {}, "currents": {}}
         return replace(run, spikes=spikes, tally=run.tally if self.counts else None, **state)
 
 

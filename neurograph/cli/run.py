@@ -49,9 +49,9 @@ def simulate(
 
     inputs = for_bundle(found, sample)
     more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules, **asked}
-    networks = (None, found.integers) if engine in INTEGER_ENGINES else (found.network, None)
+    network: Any = found.integers if engine in INTEGER_ENGINES else found.network
+    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
     run = run_engine(engine, *networks, inputs, **more)
-    network = networks[0] or networks[1]
     populations = network.populations
     _say_overflow(run)
     real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in network.outputs}
@@ -63,7 +63,7 @@ def simulate(
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     spikes = {name: count for name, count in run.counts().items() if not populations[name].is_real}
-    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
+    result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
     if counts:
         result["counts"] = counts_of(network, run)
     if accuracy is not None:

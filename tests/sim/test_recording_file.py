@@ -150,7 +150,7 @@ def test_what_takes_a_recording_takes_a_stored_one(run, tmp_path):
     assert (stored.spikes[name] == recording.spikes[name]).all() and (stored.spikes[name] != recording.spikes[name]).sum() == 0
     np.testing.assert_array_equal(stored.spikes[name][:, [0, 2]], recording.spikes[name][:, [0, 2]])
     changed = {name: 1 - np.asarray(stored.spikes[name])}
-    assert replace(stored, spikes=changed).counts() == {name: int(changed[name].sum())}
+    assert replace(without, spikes=changed).counts() == {name: int(changed[name].sum())}
 
 
 class Counting(io.FileIO):
