@@ -98,8 +98,8 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     wrong = (value != 0) & (value != 1)
     if wrong.any():
         raise InputError(
-            f"input {source.name!r}: holds {value[wrong][0]:g} and {np.count_nonzero(wrong) - 1:,} more values that are neither 0 nor 1, "
-            "but it is a spike source; encode the data as spikes"
+            f"input {source.name!r}: holds {value[wrong][0]:g}, one of {np.count_nonzero(wrong):,} values other than 0 and 1, but it is a "
+            "spike source; encode the data as spikes"
         )
     return value.astype(np.uint8)
 
