@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurograph.errors import InputError
 from neurograph.network import Network
 from neurograph.sim.engines import ENGINES, FLOAT_ENGINES, INTEGER_ENGINES, STREAMING_ENGINES
-from neurograph.sim.recording import Recording
+from neurograph.sim.recording import Recording, Sink
 
 if TYPE_CHECKING:
     from neurograph.sim.parity import Comparison
@@ -34,18 +34,20 @@ def run_engine(
     record: str = "all",
     counts: bool = False,
     max_memory: int | None = None,
+    into: Sink | None = None,
 ) -> Recording:
     """Run one of :data:`ENGINES` on the Network that it takes, ``quantized`` the integer engines; the other one may be None.
 
     ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed". "float" and "fixed" take
-    ``record``, ``counts`` and ``max_memory`` in bytes, see :func:`neurograph.sim.fixed.run`; the others record all that they see.
+    ``record``, ``counts``, ``max_memory`` in bytes and ``into``, see :func:`neurograph.sim.fixed.run`; the others record all that they see.
 
     Raises:
         InputError: no such engine, one whose network or file is not there, or an option that it does not know.
         MemoryLimitError: the network does not fit ``max_memory``.
     """
     if engine in ENGINES and engine not in STREAMING_ENGINES:
-        for name, value, default in (("record", record, "all"), ("counts", counts, False), ("max_memory", max_memory, None)):
+        given = (("record", record, "all"), ("counts", counts, False), ("max_memory", max_memory, None), ("into", into, None))
+        for name, value, default in given:
             if value != default:
                 raise InputError(
                     f"engine {engine!r}: does not know {name} {value!r}, which is for {' and '.join(STREAMING_ENGINES)}; leave it out"
@@ -56,11 +58,11 @@ def run_engine(
     if engine == "float":
         from neurograph.sim import floating
 
-        return floating.run(chosen, inputs, record=record, counts=counts, max_memory=max_memory)
+        return floating.run(chosen, inputs, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine == "fixed":
         from neurograph.sim import fixed
 
-        return fixed.run(chosen, inputs, rules=rules, record=record, counts=counts, max_memory=max_memory)
+        return fixed.run(chosen, inputs, rules=rules, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine in ("pipelined-float", "pipelined-fixed"):
         from neurograph.sim import pipelined
 

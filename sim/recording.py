@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from neurograph.errors import InputError
 if TYPE_CHECKING:
     from neurograph.sim.tally import Tally
 
-__all__ = ["RECORDS", "Recording", "check_record"]
+__all__ = ["RECORDS", "Recording", "Sink", "check_record", "send"]
 
 Array = NDArray[Any]
 RECORDS = ("all", "spikes", "outputs", "none")  # spikes, u and v of every population; spikes of every one, of the outputs; nothing
@@ -57,6 +57,33 @@ class Recording:
         if self.tally is not None:
             return {name: int(counted.sum()) for name, counted in self.tally.spikes.items()}
         return {name: int(np.count_nonzero(spikes)) for name, spikes in self.spikes.items()}
+
+
+class Sink(Protocol):
+    """What takes a recording piece by piece while it is made, so that no engine has to hold it; ``keeps`` is one of :data:`RECORDS`.
+
+    :class:`neurograph.sim.recording_writer.RecordingWriter` is one. Engines may append from several threads.
+    """
+
+    keeps: str
+
+    def begin(self, samples: int) -> None:
+        """Say how many samples there will be, before the first piece."""
+        ...
+
+    def append(self, population: str, samples: slice, ticks: slice, values: Array, *, kind: str = "spikes") -> None:
+        """Take a piece (samples, ticks, *shape) of "spikes", "voltages" or "currents"; the ticks of a sample come in their order."""
+        ...
+
+
+def send(recording: Recording, outputs: Collection[str], into: Sink) -> None:
+    """Append to a sink what it keeps of a recording that is in memory."""
+    into.begin(recording.samples)
+    kinds = {"all": ("spikes", "voltages", "currents"), "spikes": ("spikes",), "outputs": ("spikes",), "none": ()}[into.keeps]
+    for kind in kinds:
+        for name, values in getattr(recording, kind).items():
+            if into.keeps != "outputs" or name in outputs:
+                into.append(name, slice(0, recording.samples), slice(0, recording.ticks), values, kind=kind)
 
 
 def check_record(record: str) -> None:

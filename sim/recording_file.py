@@ -25,7 +25,6 @@ from neurograph.sim.tally import Tally
 __all__ = ["RecordingWriter", "StoredRecording", "load", "open_recording", "save"]
 
 Array = NDArray[Any]
-_PIECE = 1 << 24  # values that are turned into events at once
 _LONGEST = 64 << 20  # bytes of its JSON
 _LARGEST = 1 << 62  # slots of one population
 _FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32}
@@ -80,19 +79,8 @@ def save(recording: Recording, path: Path) -> None:
                         f"recording {path}: {kind} of population {name!r} have shape {values.shape}, must begin with "
                         f"{(recording.samples, recording.ticks)} (samples, ticks); record all populations together"
                     )
-                _append(writer, name, values, kind)
+                writer.append(name, slice(None), slice(None), values, kind=kind)
         writer.finish(machine_steps=recording.machine_steps, wall_s=recording.wall_s, notes=recording.notes, tally=recording.tally)
-
-
-def _append(writer: RecordingWriter, name: str, values: Array, kind: str) -> None:
-    samples, ticks = values.shape[:2]
-    size = max(1, int(np.prod(values.shape[2:])))
-    t_step = min(ticks, max(1, _PIECE // size))
-    s_step = max(1, _PIECE // (size * t_step))
-    for s in range(0, samples, s_step):
-        for t in range(0, ticks, t_step):
-            part = slice(s, min(s + s_step, samples)), slice(t, min(t + t_step, ticks))
-            writer.append(name, *part, values[part], kind=kind)
 
 
 def load(path: Path) -> Recording:

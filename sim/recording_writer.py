@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurograph.errors import InputError
 from neurograph.hdf5_stream import stream_hdf5
+from neurograph.sim.recording import check_record
 from neurograph.sim.stored_arrays import ROWS, select_rows
 from neurograph.sim.tally import Tally
 
@@ -40,6 +42,7 @@ TYPES = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 
 TALLY = ("spikes", "updates_active", "synaptic_events", "messages", "reached")
 BUFFER = 32 << 20  # bytes of events that wait to be written
 _CHUNK = 1 << 16  # values a chunk
+_BLOCK = 1 << 22  # values that are made into events at once
 _PACKED: dict[str, Any] = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
 
 
@@ -53,20 +56,30 @@ class RecordingWriter:
                 writer.append("hidden", slice(0, 8), slice(0, 50), spikes)  # (8, 50, *shape)
             writer.finish(machine_steps=100, wall_s=0.3)
 
+    It is a :class:`neurograph.sim.recording.Sink`: engines append to it as they run, from any thread.
+
     Args:
         path: the file; what is there is replaced.
-        engine, samples, ticks: of the recording.
+        engine, ticks: of the recording.
+        samples: of it too; None where an engine says it with :meth:`begin`.
+        keeps: what an engine shall append, one of :data:`neurograph.sim.recording.RECORDS`.
         buffer_bytes: of events that are held back, so that small pieces are written together.
 
     Raises:
         InputError: the disk refuses it; a piece that does not fit, or a population whose last tick is missing when the block ends.
     """
 
-    def __init__(self, path: Path, *, engine: str, samples: int, ticks: int, buffer_bytes: int = BUFFER) -> None:
-        if ticks < 1 or samples < 0:
-            raise InputError(f"recording {path}: {samples} samples of {ticks} ticks, must be at least 0 and 1; give those of the run")
-        self.path, self.samples, self.ticks, self.buffer_bytes = path, samples, ticks, buffer_bytes
-        self.about: dict[str, Any] = {"engine": engine, "ticks": ticks, "samples": samples, "machine_steps": 0, "wall_s": 0.0, "notes": {}}
+    def __init__(
+        self, path: Path, *, engine: str, ticks: int, samples: int | None = None, keeps: str = "all", buffer_bytes: int = BUFFER
+    ) -> None:
+        check_record(keeps)
+        self.path, self.ticks, self.keeps, self.buffer_bytes = path, ticks, keeps, buffer_bytes
+        self.about: dict[str, Any] = {"engine": engine, "ticks": ticks, "machine_steps": 0, "wall_s": 0.0, "notes": {}}
+        self.samples = 0
+        self._begun = False
+        if samples is not None:
+            self.begin(samples)
+        self._lock = threading.Lock()
         self._tally: Tally | None = None
         self._parts: dict[tuple[str, str], _Events | _Values] = {}
         self._stack = contextlib.ExitStack()
@@ -89,12 +102,30 @@ class RecordingWriter:
                 self._file = None
                 self._stack.__exit__(kind, error, traceback)
 
+    def begin(self, samples: int) -> None:
+        """Say how many samples there will be, before the first piece.
+
+        Raises:
+            InputError: another number was said before, or there are no ticks or less than no samples.
+        """
+        if (self._begun and samples != self.samples) or samples < 0 or self.ticks < 1:
+            before = f" after {self.samples}" if self._begun else ""
+            raise InputError(
+                f"recording {self.path}: {samples} samples of {self.ticks} ticks{before}, must be at least 0 and 1, and stay so; "
+                "write each run to a file of its own"
+            )
+        self.samples, self._begun = samples, True
+
     def append(self, population: str, samples: slice, ticks: slice, values: ArrayLike, *, kind: str = "spikes") -> None:
         """Add a piece of shape (samples, ticks, *shape): of any samples, and of each sample the ticks that follow those that are there.
 
         Spikes are bool or uint8, 0 and 1; other integers are messages, where those that are not 0 are kept; floats are kept as they are, as
         are ``kind`` "voltages" and "currents".
         """
+        with self._lock:
+            self._append(population, samples, ticks, values, kind)
+
+    def _append(self, population: str, samples: slice, ticks: slice, values: ArrayLike, kind: str) -> None:
         if self._file is None:
             raise InputError(f"recording {self.path}: is not open for writing; append within its 'with' block")
         piece, what = np.asarray(values), f"recording {self.path}: {kind} of population {population!r}"
@@ -116,11 +147,13 @@ class RecordingWriter:
         if (part.done[s0:s1] != t0).any():
             done = int(part.done[s0:s1][part.done[s0:s1] != t0][0])
             raise InputError(f"{what}: tick {t0} after {done} ticks; append the ticks of a sample in their order, without gaps")
-        part.append(s0, t0, piece.reshape(*piece.shape[:2], -1))
+        flat = piece.reshape(*piece.shape[:2], -1)
+        for s, t in _blocks(flat.shape):
+            part.append(s0 + s.start, t0 + t.start, flat[s, t])
+            if sum(p.waiting for p in self._parts.values()) > self.buffer_bytes:
+                self._flush()
+            self._check()
         part.done[s0:s1] = t1
-        if sum(p.waiting for p in self._parts.values()) > self.buffer_bytes:
-            self._flush()
-        self._check()
 
     def finish(
         self, *, machine_steps: int = 0, wall_s: float = 0.0, notes: Mapping[str, Any] | None = None, tally: Tally | None = None
@@ -152,6 +185,7 @@ class RecordingWriter:
                 sample = int(np.argmax(part.done != self.ticks))
                 raise InputError(f"{part.what}: {part.done[sample]} ticks of sample {sample}, must be {self.ticks}; append the others")
             part.close()
+        self.about["samples"] = self.samples
         for kind in KINDS:
             self.about[kind] = [
                 {"name": name, "shape": list(part.shape), "dtype": part.dtype.name, "layout": part.layout}
@@ -162,6 +196,16 @@ class RecordingWriter:
             self.about["tally"] = _write_tally(file.create_group("tally"), self._tally)
         text = np.frombuffer(json.dumps(self.about, default=_plain).encode(), np.uint8)
         file.create_dataset("about", data=text, chunks=(min(len(text), _CHUNK),), fletcher32=True)
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Samples and ticks of a large piece, in parts that take little memory while they are made into events."""
+    samples, ticks, size = shape
+    many = max(1, _BLOCK // size)
+    rows = max(1, many // ticks)
+    for s in range(0, samples, rows):
+        for t in range(0, ticks, many):
+            yield slice(s, min(s + rows, samples)), slice(t, min(t + many, ticks))
 
 
 class _Part:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from neurograph.sim.recording import Recording
 
 __all__ = ["Wanted", "counts_of", "print_counts"]
-
-_RECORDS = ("all", "spikes", "outputs", "none")
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,10 @@ class Wanted:
         Raises:
             InputError: with the option and its value.
         """
-        if self.record is not None and self.record not in _RECORDS:
-            raise InputError(f"--record {self.record}: does not exist; there are {', '.join(_RECORDS)}")
+        if self.record is not None:
+            from neurograph.sim.recording import check_record
+
+            check_record(self.record)
         if self.record == "none" and self.output is not None and not self.counts:
             raise InputError(f"--record none: leaves nothing to write to -o {self.output}; record spikes, or count with --counts")
         if self.engine not in STREAMING_ENGINES:
@@ -55,10 +55,10 @@ class Wanted:
                     raise InputError(f"{option}: is for the engines {known}, but --engine is {self.engine!r}; leave one of them out")
 
     def options(self) -> dict[str, Any]:
-        """What the engine is asked for: at least the outputs, for the readout, and the number of spikes of every population."""
+        """What the engine is asked for: in memory at least the outputs, for the readout, and the number of spikes of every population."""
         if self.engine not in STREAMING_ENGINES:
             return {}
-        record = self.kept if self.kept in ("all", "spikes") else "outputs"
+        record = self.kept if self.output is None and self.kept in ("all", "spikes") else "outputs"
         limit = None if self.max_memory is None else read_size("--max-memory", self.max_memory)
         return {"record": record, "counts": self.counts or record == "outputs", "max_memory": limit}
 
@@ -67,15 +67,42 @@ class Wanted:
         """What goes into the file."""
         return self.record or ("none" if self.output is None else "spikes")
 
-    def stored(self, run: Recording, outputs: Sequence[str], values: Mapping[str, Any]) -> Recording:
-        """The recording that is written: of ``run`` what was asked for, and the readout's values."""
-        if self.kept == "none":
-            spikes: dict[str, Any] = {}
-        else:
-            spikes = {name: z for name, z in run.spikes.items() if self.kept != "outputs" or name in outputs}
-            spikes |= {name: v for name, v in values.items() if name not in spikes}
-        state: dict[str, Any] = {} if self.kept == "all" else {"voltages": {}, "currents": {}}
-        return replace(run, spikes=spikes, tally=run.tally if self.counts else None, **state)
+    def run(self, bundle: Any, network: Network, start: Callable[..., Recording]) -> tuple[Recording, Mapping[str, Any]]:
+        """Run it, write the recording where there is to be one, and compute the readout.
+
+        Args:
+            bundle: whose readout hears the run.
+            network: what is run.
+            start: runs it; its options are those of :func:`neurograph.sim.check.run_engine`.
+
+        Returns:
+            What the engine holds in memory, and the values of the readout: population → (samples, T, *shape).
+        """
+        if self.output is None:
+            run = start(**self.options())
+            return run, _readout(bundle, network, run)
+        from neurograph.sim.recording import send
+        from neurograph.sim.recording_writer import RecordingWriter
+
+        with RecordingWriter(self.output, engine=self.engine, ticks=network.ticks, keeps=self.kept) as writer:
+            if self.engine in STREAMING_ENGINES:
+                run = start(**self.options(), into=writer)
+            else:
+                run = start()
+                send(run, network.outputs, writer)
+            readout = _readout(bundle, network, run)
+            for name, values in readout.items():
+                if self.kept != "none" and name not in network.populations:
+                    writer.append(name, slice(None), slice(None), values)
+            writer.finish(machine_steps=run.machine_steps, wall_s=run.wall_s, notes=run.notes, tally=run.tally)
+        return run, readout
+
+
+def _readout(bundle: Any, network: Network, run: Recording) -> Mapping[str, Any]:
+    """What the readout on the host gives, or the real-valued outputs of the network."""
+    return bundle.values(run) or {
+        name: v for name, v in run.spikes.items() if name in network.outputs and network.populations[name].is_real
+    }
 
 
 def counts_of(network: Network, run: Recording) -> dict[str, Any]:

@@ -43,23 +43,23 @@ def simulate(
         check_output(output)
     wanted = Wanted(engine, record, counts, max_memory, output)
     wanted.check()
-    asked = wanted.options()
+    wanted.options()  # a size that is none is refused before the bundle is read
     found = opened(bundle, whole=False)
     from neurograph.sim.check import run_engine
 
     inputs = for_bundle(found, sample)
-    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules, **asked}
     network: Any = found.integers if engine in INTEGER_ENGINES else found.network
     networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
-    run = run_engine(engine, *networks, inputs, **more)
+
+    def start(**asked: Any) -> Any:
+        return run_engine(engine, *networks, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file, rules=rules, **asked)
+
+    if network is None:
+        start()  # says that there are no integers
+    run, readout = wanted.run(found, network, start)
     populations = network.populations
     _say_overflow(run)
-    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in network.outputs}
-    readout = found.values(run) or real
     if output is not None:
-        from neurograph.sim import recording_file as recordings
-
-        recordings.save(wanted.stored(run, network.outputs, readout), output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     spikes = {name: count for name, count in run.counts().items() if not populations[name].is_real}

@@ -17,7 +17,7 @@ from neurograph.errors import InputError, MemoryLimitError
 from neurograph.export import nir_io
 from neurograph.export.bundle import open_bundle
 from neurograph.hw_profiles.counts import count
-from neurograph.sim import fixed, floating
+from neurograph.sim import choice, fixed, floating
 from neurograph.sim.check import run_engine
 from neurograph.sim.recording_file import load, open_recording, save
 
@@ -93,7 +93,7 @@ def test_record_says_what_the_file_keeps(capsys, made, tmp_path, engine):
         result = simulated(capsys, made / "s", "--input", made / "x.npy", "--engine", engine, "-o", tmp_path / "r.h5", *more)
         found = load(tmp_path / "r.h5")
         assert (found.engine, found.samples, found.ticks, found.spikes.keys()) == (engine, 2, TICKS, spikes)
-        assert result["spikes"] == whole.counts() and found.tally is None
+        assert result["spikes"] == whole.counts() and (found.tally is None) == (engine == "pipelined-fixed")
         for name in spikes:
             np.testing.assert_array_equal(found.spikes[name], whole.spikes[name])
         assert (found.voltages.keys(), found.currents.keys()) == (
@@ -216,6 +216,33 @@ def test_a_limit_of_memory_reaches_the_engine_and_its_refusal_the_user(capsys, m
     assert limits == [2048, 2048] and os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("engine", ["fixed", "float"])
+def test_a_network_larger_than_the_limit_says_what_it_needs(capsys, made, tmp_path, engine):
+    if choice.simulator(open_bundle(made / "s").network, None) is None:
+        pytest.skip("needs a C compiler")
+    arguments = ("simulate", made / "s", "--engine", engine, "-o", tmp_path / "r.h5")
+    for limit, size in (("100B", "100"), ("1kB", "1,000")):
+        refused(
+            capsys, *arguments, "--max-memory", limit, says=["network of 5 neurons: ", f"limit {size};", "raise max_memory (--max-memory)"]
+        )
+    assert os.listdir(tmp_path) == []
+    assert call(capsys, *arguments, "--max-memory", "1GB")[0] == 0
+
+
+def test_a_limit_that_numpy_would_not_keep_is_refused(capsys, made):
+    for rules in ("brian2loihi", "nengo_loihi"):
+        refused(
+            capsys,
+            "simulate",
+            made / "s",
+            "--rules",
+            rules,
+            "--max-memory",
+            "1GB",
+            says=["NumPy cannot take", "1,000,000,000", "leave it out"],
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("1B", 1), ("2GB", 2 * 10**9), ("500MiB", 500 * 2**20), ("1.5 gib", 3 * 2**29), ("0.5kB", 500), ("3tb", 3 * 10**12), (" 7 TiB ", 7 * 2**40), (".25MB", 250_000)],
@@ -233,7 +260,7 @@ def test_what_is_no_size(text):
 
 def test_options_that_do_not_fit(capsys, made, tmp_path):
     refused(capsys, "simulate", made / "s", "--max-memory", "much", says=["--max-memory 'much'", "2GB"])
-    refused(capsys, "simulate", made / "s", "--record", "everything", says=["--record everything", "all, spikes, outputs, none"])
+    refused(capsys, "simulate", made / "s", "--record", "everything", says=["record 'everything'", "all, spikes, outputs, none"])
     for engine in ("pipelined-fixed", "lava-float", "netx", "onnx"):
         refused(capsys, "simulate", made / "s", "--engine", engine, "--counts", says=["--counts", "float and fixed", repr(engine)])
         refused(
