@@ -218,7 +218,7 @@ def test_a_limit_of_memory_reaches_the_engine_and_its_refusal_the_user(capsys, m
 
 @pytest.mark.parametrize("engine", ["fixed", "float"])
 def test_a_network_larger_than_the_limit_says_what_it_needs(capsys, made, tmp_path, engine):
-    if choice.simulator(open_bundle(made / "s").network, None) is None:
+    if choice.simulator(open_bundle(made / "s").network, None, integer=False) is None:
         pytest.skip("needs a C compiler")
     arguments = ("simulate", made / "s", "--engine", engine, "-o", tmp_path / "r.h5")
     for limit, size in (("100B", "100"), ("1kB", "1,000")):

@@ -59,7 +59,7 @@ def wide():
 
 def test_what_does_not_fit_the_memory_fits_the_file(tmp_path):
     network, inputs = wide()
-    if choice.simulator(network, None) is None:
+    if choice.simulator(network, None, integer=False) is None:
         pytest.skip("needs a C compiler: NumPy takes no max_memory")
     whole = floating.run(network, inputs, record="spikes")
     limit = 1_200_000
@@ -72,7 +72,7 @@ def test_what_does_not_fit_the_memory_fits_the_file(tmp_path):
 
 def test_threads_append_side_by_side(tmp_path):
     network, inputs = wide()
-    simulator = choice.simulator(network, None)
+    simulator = choice.simulator(network, None, integer=False)
     if simulator is None:
         pytest.skip("needs a C compiler: NumPy runs in one thread")
     whole = simulator.run(inputs, record="all")
