@@ -110,8 +110,8 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
         wrong = value[(value != 0) & (value != 1)]
         raise InputError(
-            f"input {source.name!r}: holds {wrong[0]:g}, one of {wrong.size:,} values other than 0 and 1, but it is a spike source; encode "
-            "the data as spikes"
+            f"input {source.name!r}: holds values other than 0 and 1 ({wrong.size:,}, the first {wrong[0]:g}), but it is a spike source; "
+            "encode the data as spikes"
         )
     return value.astype(np.uint8, copy=False)
 
