@@ -41,15 +41,23 @@ def stream_hdf5(
         if disk.failure is not None:
             raise cannot_write(f"{what} {path}", disk.failure, error) from None
 
+    theirs = False
     try:
         try:
             with h5py.File(disk, "w", libver=("v110", "v110")) as file:
-                yield file, check
+                try:
+                    yield file, check
+                except BaseException:
+                    theirs = True  # of the block, which may have failed for reasons of its own
+                    raise
             disk.close()
             check()
             temporary.replace(path)
         except OSError as cause:
-            raise cannot_write(f"{what} {path}", disk.failure or cause, error) from None
+            check()
+            if theirs:
+                raise
+            raise cannot_write(f"{what} {path}", cause, error) from None
         except Exception:
             check()  # whatever HDF5 made of it, a full disk is the reason
             raise

@@ -95,12 +95,12 @@ class RecordingWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if error is not None:
+            self._file = None
+            self._stack.__exit__(kind, error, traceback)
+            return
         with self._stack:
-            if error is None:
-                self._close()
-            else:
-                self._file = None
-                self._stack.__exit__(kind, error, traceback)
+            self._close()
 
     def begin(self, samples: int) -> None:
         """Say how many samples there will be, before the first piece.

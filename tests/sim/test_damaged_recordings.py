@@ -48,28 +48,28 @@ def used(path, recording):
 
 
 def cut(folder):
-    """Every length up to 1,000, and 400 lengths of the rest: all are refused."""
+    """Every length up to 500, and 200 lengths of the rest: all are refused."""
     recording, path = small(), folder / "cut.h5"
     save(recording, path)
     whole = path.read_bytes()
-    for length in sorted({*range(1000), *np.linspace(1000, len(whole) - 1, 400).astype(int).tolist()}):
+    for length in sorted({*range(500), *np.linspace(500, len(whole) - 1, 200).astype(int).tolist()}):
         path.write_bytes(whole[:length])
         assert used(path, recording), length
 
 
 def flipped(folder):
-    """700 files with one to three bytes changed, 200 with a stretch of zeros or ones, 100 with a stretch from elsewhere in the file."""
+    """400 files with one to three bytes changed, 130 with a stretch of zeros or ones, 70 with a stretch from elsewhere in the file."""
     recording, path = small(), folder / "flipped.h5"
     save(recording, path)
     whole, rng = path.read_bytes(), np.random.default_rng(1)
     refused = 0
-    for case in range(1000):
+    for case in range(600):
         data = bytearray(whole)
         at, length = int(rng.integers(len(data))), int(rng.integers(1, 300))
-        if case < 700:
+        if case < 400:
             for place in rng.integers(0, len(data), rng.integers(1, 4)):
                 data[place] ^= int(rng.integers(1, 256))
-        elif case < 900:
+        elif case < 530:
             data[at : at + length] = bytes([255 * (case % 2)]) * len(data[at : at + length])
         else:
             other = int(rng.integers(len(data)))
@@ -77,7 +77,7 @@ def flipped(folder):
         path.write_bytes(data)
         print(case, flush=True)
         refused += used(path, recording)
-    assert 500 < refused < 1000, refused
+    assert 300 < refused < 600, refused
 
 
 CHILD = """

@@ -221,6 +221,8 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     ):
         writer.append("p", slice(0, 1), slice(0, 1), np.ones((1, 1, 3), np.uint8))
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["r.h5"]
+    with pytest.raises(FileNotFoundError, match="elsewhere"), RecordingWriter(path, engine="fixed", samples=1, ticks=2):
+        Path("elsewhere").read_text()
     with pytest.raises(InputError, match="is not open for writing"):
         writer.append("p", slice(0, 1), slice(0, 1), np.ones((1, 1, 3), np.uint8))
 
