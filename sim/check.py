@@ -5,49 +5,67 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.network import Network
-from neurograph.sim import fixed, floating, pipelined
-from neurograph.sim.parity import Comparison, compare
-from neurograph.sim.recording import Recording
+from neurograph.sim.engines import ENGINES, FLOAT_ENGINES, INTEGER_ENGINES, STREAMING_ENGINES
+from neurograph.sim.recording import Recording, Sink
+
+if TYPE_CHECKING:
+    from neurograph.sim.parity import Comparison
 
 __all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
-FLOAT_ENGINES = ("torch", "float", "pipelined-float", "lava-float", "onnx")
-INTEGER_ENGINES = ("fixed", "pipelined-fixed", "lava-fixed", "netx")
-ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed", "netx", "onnx")
 
 
 def run_engine(
     engine: str,
-    network: Network,
+    network: Network | None,
     quantized: Network | None,
     inputs: Mapping[str, Array],
     *,
     timeout_s: float = 170.0,
     onnx_file: Path | None = None,
     rules: str = "lava",
+    record: str = "all",
+    counts: bool = False,
+    max_memory: int | None = None,
+    into: Sink | None = None,
 ) -> Recording:
-    """Run one of :data:`ENGINES` on the Network that it takes.
+    """Run one of :data:`ENGINES` on the Network that it takes, ``quantized`` the integer engines; the other one may be None.
 
-    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
+    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed". "float" and "fixed" take
+    ``record``, ``counts``, ``max_memory`` in bytes and ``into``, see :func:`neurograph.sim.fixed.run`; the others record all that they see.
 
     Raises:
-        InputError: no such engine, or one whose network or file is not there.
+        InputError: no such engine, one whose network or file is not there, or an option that it does not know.
+        MemoryLimitError: the network does not fit ``max_memory``.
     """
+    if engine in ENGINES and engine not in STREAMING_ENGINES:
+        given = (("record", record, "all"), ("counts", counts, False), ("max_memory", max_memory, None), ("into", into, None))
+        for name, value, default in given:
+            if value != default:
+                raise InputError(
+                    f"engine {engine!r}: does not know {name} {value!r}, which is for {' and '.join(STREAMING_ENGINES)}; leave it out"
+                )
     chosen = quantized if engine in INTEGER_ENGINES else network
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
     if engine == "float":
-        return floating.run(chosen, inputs)
+        from neurograph.sim import floating
+
+        return floating.run(chosen, inputs, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine == "fixed":
-        return fixed.run(chosen, inputs, rules=rules)
+        from neurograph.sim import fixed
+
+        return fixed.run(chosen, inputs, rules=rules, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine in ("pipelined-float", "pipelined-fixed"):
+        from neurograph.sim import pipelined
+
         return pipelined.run(chosen, inputs)
     if engine == "onnx":
         if onnx_file is None:
@@ -96,6 +114,8 @@ def check(
     done: Callable[[Comparison], None] = lambda comparison: None,
 ) -> list[Comparison]:
     """Compare each pair; ``record`` gives the recording of an engine, asked for once; ``done`` hears of each comparison as it is made."""
+    from neurograph.sim.parity import compare
+
     recordings: dict[str, Recording] = {}
     comparisons = []
     for a, b in pairs:

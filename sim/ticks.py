@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.network import Network, Population, Projection
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.recording import Sink
 
 __all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
 
@@ -68,6 +68,13 @@ class Traces:
         names = {"spikes": tuple(self.spikes), "outputs": network.outputs, "none": ()}[record]
         return shape({name: self.spikes[name] for name in names}), {}, {}
 
+    def send(self, network: Network, into: Sink) -> None:
+        """Append to a sink what it keeps."""
+        into.begin(len(next(iter(self.spikes.values()))))
+        for kind, arrays in zip(("spikes", "voltages", "currents"), self.shaped(network, into.keeps), strict=True):
+            for name, values in arrays.items():
+                into.append(name, slice(0, len(values)), slice(0, network.ticks), values, kind=kind)
+
 
 def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:
     """Run ``prepared.samples`` inferences of T ticks. State that is "kept" passes from one sample to the next."""
@@ -108,10 +115,15 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
 
 def groups(network: Network) -> list[list[str]]:
     """Strongly connected groups of populations, upstream first; within a group in tick order."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(p.name for p in network.neurons)
-    graph.add_edges_from((p.source, p.target) for p in network.projections if not network.populations[p.source].is_source)
+    edges = [(p.source, p.target) for p in network.projections if not network.populations[p.source].is_source]
     rank = {name: i for i, name in enumerate(network.order())}
+    if all(rank[source] < rank[target] for source, target in edges):
+        return [[p.name] for p in sorted(network.neurons, key=lambda p: rank[p.name])]
+    import networkx as nx  # takes longer to load than many a network to run
+
+    graph = nx.DiGraph()
+    graph.add_edges_from(edges)
+    graph.add_nodes_from(p.name for p in network.neurons)
     condensed = nx.condensation(graph)
     return [sorted(condensed.nodes[i]["members"], key=rank.__getitem__) for i in nx.topological_sort(condensed)]
 

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
-from neurograph.export.host import effective_macs, host_macs, run_onnx
+from neurograph.export.plain_onnx import run_plain
 from neurograph.files import sha256, write_file
+from neurograph.flat import Tree, unpack
 from neurograph.network import Network
-from neurograph.sim import floating, onnx_engine
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
 
-__all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["FLAT", "FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
 FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
+FLAT = "run.safetensors"
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Open a bundle and check the hash of every file.
+def open_bundle(path: Path, *, whole: bool = True) -> Bundle:
+    """Open a bundle and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
         BundleError: no bundle, another version, or a file that is missing, changed or added.
@@ -43,13 +48,13 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
     if kind != FORMAT or version != VERSION:
         raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
-    present = set(files_of(path))
-    for name, digest in files.items():
-        if name not in present:
+    bundle = Bundle(path, manifest)
+    for name in files:
+        if not (path / name).is_file():
             raise BundleError(f"bundle {path}: {name} is missing; export it again")
-        if sha256(path / name) != digest:
-            raise BundleError(f"bundle {path}: {name} is not what was exported (its sha256 differs); export it again")
-    return Bundle(path, manifest)
+        if whole:
+            bundle.file(name)
+    return bundle
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,35 @@ class Bundle:
 
     path: Path
     manifest: Mapping[str, Any]
+    _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def file(self, name: str) -> Path:
+        """Path of a file whose hash is right, which is checked once.
+
+        Raises:
+            BundleError: it is not what was exported.
+        """
+        path = self.path / name
+        if name not in self._checked:
+            self._check(name, sha256(path))
+        return path
+
+    def _check(self, name: str, digest: str) -> None:
+        if digest != self.manifest["files"].get(name):
+            raise BundleError(f"bundle {self.path}: {name} is not what was exported (its sha256 differs); export it again")
+        self._checked.add(name)
+
+    @cached_property
+    def _flat(self) -> Tree | None:
+        """What a run needs, from the flat file; None in a bundle without one."""
+        if FLAT not in self.manifest["files"]:
+            return None
+        with (self.path / FLAT).open("rb") as file:
+            content = bytearray(os.fstat(file.fileno()).st_size)
+            content = content[: file.readinto(content)]
+        if FLAT not in self._checked:
+            self._check(FLAT, hashlib.sha256(content).hexdigest())
+        return unpack(content)
 
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
         """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
@@ -99,16 +133,21 @@ class Bundle:
     @cached_property
     def readout(self) -> Network | None:
         """What is real-valued behind the last spikes, as a network that hears their spikes; None where there is nothing."""
-        with h5py.File(self.path / "network.h5", "r") as file:
-            there = "readout" in file
+        if self._flat is not None:
+            there = self._flat.attrs["readout"]
+        else:
+            with self._hdf5("network.h5") as file:
+                there = "readout" in file
         return self._network("readout") if there else None
 
     def values(self, recording: Recording) -> dict[str, Array]:
         """What the readout on the host gives for a recording's spikes: population → (samples, T, *shape), float64."""
         if self.readout is None:
             return {}
+        from neurograph.sim import onnx_engine
+
         heard = {s.name: recording.spikes[s.name] for s in self.readout.sources}
-        run = onnx_engine.run(self.path / "host" / "output.onnx", self.readout, heard)
+        run = onnx_engine.run(self.file("host/output.onnx"), self.readout, heard)
         return {name: run.spikes[name] for name in self.readout.outputs}
 
     def check_values(self) -> tuple[int, float]:
@@ -126,6 +165,8 @@ class Bundle:
             return _differ([(ours.spikes[name], values[None]) for name, values in self.torch_values.items()])
         wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
+            from neurograph.sim import floating
+
             wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
         pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]
         return _differ(pairs)
@@ -133,31 +174,43 @@ class Bundle:
     @property
     def torch_values(self) -> dict[str, Array]:
         """What the torch model's own real-valued readout gave at export, (T, *shape)."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["torch_values"].items()} if "torch_values" in file else {}
 
     @property
     def onnx_file(self) -> Path | None:
         """The float Network as ONNX, in a bundle for target onnx."""
-        path = self.path / "onnx" / "network.onnx"
-        return path if path.is_file() else None
+        return self._optional("onnx/network.onnx")
 
     def _network(self, kind: str) -> Network:
-        with h5py.File(self.path / "network.h5", "r") as file:
-            try:
+        try:
+            if self._flat is not None and kind in self._flat:
+                return load_network(self._flat[kind])
+            with self._hdf5("network.h5") as file:
                 return load_network(file[kind])
-            except NetworkError as error:
-                raise BundleError(f"bundle {self.path}: {error}") from None
+        except NetworkError as error:
+            raise BundleError(f"bundle {self.path}: {error}") from None
+
+    def _optional(self, name: str) -> Path | None:
+        """Path of a file that not every bundle has."""
+        return self.file(name) if name in self.manifest["files"] else None
+
+    def _hdf5(self, name: str) -> h5py.File:
+        import h5py
+
+        return h5py.File(self.file(name), "r")
 
     @cached_property
     def inputs(self) -> dict[str, Array]:
         """The sample input, source → values."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        if self._flat is not None:
+            return {name: data[()] for name, data in self._flat["input"].items()}
+        with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["input"].items()}
 
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             if engine not in file["expected"]:
                 return None
             spikes = {name: data[()] for name, data in file["expected"][engine].items()}
@@ -169,36 +222,57 @@ class Bundle:
         Raises:
             InputError: no encoder in this bundle, or features of another shape.
         """
-        encoder = self.path / "host" / "encoder.onnx"
+        encoder = self._optional("host/encoder.onnx")
         static = [source for source in self.network.sources if source.is_static]
-        if not encoder.is_file() or len(static) != 1:
+        if encoder is None or len(static) != 1:
             raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
+        import onnx
+
+        from neurograph.export.host import run_onnx
+
         width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
         if features.shape != (static[0].shape[0], width):
-            raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
+            raise InputError(
+                f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
+            )
         return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
 
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:
         """What the host's readout makes of the output spikes; None without a readout. Shape (N, C)."""
-        readout = self.path / "host" / "readout.onnx"
-        if not readout.is_file():
+        readout = self._optional("host/readout.onnx")
+        if readout is None:
             return None
-        return run_onnx(readout, {name: recording.spikes[name][sample].mean(axis=0) for name in self.network.outputs})
+        rates = {name: recording.spikes[name][sample].mean(axis=0) for name in self.manifest["outputs"]}
+        plain = run_plain(readout, rates)
+        if plain is not None:
+            return plain
+        from neurograph.export.host import run_onnx
+
+        return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:
         """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
-        with h5py.File(self.path / "check.h5", "r") as file:
-            if "labels" not in file:
-                return None
-            labels, mask = file["labels"][()], file["test_mask"][()].astype(bool)
+        known = self._labels()
+        if known is None:
+            return None
+        labels, mask = known
         logits = self.logits(recording)
         return None if logits is None or not mask.any() else float((logits.argmax(axis=1) == labels)[mask].mean())
+
+    def _labels(self) -> tuple[Array, Array] | None:
+        """Classes of the nodes, and which of them are for testing."""
+        with contextlib.nullcontext(self._flat) if self._flat is not None else self._hdf5("check.h5") as file:
+            return (file["labels"][()], file["test_mask"][()].astype(bool)) if "labels" in file else None
 
     @cached_property
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of each host part, one inference."""
+        import onnx
+
+        from neurograph.export.host import host_macs
+
         nodes = next((s.shape[0] for s in self.network.sources), 1)
-        parts = {path.stem: path for path in sorted((self.path / "host").glob("*.onnx"))}
+        parts = {Path(name).stem: self.file(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
         found = {name: host_macs(onnx.load(str(path)), nodes) for name, path in parts.items()}
         if self.readout is not None:  # dense, tick by tick
@@ -207,8 +281,12 @@ class Bundle:
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:
         """Of :attr:`host_macs`, the encoder's whose input is not 0, for features with so many nonzeros."""
-        encoder = self.path / "host" / "encoder.onnx"
-        return {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)} if encoder.is_file() else {}
+        import onnx
+
+        from neurograph.export.host import effective_macs
+
+        encoder = self._optional("host/encoder.onnx")
+        return {} if encoder is None else {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)}
 
 
 def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:

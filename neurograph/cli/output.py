@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import option
 from neurograph.errors import InputError
-from neurograph.files import write_file
 
 __all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "write_text"]
 
-JSON: bool = typer.Option(False, "--json", help="Print one JSON object.")
+JSON: bool = option(False, "--json", help="Print one JSON object.")
 
 
 def log(message: str) -> None:
@@ -86,4 +84,6 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    from neurograph.files import write_file
+
     write_file(path, text.encode())
