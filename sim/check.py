@@ -31,10 +31,12 @@ def run_engine(
     timeout_s: float = 170.0,
     onnx_file: Path | None = None,
     rules: str = "lava",
+    record: str = "all",
 ) -> Recording:
     """Run one of :data:`ENGINES` on the Network that it takes, ``quantized`` the integer engines; the other one may be None.
 
-    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
+    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed". ``record`` is what
+    "float" and "fixed" keep; the others keep all that they see.
 
     Raises:
         InputError: no such engine, or one whose network or file is not there.
@@ -45,11 +47,11 @@ def run_engine(
     if engine == "float":
         from neurograph.sim import floating
 
-        return floating.run(chosen, inputs)
+        return floating.run(chosen, inputs, record=record)
     if engine == "fixed":
         from neurograph.sim import fixed
 
-        return fixed.run(chosen, inputs, rules=rules)
+        return fixed.run(chosen, inputs, rules=rules, record=record)
     if engine in ("pipelined-float", "pipelined-fixed"):
         from neurograph.sim import pipelined
 

@@ -110,7 +110,7 @@ def run(
     check_record(record)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
-    traces = run_ticks(network, prepared, FloatDynamics())
+    traces = run_ticks(network, prepared, FloatDynamics(), states=record == "all")
     tally = tally_of(network, traces.spikes) if counts else None
     wall = time.perf_counter() - start
     return Recording("float", network.ticks, *traces.shaped(network, record), machine_steps=network.ticks, wall_s=wall, tally=tally)

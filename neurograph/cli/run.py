@@ -42,6 +42,7 @@ def simulate(
 
     inputs = for_bundle(found, sample)
     more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
+    more["record"] = "spikes" if output is None else "all"
     networks = (None, found.integers) if engine in INTEGER_ENGINES else (found.network, None)
     run = run_engine(engine, *networks, inputs, **more)
     populations = (networks[0] or networks[1]).populations
