@@ -72,7 +72,9 @@ class _Model(NamedTuple):
 
 def _model(content: bytes) -> _Model:
     (graph,) = (value for number, value in _fields(memoryview(content)) if number == _GRAPH)
-    nodes, constants, outputs = [], {}, []
+    nodes: list[_Node] = []
+    constants: dict[str, Array] = {}
+    outputs: list[str] = []
     for number, value in _fields(graph):
         if number == _NODE:
             nodes.append(_node(value))

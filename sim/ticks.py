@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Network, Population, Projection
 from neurograph.sim.graded import MESSAGE
+from neurograph.sim.groups import groups
 from neurograph.sim.inputs import Prepared
 
 __all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
@@ -108,20 +109,6 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
     return traces
 
 
-def groups(network: Network) -> list[list[str]]:
-    """Strongly connected groups of populations, upstream first; within a group in tick order."""
-    edges = [(p.source, p.target) for p in network.projections if not network.populations[p.source].is_source]
-    rank = {name: i for i, name in enumerate(network.order())}
-    if all(rank[source] < rank[target] for source, target in edges):
-        return [[p.name] for p in sorted(network.neurons, key=lambda p: rank[p.name])]
-    import networkx as nx  # takes longer to load than many a network to run
-
-    graph = nx.DiGraph(edges)
-    graph.add_nodes_from(p.name for p in network.neurons)
-    condensed = nx.condensation(graph)
-    return [sorted(condensed.nodes[i]["members"], key=rank.__getitem__) for i in nx.topological_sort(condensed)]
-
-
 def _run_group(network: Network, group: list[str], neurons: Mapping[str, Neurons], dynamics: Dynamics, traces: Traces) -> None:
     inside = set(group)
     ticks = network.ticks
@@ -166,7 +153,7 @@ def _outer_current(network: Network, name: str, inside: set[str], dynamics: Dyna
             spikes = np.concatenate([np.zeros_like(spikes[:, : projection.lag]), spikes[:, : ticks - projection.lag]], axis=1)[:, :ticks]
         brought = dynamics.contribution(projection, spikes.reshape(samples * ticks, -1)).reshape(samples, ticks, size)
         if total is None:  # the first sum is the memory for all of them
-            total = brought.astype(dtype, copy=False)
+            total = np.require(brought, dtype, ["W"])
         else:
             start = projection.port * size
             total[..., start : start + size] += brought

@@ -43,9 +43,10 @@ def simulate(
     inputs = for_bundle(found, sample)
     more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
     more["record"] = "spikes" if output is None else "all"
-    networks = (None, found.integers) if engine in INTEGER_ENGINES else (found.network, None)
-    run = run_engine(engine, *networks, inputs, **more)
-    populations = (networks[0] or networks[1]).populations
+    integers: Any = found.integers if engine in INTEGER_ENGINES else None
+    floats: Any = None if engine in INTEGER_ENGINES else found.network
+    run = run_engine(engine, floats, integers, inputs, **more)
+    populations = (floats or integers).populations
     _say_overflow(run)
     if output is not None:
         from neurograph.sim import recording as recordings
