@@ -43,7 +43,7 @@ def run_plain(path: Path, feeds: Mapping[str, Array]) -> Array | None:
         for node in model.nodes:
             values[node.output] = _OPERATORS[node.operator](node, *(values[name] for name in node.inputs))
         return values[model.output]
-    except (KeyError, ValueError, IndexError, TypeError):
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError):
         return None
 
 
