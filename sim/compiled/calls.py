@@ -15,7 +15,7 @@ __all__ = ["Machine"]
 
 Array = NDArray[Any]
 _TABLES = ("populations", "operations", "order", "groups", "fans")
-_ARRAYS = ("weights", "index", "pointer", "parameters", "counts")
+_ARRAYS = ("weights", "bytes", "index", "pointer", "parameters", "counts")
 _BUFFERS = ("spikes", "events", "rows", "u", "v", "current", "active", "loop", "loop_active", "row", "wide", "local", "bias")
 _BUFFERS += ("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v")
 _SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads")

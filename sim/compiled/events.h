@@ -51,6 +51,12 @@ static void count_bytes(const uint8_t *bytes, int64_t rows, int64_t stride, int6
 /* Σ over rows and j < width of bytes[row · stride + j]. */
 static int64_t sum_bytes(const uint8_t *bytes, int64_t rows, int64_t stride, int64_t width) {
     int64_t total = 0;
+    if (stride == width && width < BLOCK) { /* one block after the other, whatever the rows are */
+        int64_t left = rows * width % BLOCK;
+        total = sum_bytes(bytes, rows * width / BLOCK, BLOCK, BLOCK);
+        for (int64_t j = rows * width - left; j < rows * width; j++) total += bytes[j];
+        return total;
+    }
     for (int64_t c = 0; c < width; c += BLOCK) {
         int64_t size = MIN(BLOCK, width - c), count[BLOCK] = {0};
         count_bytes(bytes + c, rows, stride, size, count);
