@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurograph.cli.chips import routings
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
+from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.errors import InputError
 
 __all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
@@ -37,6 +37,9 @@ def simulate(
         _check_rules(rules, engine)
     if output is not None:
         check_output(output)
+    plain = engine == "fixed" and rules == "lava" and sample is None and output is None
+    if plain and simulate_ready(bundle, as_json):
+        return
     found = opened(bundle, whole=False)
     from neurograph.sim.check import run_engine
 
@@ -54,6 +57,8 @@ def simulate(
         recordings.save(run, output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
+    if plain:
+        keep_ready(found, run, accuracy)
     counts = {name: count for name, count in run.counts().items() if not populations[name].is_real}
     result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
     if accuracy is not None:
@@ -65,9 +70,7 @@ def simulate(
     if as_json:
         print_json(result)
         return
-    for name, count in counts.items():
-        print(f"{count:>12,}  {name}")
-    print(f"{sum(counts.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    print_spikes(result)
     for name, v in values.items():
         shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
@@ -174,6 +177,7 @@ def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
     import h5py
     import numpy as np
 
+    from neurograph.cli.chips import routings
     from neurograph.hw_profiles import baselines, load
     from neurograph.hw_profiles.report import build
     from neurograph.sim import fixed

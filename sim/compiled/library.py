@@ -10,7 +10,6 @@ import ctypes
 import functools
 import hashlib
 import os
-import platform
 from pathlib import Path
 
 from neurograph.errors import CompilerMissingError
@@ -69,11 +68,15 @@ def _path() -> Path:
 
 
 def _processor() -> str:
+    system = os.uname() if hasattr(os, "uname") else None
     try:
-        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features")))
+        with Path("/proc/cpuinfo").open() as file:
+            flags = next(line for line in file if line.startswith(("flags", "Features")))
     except (OSError, StopIteration):
+        import platform
+
         flags = platform.processor()
-    return f"{platform.system()} {platform.machine()} {flags}"
+    return f"{system and (system.sysname, system.machine)} {flags}"
 
 
 def _make(path: Path) -> None:
