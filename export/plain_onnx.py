@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["run_plain"]
+__all__ = ["Model", "Node", "read_model", "run_plain"]
 
 Array = NDArray[Any]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _GRAPH, _NODE, _INITIALIZER, _OUTPUT, _NAME = 7, 1, 5, 12, 1
 _FLOAT, _INT64 = 1, 7
+_DAMAGE = (KeyError, ValueError, IndexError, TypeError, OverflowError)
 _TYPES: dict[int, Any] = {_FLOAT: np.dtype("<f4"), _INT64: np.dtype("<i8")}
 
 
@@ -43,11 +44,21 @@ def run_plain(path: Path, feeds: Mapping[str, Array]) -> Array | None:
         for node in model.nodes:
             values[node.output] = _OPERATORS[node.operator](node, *(values[name] for name in node.inputs))
         return values[model.output]
-    except (KeyError, ValueError, IndexError, TypeError):
+    except _DAMAGE:
         return None
 
 
-class _Node(NamedTuple):
+def read_model(path: Path) -> Model | None:
+    """Nodes and constants of a file; None where it is stored in a way that is not known here."""
+    try:
+        return _model(path.read_bytes())
+    except _DAMAGE:
+        return None
+
+
+class Node(NamedTuple):
+    """One operator."""
+
     operator: str
     inputs: list[str]
     output: str
@@ -64,15 +75,19 @@ class _Node(NamedTuple):
         return self.attributes
 
 
-class _Model(NamedTuple):
-    nodes: list[_Node]
+class Model(NamedTuple):
+    """A graph of one output."""
+
+    nodes: list[Node]
     constants: dict[str, Array]
     output: str
 
 
-def _model(content: bytes) -> _Model:
+def _model(content: bytes) -> Model:
     (graph,) = (value for number, value in _fields(memoryview(content)) if number == _GRAPH)
-    nodes, constants, outputs = [], {}, []
+    nodes: list[Node] = []
+    constants: dict[str, Array] = {}
+    outputs: list[str] = []
     for number, value in _fields(graph):
         if number == _NODE:
             nodes.append(_node(value))
@@ -81,10 +96,10 @@ def _model(content: bytes) -> _Model:
         elif number == _OUTPUT:
             outputs += [_text(part) for field, part in _fields(value) if field == _NAME]
     (output,) = outputs
-    return _Model(nodes, constants, output)
+    return Model(nodes, constants, output)
 
 
-def _node(message: memoryview) -> _Node:
+def _node(message: memoryview) -> Node:
     """NodeProto: input 1, output 2, name 3, op_type 4, attribute 5."""
     parts: dict[int, list[Any]] = {}
     for number, value in _fields(message):
@@ -92,7 +107,7 @@ def _node(message: memoryview) -> _Node:
     if not parts.keys() <= {1, 2, 3, 4, 5}:
         raise ValueError("a node with a domain or other things that change its meaning")
     (output,), (operator,) = parts[2], parts[4]
-    return _Node(_text(operator), [_text(name) for name in parts[1]], _text(output), dict(map(_attribute, parts.get(5, ()))))
+    return Node(_text(operator), [_text(name) for name in parts[1]], _text(output), dict(map(_attribute, parts.get(5, ()))))
 
 
 def _attribute(message: memoryview) -> tuple[str, int]:
@@ -160,27 +175,27 @@ def _text(value: memoryview) -> str:
     return bytes(value).decode()
 
 
-def _concat(node: _Node, *parts: Array) -> Array:
+def _concat(node: Node, *parts: Array) -> Array:
     return np.concatenate(parts, axis=node.only("axis")["axis"])
 
 
-def _gather(node: _Node, values: Array, places: Array) -> Array:
+def _gather(node: Node, values: Array, places: Array) -> Array:
     if places.size and places.min() < 0:
         raise ValueError("negative indices")
     return np.take(values, places, axis=node.only("axis").get("axis", 0))
 
 
-def _mul(node: _Node, a: Array, b: Array) -> Array:
+def _mul(node: Node, a: Array, b: Array) -> Array:
     node.only()
     return a * b
 
 
-def _reduce_sum(node: _Node, values: Array, axes: Array) -> Array:
+def _reduce_sum(node: Node, values: Array, axes: Array) -> Array:
     kept = bool(node.only("keepdims").get("keepdims", 1))
     return np.asarray(values.sum(axis=tuple(int(axis) for axis in axes), dtype=values.dtype, keepdims=kept))
 
 
-def _gemm(node: _Node, a: Array, b: Array, c: Array) -> Array:
+def _gemm(node: Node, a: Array, b: Array, c: Array) -> Array:
     return np.asarray(a @ (b.T if node.only("transB").get("transB", 0) else b) + c)
 
 

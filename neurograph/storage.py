@@ -1,11 +1,12 @@
-"""A Network in a group of HDF5 or of a flat file (:mod:`neurograph.flat`), and back, exactly."""
+"""A Network in an HDF5 group, and back, exactly."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
+import h5py
 import numpy as np
 import scipy.sparse as sp
 
@@ -26,13 +27,6 @@ from neurograph.network import (
 )
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-if TYPE_CHECKING:
-    import h5py
-
-    from neurograph.flat import Tree
-
-    Group = Union[h5py.Group, Tree]
-
 __all__ = ["VERSION", "load_network", "save_network"]
 
 VERSION = 1
@@ -41,7 +35,7 @@ _NEURONS: dict[str, type[Any]] = {kind.__name__: kind for kind in _KINDS}
 _PLAIN: dict[str, type[Any]] = {kind.__name__: kind for kind in (Identity, OnesRow, OnesColumn)}
 
 
-def save_network(network: Network, group: Group) -> None:
+def save_network(network: Network, group: h5py.Group) -> None:
     """Write ``network`` into an empty group."""
     group.attrs.update(version=VERSION, ticks=network.ticks, dt=network.dt, outputs=json.dumps(list(network.outputs)))
     group.attrs.update(steps_per_tick=network.steps_per_tick, gated=network.gated)
@@ -64,7 +58,7 @@ def save_network(network: Network, group: Group) -> None:
         _put_weights(one.create_group("weights"), projection.weights)
 
 
-def load_network(group: Group) -> Network:
+def load_network(group: h5py.Group) -> Network:
     """Read what :func:`save_network` wrote.
 
     Raises:
@@ -89,14 +83,14 @@ def load_network(group: Group) -> Network:
         raise NetworkError(f"network: its file is damaged ({error}); export it again") from None
 
 
-def _population(group: Group) -> Population:
+def _population(group: h5py.Group) -> Population:
     kind = _NEURONS[str(group["neuron"].attrs["type"])]
     neuron: Neuron = kind(**{field.name: _get(group["neuron"], field.name) for field in fields(kind) if _has(group["neuron"], field.name)})
     shape = tuple(int(size) for size in group.attrs["shape"])
     return Population(str(group.attrs["name"]), shape, neuron, _get(group, "bias"), int(group.attrs["depth"]) or None)
 
 
-def _projection(group: Group) -> Projection:
+def _projection(group: h5py.Group) -> Projection:
     attrs = group.attrs
     mode: Any = str(attrs["sign_mode"]) or None
     weights = _get_weights(group["weights"])
@@ -104,7 +98,7 @@ def _projection(group: Group) -> Projection:
     return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, int(attrs["exponent"]), mode, int(attrs.get("port", 0)))
 
 
-def _put(group: Group, name: str, value: Any) -> None:
+def _put(group: h5py.Group, name: str, value: Any) -> None:
     if value is None:
         return
     if isinstance(value, np.ndarray) and value.ndim:
@@ -113,11 +107,11 @@ def _put(group: Group, name: str, value: Any) -> None:
         group.attrs[name] = value
 
 
-def _has(group: Group, name: str) -> bool:
+def _has(group: h5py.Group, name: str) -> bool:
     return name in group or name in group.attrs
 
 
-def _get(group: Group, name: str) -> Any:
+def _get(group: h5py.Group, name: str) -> Any:
     if name in group:
         return group[name][()]
     value = group.attrs[name]
@@ -126,17 +120,17 @@ def _get(group: Group, name: str) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _put_csr(group: Group, matrix: sp.csr_matrix) -> None:
+def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
     group.attrs["shape"] = matrix.shape
     for part in ("data", "indices", "indptr"):
         _put(group, part, getattr(matrix, part))
 
 
-def _get_csr(group: Group) -> sp.csr_matrix:
+def _get_csr(group: h5py.Group) -> sp.csr_matrix:
     return sp.csr_matrix(tuple(group[part][()] for part in ("data", "indices", "indptr")), shape=tuple(group.attrs["shape"]))
 
 
-def _put_weights(group: Group, weights: Weights) -> None:
+def _put_weights(group: h5py.Group, weights: Weights) -> None:
     group.attrs["type"] = type(weights).__name__
     if isinstance(weights, Dense):
         _put(group, "matrix", weights.matrix)
@@ -156,7 +150,7 @@ def _put_weights(group: Group, weights: Weights) -> None:
                 part.attrs["size"] = factor.size
 
 
-def _get_weights(group: Group) -> Weights:
+def _get_weights(group: h5py.Group) -> Weights:
     kind = str(group.attrs["type"])
     if kind == "Dense":
         return Dense(group["matrix"][()])
@@ -166,7 +160,7 @@ def _get_weights(group: Group) -> Weights:
 
 
 def _factor(item: Any) -> Any:
-    if hasattr(item, "dtype"):  # an array
+    if isinstance(item, h5py.Dataset):
         return item[()]
     kind = str(item.attrs["type"])
     return _get_csr(item) if kind == "csr" else _PLAIN[kind](int(item.attrs["size"]))

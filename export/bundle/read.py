@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
+from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION, Files, open_files
 from neurograph.export.plain_onnx import run_plain
-from neurograph.files import sha256, write_file
-from neurograph.flat import Tree, unpack
+from neurograph.files import write_file
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
@@ -26,35 +23,19 @@ from neurograph.storage import load_network
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["FLAT", "FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
+__all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
-FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
-FLAT = "run.safetensors"
 
 
 def open_bundle(path: Path, *, whole: bool = True) -> Bundle:
     """Open a bundle and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
-        BundleError: no bundle, another version, or a file that is missing, changed or added.
+        BundleError: no bundle, another version, or a file that is missing or changed.
     """
-    if not (path / MANIFEST).is_file():
-        raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        files, version, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
-    if kind != FORMAT or version != VERSION:
-        raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
-    bundle = Bundle(path, manifest)
-    for name in files:
-        if not (path / name).is_file():
-            raise BundleError(f"bundle {path}: {name} is missing; export it again")
-        if whole:
-            bundle.file(name)
-    return bundle
+    files = open_files(path, whole=whole)
+    return Bundle(path, files.manifest, files)
 
 
 @dataclass(frozen=True)
@@ -63,35 +44,7 @@ class Bundle:
 
     path: Path
     manifest: Mapping[str, Any]
-    _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-
-    def file(self, name: str) -> Path:
-        """Path of a file whose hash is right, which is checked once.
-
-        Raises:
-            BundleError: it is not what was exported.
-        """
-        path = self.path / name
-        if name not in self._checked:
-            self._check(name, sha256(path))
-        return path
-
-    def _check(self, name: str, digest: str) -> None:
-        if digest != self.manifest["files"].get(name):
-            raise BundleError(f"bundle {self.path}: {name} is not what was exported (its sha256 differs); export it again")
-        self._checked.add(name)
-
-    @cached_property
-    def _flat(self) -> Tree | None:
-        """What a run needs, from the flat file; None in a bundle without one."""
-        if FLAT not in self.manifest["files"]:
-            return None
-        with (self.path / FLAT).open("rb") as file:
-            content = bytearray(os.fstat(file.fileno()).st_size)
-            content = content[: file.readinto(content)]
-        if FLAT not in self._checked:
-            self._check(FLAT, hashlib.sha256(content).hexdigest())
-        return unpack(content)
+    files: Files
 
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
         """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
@@ -133,11 +86,8 @@ class Bundle:
     @cached_property
     def readout(self) -> Network | None:
         """What is real-valued behind the last spikes, as a network that hears their spikes; None where there is nothing."""
-        if self._flat is not None:
-            there = self._flat.attrs["readout"]
-        else:
-            with self._hdf5("network.h5") as file:
-                there = "readout" in file
+        with self._hdf5("network.h5") as file:
+            there = "readout" in file
         return self._network("readout") if there else None
 
     def values(self, recording: Recording) -> dict[str, Array]:
@@ -147,7 +97,7 @@ class Bundle:
         from neurograph.sim import onnx_engine
 
         heard = {s.name: recording.spikes[s.name] for s in self.readout.sources}
-        run = onnx_engine.run(self.file("host/output.onnx"), self.readout, heard)
+        run = onnx_engine.run(self.files.path_of("host/output.onnx"), self.readout, heard)
         return {name: run.spikes[name] for name in self.readout.outputs}
 
     def check_values(self) -> tuple[int, float]:
@@ -183,28 +133,24 @@ class Bundle:
         return self._optional("onnx/network.onnx")
 
     def _network(self, kind: str) -> Network:
-        try:
-            if self._flat is not None and kind in self._flat:
-                return load_network(self._flat[kind])
-            with self._hdf5("network.h5") as file:
+        with self._hdf5("network.h5") as file:
+            try:
                 return load_network(file[kind])
-        except NetworkError as error:
-            raise BundleError(f"bundle {self.path}: {error}") from None
+            except NetworkError as error:
+                raise BundleError(f"bundle {self.path}: {error}") from None
 
     def _optional(self, name: str) -> Path | None:
         """Path of a file that not every bundle has."""
-        return self.file(name) if name in self.manifest["files"] else None
+        return self.files.path_of(name) if name in self.files else None
 
     def _hdf5(self, name: str) -> h5py.File:
         import h5py
 
-        return h5py.File(self.file(name), "r")
+        return h5py.File(self.files.path_of(name), "r")
 
     @cached_property
     def inputs(self) -> dict[str, Array]:
         """The sample input, source → values."""
-        if self._flat is not None:
-            return {name: data[()] for name, data in self._flat["input"].items()}
         with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["input"].items()}
 
@@ -226,11 +172,9 @@ class Bundle:
         static = [source for source in self.network.sources if source.is_static]
         if encoder is None or len(static) != 1:
             raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
-        import onnx
+        from neurograph.export.run_onnx import input_width, run_onnx
 
-        from neurograph.export.host import run_onnx
-
-        width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        width = input_width(encoder)
         if features.shape != (static[0].shape[0], width):
             raise InputError(
                 f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
@@ -246,23 +190,18 @@ class Bundle:
         plain = run_plain(readout, rates)
         if plain is not None:
             return plain
-        from neurograph.export.host import run_onnx
+        from neurograph.export.run_onnx import run_onnx
 
         return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:
         """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
-        known = self._labels()
-        if known is None:
-            return None
-        labels, mask = known
+        with self._hdf5("check.h5") as file:
+            if "labels" not in file:
+                return None
+            labels, mask = file["labels"][()], file["test_mask"][()].astype(bool)
         logits = self.logits(recording)
         return None if logits is None or not mask.any() else float((logits.argmax(axis=1) == labels)[mask].mean())
-
-    def _labels(self) -> tuple[Array, Array] | None:
-        """Classes of the nodes, and which of them are for testing."""
-        with contextlib.nullcontext(self._flat) if self._flat is not None else self._hdf5("check.h5") as file:
-            return (file["labels"][()], file["test_mask"][()].astype(bool)) if "labels" in file else None
 
     @cached_property
     def host_macs(self) -> dict[str, int]:
@@ -272,7 +211,7 @@ class Bundle:
         from neurograph.export.host import host_macs
 
         nodes = next((s.shape[0] for s in self.network.sources), 1)
-        parts = {Path(name).stem: self.file(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
+        parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
         found = {name: host_macs(onnx.load(str(path)), nodes) for name, path in parts.items()}
         if self.readout is not None:  # dense, tick by tick

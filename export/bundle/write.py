@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, UnsupportedError
 from neurograph.export import nir_io, placement
-from neurograph.export.bundle.read import FLAT, FORMAT, MANIFEST, VERSION, Bundle, files_of, open_bundle
+from neurograph.export.bundle.read import FORMAT, MANIFEST, VERSION, Bundle, files_of, open_bundle
 from neurograph.export.compile import Compiled
 from neurograph.export.placement.files import summary
 from neurograph.export.placement.picture import core_map
@@ -23,7 +23,6 @@ from neurograph.export.portable import portable
 from neurograph.export.targets import Target
 from neurograph.export.targets.onnx import onnx_model, to_bytes
 from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
-from neurograph.flat import Tree, pack
 from neurograph.network import Network
 from neurograph.sim import fixed, floating
 from neurograph.sim.inputs import prepare
@@ -35,7 +34,6 @@ from neurograph.storage import save_network
 __all__ = ["write_bundle"]
 
 Array = NDArray[Any]
-_MOST_FLAT = 64 << 20
 
 
 def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: str = "auto") -> Bundle:
@@ -60,7 +58,6 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
             _write_portable(compiled, folder / "portable.nir", must=nir_form == "portable")
         _write_networks(compiled, folder / "network.h5")
         _write_check(compiled, expected, folder / "check.h5")
-        _write_flat(compiled, folder / FLAT)
         if target.onnx:
             write_file(_made(folder / "onnx") / "network.onnx", to_bytes(onnx_model(compiled.network, record="all")), error=BundleError)
         elif compiled.quantized is not None:
@@ -112,25 +109,6 @@ def _write_networks(compiled: Compiled, path: Path) -> None:
         for name, network in networks.items():
             if network is not None:
                 save_network(network, file.create_group(name))
-
-
-def _write_flat(compiled: Compiled, path: Path) -> None:
-    """What a run of the integer network needs, once more in a form that is read at once; left out where it is so much that its reading is
-    not what a run waits for."""
-    if compiled.quantized is None:
-        return
-    tree = Tree()
-    save_network(compiled.quantized, tree.create_group("integer"))
-    given = tree.create_group("input")
-    for name, values in compiled.inputs.items():
-        given.create_dataset(name, data=values)
-    if compiled.labels is not None and compiled.test_mask is not None:
-        tree.create_dataset("labels", data=compiled.labels)
-        tree.create_dataset("test_mask", data=compiled.test_mask.astype(np.uint8))
-    tree.attrs["readout"] = compiled.readout is not None
-    content = pack(tree)
-    if len(content) <= _MOST_FLAT:
-        write_file(path, content, error=BundleError)
 
 
 def _write_portable(compiled: Compiled, path: Path, *, must: bool) -> None:

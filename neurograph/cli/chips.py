@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +103,7 @@ def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict
         profile's name → Routing, and profile's name → why the network has no placement on it.
     """
     import json
+    from dataclasses import replace
 
     from neurograph.errors import PlacementError, ProfileError
     from neurograph.export import placement

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
+__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -43,18 +43,27 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def opened(path: Path, *, whole: bool = True) -> Any:
-    """A bundle; that its folder is there is seen before a library is loaded. ``whole``: check all of its files, not just what is read.
+    """A bundle. ``whole``: check all of its files, not just what is read.
 
     Raises:
         BundleError: no folder, or no unharmed bundle.
+    """
+    check_folder(path)
+    from neurograph.export.bundle import open_bundle
+
+    return open_bundle(path, whole=whole)
+
+
+def check_folder(path: Path) -> None:
+    """See that a bundle's folder is there before a library is loaded.
+
+    Raises:
+        BundleError: it is not.
     """
     if not path.is_dir():
         raise BundleError(
             f"bundle {path}: {'is a file' if path.exists() else 'does not exist'}, must be a folder; 'neurograph export' writes one"
         )
-    from neurograph.export.bundle import open_bundle
-
-    return open_bundle(path, whole=whole)
 
 
 def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:

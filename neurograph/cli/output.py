@@ -10,7 +10,7 @@ from typing import Any
 from neurograph.cli.declare import option
 from neurograph.errors import InputError
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "write_text"]
+__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "write_text"]
 
 JSON: bool = option(False, "--json", help="Print one JSON object.")
 
@@ -53,6 +53,16 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
     print(f"{title}:")
     for row in [columns, *cells]:
         print("  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip())
+
+
+def print_spikes(result: dict[str, Any]) -> None:
+    """How often each population spiked in a run, and in what run."""
+    for name, count in result["spikes"].items():
+        print(f"{count:>12,}  {name}")
+    print(
+        f"{sum(result['spikes'].values()):>12,}  spikes in {result['samples']} inference(s) of {result['ticks']} ticks, "
+        f"engine {result['engine']}, {result['wall_s']:.2f} s"
+    )
 
 
 def comparison_line(comparison: Any) -> str:

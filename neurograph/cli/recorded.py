@@ -63,6 +63,11 @@ class Wanted:
         return {"record": record, "counts": self.counts or record == "outputs", "max_memory": limit}
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for but the numbers of spikes and the accuracy."""
+        return self.record is None and not self.counts and self.max_memory is None and self.output is None
+
+    @property
     def kept(self) -> str:
         """What goes into the file."""
         return self.record or ("none" if self.output is None else "spikes")

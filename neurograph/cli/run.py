@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurograph.cli.chips import routings
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
+from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
 
@@ -44,6 +44,9 @@ def simulate(
     wanted = Wanted(engine, record, counts, max_memory, output)
     wanted.check()
     wanted.options()  # a size that is none is refused before the bundle is read
+    plain = engine == "fixed" and rules == "lava" and sample is None and wanted.is_plain
+    if plain and simulate_ready(bundle, as_json):
+        return
     found = opened(bundle, whole=False)
     from neurograph.sim.check import run_engine
 
@@ -62,6 +65,8 @@ def simulate(
     if output is not None:
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
+    if plain:
+        keep_ready(found, run, accuracy)
     spikes = {name: count for name, count in run.counts().items() if not populations[name].is_real}
     result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
     if counts:
@@ -74,9 +79,7 @@ def simulate(
     if as_json:
         print_json(result)
         return
-    for name, count in spikes.items():
-        print(f"{count:>12,}  {name}")
-    print(f"{sum(spikes.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    print_spikes(result)
     if counts:
         print_counts(result["counts"])
     for name, v in values.items():
@@ -185,6 +188,7 @@ def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
     import h5py
     import numpy as np
 
+    from neurograph.cli.chips import routings
     from neurograph.hw_profiles import baselines, load
     from neurograph.hw_profiles.report import build
     from neurograph.sim import fixed
