@@ -12,6 +12,7 @@ from neurograph.cli.output import check_output, comparison_line, log, print_json
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
+from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
 __all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
 
@@ -29,22 +30,25 @@ def simulate(
     counts: bool = option(False, "--counts", help="Count synaptic events, updates and messages in the run; float and fixed."),
     max_memory: str | None = option(None, "--max-memory", help="Limit of the engine's buffers, as in 2GB or 500MiB; float and fixed."),
     rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
     timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
-    from neurograph.sim.engines import ENGINES, INTEGER_ENGINES
-
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if rules != "lava":
         _check_rules(rules, engine)
+    if device != "cpu":
+        from neurograph.sim.check import check_device
+
+        check_device(device)
     if output is not None:
         check_output(output)
     wanted = Wanted(engine, record, counts, max_memory, output)
     wanted.check()
     wanted.options()  # a size that is none is refused before the bundle is read
-    plain = engine == "fixed" and rules == "lava" and sample is None and wanted.is_plain
+    plain = engine == "fixed" and rules == "lava" and device == "cpu" and sample is None and wanted.is_plain
     if plain and simulate_ready(bundle, as_json):
         return
     found = opened(bundle, whole=False)
@@ -55,7 +59,7 @@ def simulate(
     networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
 
     def start(**asked: Any) -> Any:
-        return run_engine(engine, *networks, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file, rules=rules, **asked)
+        return run_engine(engine, *networks, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file, rules=rules, device=device, **asked)
 
     if network is None:
         start()  # says that there are no integers
@@ -71,6 +75,8 @@ def simulate(
     result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
     if counts:
         result["counts"] = counts_of(network, run)
+    if "device" in run.notes:
+        result["device"] = run.notes["device"]
     if accuracy is not None:
         result["accuracy"] = accuracy
     values = {name: v.mean(axis=1) for name, v in readout.items()}
@@ -100,13 +106,21 @@ def _check_rules(rules: str, engine: str) -> None:
 def check(
     bundle: Path = argument(help="Bundle folder."),
     engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
     timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
+    from neurograph.sim.check import check_device
+
+    check_device(device)
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):
+        raise InputError(
+            f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
+        )
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
@@ -130,8 +144,10 @@ def available_engines(bundle: Any) -> list[str]:
     return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 
-def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
-    """Compare what promises the same spikes among ``engines``; ``done`` hears of each comparison."""
+def compare_engines(
+    bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0, device: str = "cpu"
+) -> list[Any]:
+    """Compare what promises the same spikes among ``engines``, those of them that can on ``device``; ``done`` hears of each comparison."""
     from neurograph.sim import check as checks
 
     def record(engine: str) -> Any:
@@ -142,7 +158,8 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             return recorded
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
+        there = device if engine in DEVICE_ENGINES else "cpu"
+        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
         return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
