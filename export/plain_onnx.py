@@ -43,7 +43,7 @@ def run_plain(path: Path, feeds: Mapping[str, Array]) -> Array | None:
         for node in model.nodes:
             values[node.output] = _OPERATORS[node.operator](node, *(values[name] for name in node.inputs))
         return values[model.output]
-    except (KeyError, ValueError, IndexError, TypeError):
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError):
         return None
 
 
@@ -72,7 +72,9 @@ class _Model(NamedTuple):
 
 def _model(content: bytes) -> _Model:
     (graph,) = (value for number, value in _fields(memoryview(content)) if number == _GRAPH)
-    nodes, constants, outputs = [], {}, []
+    nodes: list[_Node] = []
+    constants: dict[str, Array] = {}
+    outputs: list[str] = []
     for number, value in _fields(graph):
         if number == _NODE:
             nodes.append(_node(value))

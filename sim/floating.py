@@ -121,7 +121,7 @@ def run(
     choice.refuse_limit(max_memory)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
-    traces = run_ticks(network, prepared, FloatDynamics())
+    traces = run_ticks(network, prepared, FloatDynamics(), states="all" in (record, into and into.keeps))
     if into is not None:
         traces.send(network, into)
     tally = tally_of(network, traces.spikes) if counts else None

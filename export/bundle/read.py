@@ -184,7 +184,7 @@ class Bundle:
 
     def _network(self, kind: str) -> Network:
         try:
-            if self._flat is not None and kind in self._flat:
+            if kind == "integer" and self._flat is not None:
                 return load_network(self._flat[kind])
             with self._hdf5("network.h5") as file:
                 return load_network(file[kind])
@@ -226,11 +226,9 @@ class Bundle:
         static = [source for source in self.network.sources if source.is_static]
         if encoder is None or len(static) != 1:
             raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
-        import onnx
+        from neurograph.export.run_onnx import input_width, run_onnx
 
-        from neurograph.export.host import run_onnx
-
-        width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        width = input_width(encoder)
         if features.shape != (static[0].shape[0], width):
             raise InputError(
                 f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
@@ -246,7 +244,7 @@ class Bundle:
         plain = run_plain(readout, rates)
         if plain is not None:
             return plain
-        from neurograph.export.host import run_onnx
+        from neurograph.export.run_onnx import run_onnx
 
         return run_onnx(readout, rates)
 

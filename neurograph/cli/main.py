@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from neurograph.cli.plain import plain_call
+from neurograph.cli.postpone import postpone
 from neurograph.errors import NeurographError
 
 __all__ = ["main", "run_command"]
@@ -15,7 +17,10 @@ __all__ = ["main", "run_command"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    sys.exit(run_command(list(sys.argv[1:] if arguments is None else arguments)))
+    postpone()
+    status = run_command(list(sys.argv[1:] if arguments is None else arguments))
+    gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
+    sys.exit(status)
 
 
 def run_command(arguments: list[str]) -> int:

@@ -43,6 +43,8 @@ def parse(function: Callable[..., Any], words: Sequence[str]) -> dict[str, Any] 
     waiting = iter(words)
     for word in waiting:
         name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if equals and not name.startswith("--"):  # of a short option it would be part of the value
+            return None
         if name in flags and not equals and flags[name][0] not in given:
             given[flags[name][0]] = flags[name][1]
             continue

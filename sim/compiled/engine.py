@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +84,8 @@ class Simulator:
         if count == 1:
             workers[0].run(parts[0], prepared, results)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(count) as pool:
                 list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
         self._idle[id(chosen)] = workers

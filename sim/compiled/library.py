@@ -11,9 +11,6 @@ import functools
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from neurograph.errors import CompilerMissingError
@@ -52,6 +49,8 @@ def library() -> ctypes.CDLL:
 
 
 def _compiler() -> str:
+    import shutil
+
     names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
@@ -79,6 +78,9 @@ def _processor() -> str:
 
 def _make(path: Path) -> None:
     """Compile with OpenMP, or without where the compiler has none."""
+    import subprocess
+    import tempfile
+
     compiler = _compiler()
     source = tables.definitions() + '#include "engine.c"\n'
     try:

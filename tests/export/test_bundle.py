@@ -12,7 +12,8 @@ import torch
 from neurograph.cli.main import run_command
 from neurograph.errors import BundleError, InputError
 from neurograph.export.bundle import open_bundle, write_bundle
-from neurograph.export.host import run_onnx
+from neurograph.export.bundle.read import FLAT
+from neurograph.export.run_onnx import run_onnx
 from neurograph.export.targets import TARGETS, check_target, find
 from neurograph.nn import as_features
 from neurograph.sim import fixed, floating
@@ -70,6 +71,56 @@ def test_a_damaged_file_is_found_by_its_hash(bundle, tmp_path):
     (copy / "manifest.json").write_text("{")
     with pytest.raises(BundleError, match=r"manifest\.json is damaged"):
         open_bundle(copy)
+
+
+def test_the_flat_file_holds_what_the_others_do(bundle, tmp_path):
+    """The integer network, sample and labels, whether there is such a file or not."""
+    copy = Path(shutil.copytree(bundle.path, tmp_path / "b"))
+    (copy / FLAT).unlink()
+    manifest = json.loads((copy / "manifest.json").read_text())
+    del manifest["files"][FLAT]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    without = open_bundle(copy)
+    for a, b in ((open_bundle(bundle.path), without), (without, open_bundle(bundle.path, whole=False))):
+        assert a.inputs.keys() == b.inputs.keys() and a.readout is b.readout is None
+        for name, values in a.inputs.items():
+            np.testing.assert_array_equal(values, b.inputs[name])
+        _same_network(a.quantized, b.quantized)
+        runs = [fixed.run(found.quantized, found.inputs) for found in (a, b)]
+        assert a.accuracy(runs[0]) == b.accuracy(runs[1])
+
+
+def _same_network(a, b):
+    assert list(a.populations) == list(b.populations) and a.outputs == b.outputs and (a.ticks, a.dt) == (b.ticks, b.dt)
+    for p, q in zip(a.populations.values(), b.populations.values(), strict=True):
+        assert (p.shape, p.depth, type(p.neuron)) == (q.shape, q.depth, type(q.neuron))
+        for name, value in vars(p.neuron).items():
+            np.testing.assert_array_equal(value, getattr(q.neuron, name))
+            assert np.asarray(value).dtype == np.asarray(getattr(q.neuron, name)).dtype
+    for p, q in zip(a.projections, b.projections, strict=True):
+        assert (p.name, p.lag, p.delay, p.exponent, p.sign_mode, p.port) == (q.name, q.lag, q.delay, q.exponent, q.sign_mode, q.port)
+        assert type(p.weights) is type(q.weights) and (p.weights.to_csr() != q.weights.to_csr()).nnz == 0
+        assert p.weights.values.dtype == q.weights.values.dtype
+
+
+def test_what_is_read_is_checked_and_nothing_else(bundle, tmp_path):
+    copy = Path(shutil.copytree(bundle.path, tmp_path / "b"))
+    for name in (FLAT, "model.nir", "host/readout.onnx"):
+        with (copy / name).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\xff")
+    opened = open_bundle(copy, whole=False)
+    assert opened.network.ticks == bundle.network.ticks
+    with pytest.raises(BundleError, match=r"run\.safetensors is not what was exported"):
+        _ = opened.integers
+    shutil.copy(bundle.path / FLAT, copy / FLAT)
+    with pytest.raises(BundleError, match=r"host/readout\.onnx is not what was exported"):
+        opened.accuracy(fixed.run(opened.quantized, opened.inputs))
+    with pytest.raises(BundleError, match=r"is not what was exported"):
+        open_bundle(copy)
+    (copy / "lava" / "run.py").unlink()
+    with pytest.raises(BundleError, match=r"lava/run\.py is missing"):
+        open_bundle(copy, whole=False)
 
 
 def test_another_version_is_refused(bundle, tmp_path):
