@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from neurograph.graded import message_limit
 from neurograph.network import FixedLIF, Network, Population, Source
 from neurograph.sim.graded import MESSAGE
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "bias_of", "checked", "prepare"]
 
 Array = NDArray[Any]
 
@@ -52,12 +52,26 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
-    wanted = [source for source in network.sources if not source.is_constant]
+    samples, values = checked(network.sources, network.ticks, inputs)
+    for source in network.sources:
+        if source.is_constant:
+            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
+    spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
+    return Prepared(samples, spikes, {p.name: _bias(network, p, values, samples) for p in network.neurons})
+
+
+def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Array]) -> tuple[int, dict[str, Array]]:
+    """The number of samples, and the values of every source that takes any, with samples for the first axis.
+
+    Raises:
+        InputError: as :func:`prepare`.
+    """
+    wanted = [source for source in sources if not source.is_constant]
     names = {source.name for source in wanted}
     for name in inputs:
         if name not in names:
             raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
-    values = {source.name: _check(source, inputs, network.ticks) for source in wanted}
+    values = {source.name: _check(source, inputs, ticks) for source in wanted}
     counts = {name: len(value) for name, value in values.items()}
     samples = max(counts.values(), default=1)
     for name, count in counts.items():
@@ -65,11 +79,7 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
             raise InputError(f"input {name!r}: {count} samples, but another source has {samples}; give all the same number")
         if count < samples:
             values[name] = np.repeat(values[name], samples, axis=0)
-    for source in network.sources:
-        if source.is_constant:
-            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
-    spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(samples, spikes, {p.name: _bias(network, p, values, samples) for p in network.neurons})
+    return samples, values
 
 
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:
@@ -103,13 +113,20 @@ def _messages(source: Population, value: Array) -> Array:
 
 def _bias(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
     """Total static current of one population: its own bias and what static sources send."""
-    shape = (samples, *population.shape)
-    neuron = population.neuron
     current = np.zeros((samples, population.size))
     for projection in network.into(population.name):
         if network.populations[projection.source].is_static:
             current += projection.weights.apply(values[projection.source].reshape(samples, -1))
-    current = current.reshape(shape)
+    return bias_of(population, current.reshape(samples, *population.shape))
+
+
+def bias_of(population: Population, current: Array) -> Array:
+    """What :attr:`Prepared.bias` holds of a population for what static sources send, (samples, *shape) in volts before γ.
+
+    Raises:
+        QuantizationError: as :func:`prepare`.
+    """
+    neuron = population.neuron
     if not isinstance(neuron, FixedLIF):
         return current + np.broadcast_to(np.asarray(population.bias, dtype=np.float64), population.shape)
     unit = neuron.scale / (1 << fx.V_SHIFT) * 2.0**neuron.bias_exp

@@ -11,7 +11,8 @@ from networks import random_network
 from neurograph.errors import InputError
 from neurograph.network import LIF, Network, Population, Projection, Source
 from neurograph.sim.inputs import prepare
-from neurograph.sim.sharded.assignment import Assignment, by_graph, contiguous, given as assigned
+from neurograph.sim.sharded.assignment import Assignment, by_graph, contiguous
+from neurograph.sim.sharded.assignment import given as assigned
 from neurograph.sim.sharded.partition import cut, requests
 from neurograph.sim.tally import tally_of
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
@@ -111,7 +112,7 @@ def test_events_are_counted_once_and_where_they_are_sent(seed, shards, looped):
 @settings(max_examples=40)
 @given(*LAWS)
 def test_a_rank_asks_owners_for_remote_nodes_and_for_no_others(seed, shards, looped):
-    network, parts, _ = random_parts(seed, shards, looped)
+    _, parts, _ = random_parts(seed, shards, looped)
     for part in parts:
         for name, nodes in part.halo.items():
             asked = requests(part, name)
