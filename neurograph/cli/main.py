@@ -94,5 +94,7 @@ def _with_value(message: str, arguments: list[str]) -> str:
 def _failed(message: str, debug: bool) -> int:
     if debug:
         traceback.print_exc()
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first one speaks, and knows what went wrong in the others
+        return 2
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -33,7 +33,8 @@ def simulate(
     ),
     output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
     rules: str = typer.Option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
-    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
+    sharded: bool = typer.Option(False, "--sharded", help="Split the nodes over the processes of torchrun; engines fixed and float."),
+    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava, or for a rank to wait for another."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
@@ -46,22 +47,33 @@ def simulate(
         raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
     if output is not None:
         check_output(output)
-    found = opened(bundle)
-    from neurograph.sim import recording as recordings
+    if sharded:
+        from neurograph.cli.sharded import simulate_sharded
 
-    inputs = for_bundle(found, sample)
-    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
-    run = run_engine(engine, found.network, found.integers, inputs, **more)
+        done = simulate_sharded(bundle, engine, sample, rules=rules, states=output is not None, timeout_s=timeout_s)
+        if done is None:  # rank 0 has it
+            return
+        found, populations, run = done
+        every = run.notes["sharded"]["spikes"]
+    else:
+        found = opened(bundle)
+        more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
+        run = run_engine(engine, found.network, found.integers, for_bundle(found, sample), **more)
+        populations, every = found.network.populations, run.counts()
     _say_overflow(run)
     if output is not None:
+        from neurograph.sim import recording as recordings
+
         recordings.save(run, output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
-    counts = {name: count for name, count in run.counts().items() if not found.network.populations[name].is_real}
+    counts = {name: count for name, count in every.items() if not populations[name].is_real}
     result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
+    if sharded:
+        result["sharded"] = {key: value for key, value in run.notes["sharded"].items() if key != "spikes"}
     if accuracy is not None:
         result["accuracy"] = accuracy
-    real = {name: v for name, v in run.spikes.items() if found.network.populations[name].is_real and name in found.network.outputs}
+    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in found.manifest["outputs"]}
     values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}

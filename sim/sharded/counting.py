@@ -36,8 +36,8 @@ class Counter:
 
     def __init__(self, part: Part, samples: int) -> None:
         self.part, self.network = part, part.network
-        self.sending = [name for name, p in self.network.populations.items() if not p.is_static]
         computing = [p.name for p in self.network.neurons]
+        self.sending = [p.name for p in self.network.sources if not p.is_static] + computing
 
         def nothing(names: list[str]) -> dict[str, Array]:
             return {name: np.zeros(samples, dtype=np.int64) for name in names}
@@ -118,4 +118,3 @@ def ones_at_synapses(weights: Weights) -> Weights:
         return Sparse(sparse(weights.matrix))
     left = weights.left if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else sparse(weights.left)
     return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))
-

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurograph.network import Network
 from neurograph.sim.device.chunks import Chunks
 from neurograph.sim.device.plan import sent_dtype
 from neurograph.sim.inputs import bias_of
@@ -23,9 +24,14 @@ from neurograph.sim.sharded.halo import Halo
 from neurograph.sim.sharded.plan import PartPlan, ShareOn
 from neurograph.sim.ticks import sent_type
 
-__all__ = ["PartRun"]
+__all__ = ["PartRun", "sending"]
 
 Array = NDArray[Any]
+
+
+def sending(network: Network) -> list[str]:
+    """Populations that send something tick by tick, sources first, as a recording lists them."""
+    return [p.name for p in (*network.sources, *network.neurons) if not p.is_static]
 
 
 class _Trace:
@@ -96,6 +102,7 @@ class PartRun:
         self.plan, self.part, self.network, self.halos = plan, plan.part, plan.part.network, halos
         self.values, self.states, self.counter, self.chunks = values, states, counter, chunks
         self.kept = {p.name for p in self.network.neurons if getattr(p.neuron, "state", "") == "kept"}
+        self.fired = {name: torch.zeros((), dtype=torch.int64, device=plan.world.device) for name in sending(self.network)}
         self.spikes: dict[str, Array] = {}
         self.u: dict[str, Array] = {}
         self.v: dict[str, Array] = {}
@@ -120,6 +127,11 @@ class PartRun:
             if self.counter is not None:
                 self.counter.end_of(samples)
 
+    def spikes_in_all(self) -> dict[str, int]:
+        """Spikes of every population but static sources, over all ranks, samples and ticks; a collective."""
+        mine = [fired * int(self.part.is_mine(name)) for name, fired in self.fired.items()]
+        return dict(zip(self.fired, self.plan.world.sum_integers(torch.stack(mine)).tolist(), strict=True))
+
     def _bias(self, name: str, samples: slice) -> Array:
         """Bias and static currents of own neurons, (samples, own size)."""
         population, count = self.network.populations[name], samples.stop - samples.start
@@ -131,10 +143,9 @@ class PartRun:
 
     def _traces(self, samples: int) -> dict[str, _Trace]:
         made = {}
-        for name, p in self.network.populations.items():
-            if not p.is_static:
-                lead, device = self.plan.history[name], self.plan.world.device
-                made[name] = _Trace(lead, samples, self.chunks.most_ticks, p.size, sent_dtype(p), device, self.halos.get(name))
+        for name in self.fired:
+            p, lead, device = self.network.populations[name], self.plan.history[name], self.plan.world.device
+            made[name] = _Trace(lead, samples, self.chunks.most_ticks, p.size, sent_dtype(p), device, self.halos.get(name))
         return made
 
     def _chunk(self, samples: slice, ticks: slice, traces: Mapping[str, _Trace]) -> None:
@@ -147,6 +158,8 @@ class PartRun:
                     self.counter.sent(source.name, traces[source.name].window(0, count))
         for group in self.plan.groups:
             self._group(group, samples, ticks, traces)
+        for name, fired in self.fired.items():
+            fired += torch.count_nonzero(traces[name].window(0, count))
         for name, spikes in self.spikes.items():
             spikes[samples, ticks] = traces[name].window(0, count).cpu().numpy()
         for trace in traces.values():

@@ -38,7 +38,8 @@ class Halo:
     def start(self, sent: Tensor) -> Any:
         """Send what others want of ``sent`` (samples, ticks, own size); call what is returned for that of the halo, of the same kind."""
         samples, ticks, _ = sent.shape
-        rows = sent.reshape(samples * ticks, -1, self.features)[:, self.nodes].transpose(0, 1).reshape(len(self.nodes), -1)
+        by_node = sent.reshape(samples * ticks, -1, self.features).transpose(0, 1)
+        rows = by_node[self.nodes].reshape(len(self.nodes), samples * ticks * self.features)
         finish = self.world.start_exchange(pack_bits(rows) if self.binary else rows.contiguous(), self.give, self.take)
 
         def received() -> Tensor:

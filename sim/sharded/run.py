@@ -26,7 +26,7 @@ from neurograph.sim.inputs import checked
 from neurograph.sim.recording import Recording, check_record
 from neurograph.sim.sharded.assignment import Assignment, contiguous
 from neurograph.sim.sharded.counting import Counter
-from neurograph.sim.sharded.engine import PartRun
+from neurograph.sim.sharded.engine import PartRun, sending
 from neurograph.sim.sharded.gather import gathered
 from neurograph.sim.sharded.halo import halos_of
 from neurograph.sim.sharded.partition import Part, cut
@@ -65,8 +65,8 @@ def run(
         world: ranks of :func:`neurograph.sim.sharded.world.opened_world`, for several runs in one process group.
 
     Returns:
-        On rank 0 the recording of engine "fixed" or "float", with the notes of that engine and "sharded": ranks, backend, which populations
-        were split, and by rank the halo's nodes and the bytes that it sent to others. None on the other ranks.
+        On rank 0 the recording of engine "fixed" or "float", with the notes of that engine and "sharded": ranks, backend, which
+        populations were split, by rank the halo's nodes and the bytes that it sent to others, and the spikes of every population. None on the other ranks.
 
     Raises:
         InputError: neither torchrun nor a process group, inputs that do not fit. NetworkError, UnsupportedError, QuantizationError,
@@ -89,7 +89,7 @@ def run_part(
     scan: str = "auto",
 ) -> Recording | None:
     """:func:`run` of a part that this rank has already; ``inputs`` are those of the whole network."""
-    start, before = time.perf_counter(), world.sent_bytes
+    start = time.perf_counter()
     with torch.no_grad(), exact_products():
         samples, values, shares = together(world, lambda: _prepared(part, inputs, world, record, counts))
         with world.telling():
@@ -99,9 +99,7 @@ def run_part(
         states = record == "all"
         mine = together(
             world,
-            lambda: Chunks.of(
-                plan.costs(states=states), world.device, max_memory, samples, part.network.ticks, one_by_one=kept
-            ),
+            lambda: Chunks.of(plan.costs(states=states), world.device, max_memory, samples, part.network.ticks, one_by_one=kept),
         )
         with world.telling():
             least = (-world.most(torch.tensor([-mine.most_samples, -mine.most_ticks], device=world.device))).tolist()
@@ -113,7 +111,11 @@ def run_part(
             made.all_samples()
             synchronize(world.device)
             crossed = world.sent_bytes - set_out
-            notes = {"device": described(world.device), **plan.notes(), "sharded": _about(part, world, crossed)}
+            notes = {
+                "device": described(world.device),
+                **plan.notes(),
+                "sharded": {**_about(part, world, crossed), "spikes": made.spikes_in_all()},
+            }
             tally = counter.tally(world) if counter is not None else None
             spikes = gathered(part, world, names, made.spikes, spikes=True)
             stateful = [name for name in names if states and name in plan.neurons and plan.neurons[name].state is not None]
@@ -121,7 +123,6 @@ def run_part(
             world.agree()
     if world.rank:
         return None
-    notes["sharded"]["set_up_bytes"] = set_out - before
     engine, ticks = "fixed" if part.network.is_integer else "float", part.network.ticks
     wall = time.perf_counter() - start
     return Recording(engine, ticks, spikes, v, u, machine_steps=ticks, wall_s=wall, notes=notes, tally=tally)
@@ -157,7 +158,7 @@ def _prepared(
 
 
 def _recorded(network: Network, record: str) -> list[str]:
-    dynamic = [name for name, p in network.populations.items() if not p.is_static]
+    dynamic = sending(network)
     return {"outputs": [name for name in network.outputs if name in dynamic], "none": []}.get(record, dynamic)
 
 

@@ -171,7 +171,7 @@ class World:
             except ShardError as told:
                 return told
             time.sleep(0.05)
-        return ShardError(f"rank {self.rank}: another rank stopped, or gave nothing for {self.timeout_s:g} s ({_text(error)}); see its messages")
+        return ShardError(f"rank {self.rank}: another rank stopped, or was silent for {self.timeout_s:g} s ({_text(error)})")
 
     def _reduced(self, values: Tensor, by: Any) -> Tensor:
         mine = self._carried(values).clone()
@@ -226,7 +226,7 @@ def _own_device(name: str, local_rank: int) -> torch.device:
     there = torch.cuda.device_count()
     ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if ranks > there:
-        raise InputError(f"device 'cuda': {ranks} ranks, but {there} GPUs here, and each rank takes one; start {there} ranks or take --device cpu")
+        raise InputError(f"device 'cuda': {ranks} ranks, but {there} GPUs here; start one rank a GPU, or take --device cpu")
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
     return device
