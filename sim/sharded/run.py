@@ -65,8 +65,9 @@ def run(
         world: ranks of :func:`neurograph.sim.sharded.world.opened_world`, for several runs in one process group.
 
     Returns:
-        On rank 0 the recording of engine "fixed" or "float", with the notes of that engine and "sharded": ranks, backend, which
-        populations were split, by rank the halo's nodes and the bytes that it sent to others, and the spikes of every population. None on the other ranks.
+        On rank 0 the recording of engine "fixed" or "float", with the notes of that engine and "sharded": ranks, backend, which populations
+        were split, by rank the halo's nodes and the bytes that it sent to others, the spikes of every population, and how many samples and
+        ticks were run at a time. None on other ranks.
 
     Raises:
         InputError: neither torchrun nor a process group, inputs that do not fit. NetworkError, UnsupportedError, QuantizationError,
@@ -114,7 +115,7 @@ def run_part(
             notes = {
                 "device": described(world.device),
                 **plan.notes(),
-                "sharded": {**_about(part, world, crossed), "spikes": made.spikes_in_all()},
+                "sharded": {**_about(part, world, crossed), "spikes": made.spikes_in_all(), "chunk": least},
             }
             tally = counter.tally(world) if counter is not None else None
             spikes = gathered(part, world, names, made.spikes, spikes=True)

@@ -9,10 +9,10 @@ others at the time limit.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -90,12 +90,9 @@ class World:
         self._agreements += 1
         keys = [f"{self._run}/agreed/{self._agreements}/{rank}" for rank in range(self.shards)]
         self._store.set(keys[self.rank], "" if error is None else _text(error))
-        end = time.monotonic() + self.timeout_s
-        while not self._answered(keys):
-            self._look()
-            if time.monotonic() > end:
-                absent = next(rank for rank, key in enumerate(keys) if not self._store.check([key]))
-                raise error or ShardError(f"rank {absent}: no answer within {self.timeout_s:g} s; see its messages")
+        absent = self._absent(keys, self._look)
+        if absent:
+            raise error or ShardError(f"rank {absent[0]}: no answer within {self.timeout_s:g} s; see its messages")
         if error is not None:
             raise error
         said = [self._store.get(key).decode() for key in keys]
@@ -104,11 +101,15 @@ class World:
                 raise ShardError(f"rank {rank}: {message}")
 
     def failed(self, error: Exception) -> None:
-        """Say why this rank stops, and wait until rank 0 knows. Not a collective."""
-        with contextlib.suppress(RuntimeError):  # the store may be gone with the rank that had it
-            self._store.set(f"{self._run}/failed", f"rank {self.rank}: {_text(error)}")
-            if self.rank:
-                self._store.wait([f"{self._run}/heard"], timedelta(seconds=self.timeout_s))
+        """Say why this rank stops, and wait until rank 0 knows; log it here if that does not come about. Not a collective."""
+        message = f"rank {self.rank}: {_text(error)}"
+        try:
+            self._store.set(f"{self._run}/failed", message)
+            alone = self.rank > 0 and self._absent([f"{self._run}/heard"], lambda: None)
+        except RuntimeError:  # the store is gone with the rank that had it
+            alone = True
+        if alone:
+            logging.getLogger(__name__).error(message)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -144,12 +145,17 @@ class World:
                     raise self._broken(error) from None
                 self._look()
 
-    def _answered(self, keys: list[str]) -> bool:
-        try:
-            self._store.wait(keys, timedelta(seconds=_LOOK_S))
-        except RuntimeError:
-            return False
-        return True
+    def _absent(self, keys: list[str], look: Callable[[], None]) -> list[int]:
+        """Wait for keys in the store, and return which of them are still missing at the time limit."""
+        end, pause_s = time.monotonic() + self.timeout_s, 0.0005
+        missing = list(range(len(keys)))
+        while missing and time.monotonic() < end:
+            missing = [i for i in missing if not self._store.check([keys[i]])]
+            if missing:
+                look()
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, 0.1)
+        return missing
 
     def _look(self) -> None:
         """Stop if a rank has said that it failed."""
