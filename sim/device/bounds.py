@@ -13,9 +13,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.errors import UnsupportedError
-from neurograph.weights import Dense, Identity, Kron, OnesRow, Sparse, Weights
+from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "INT64_EXACT", "Exact", "exact_type", "largest_sum", "shifted_bound"]
+__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "INT64_EXACT", "Exact", "exact_type", "factors_of", "largest_sum", "shifted_bound"]
 
 Array = NDArray[Any]
 Exact = Literal["float32", "float64", "int64"]
@@ -44,6 +44,14 @@ def largest_sum(weights: Weights, most: int = 1) -> int:
     if sp.issparse(weights.left):
         largest = max(largest, reached * _row_sum(weights.left))
     return largest
+
+
+def factors_of(weights: Weights) -> list[Array]:
+    """The stored weights of each factor that holds any."""
+    if isinstance(weights, (Dense, Sparse)):
+        return [weights.values]
+    found = [] if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else [weights.left.data]
+    return found if isinstance(weights.right, Identity) else [*found, weights.right]
 
 
 def shifted_bound(bound: int, exponent: int) -> int:

@@ -48,8 +48,8 @@ class Chunks:
         need = costs.fixed + costs.sample + costs.tick
         if need > limit:
             raise MemoryLimitError(
-                f"network: one tick of one sample takes {need:,} bytes on {device}, limit {limit:,}; set max_memory to at least that, "
-                "or take a device with more memory"
+                f"network: one tick of one sample takes {need:,} bytes on {device}, limit {limit:,}; give at least that "
+                "as max_memory (--max-memory), or take a device with more memory"
             )
         most = 1 if one_by_one else samples
         left = limit - costs.fixed

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import torch
 
-from neurograph.errors import InputError
+from neurograph.errors import InputError, MemoryLimitError
 
-__all__ = ["described", "device_named", "exact_products", "synchronize"]
+__all__ = ["described", "device_named", "exact_products", "memory_named", "synchronize"]
 
 
 def device_named(name: str) -> torch.device:
@@ -52,3 +52,20 @@ def exact_products() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def memory_named(device: torch.device) -> Iterator[None]:
+    """A device that runs out of memory does so by name.
+
+    Raises:
+        MemoryLimitError: in place of PyTorch's own error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        free, there = torch.cuda.mem_get_info(device)
+        raise MemoryLimitError(
+            f"network: {described(device)} ran out of memory, {free / 2**30:.1f} of {there / 2**30:.1f} GiB are free; give a smaller "
+            "max_memory (--max-memory), or take --device cpu"
+        ) from None

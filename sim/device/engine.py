@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch import Tensor
 
 from neurograph.network import Network
 from neurograph.sim.device.chunks import Chunks
-from neurograph.sim.device.devices import described, device_named, exact_products, synchronize
+from neurograph.sim.device.counting import Counter
+from neurograph.sim.device.devices import described, device_named, exact_products, memory_named, synchronize
 from neurograph.sim.device.neurons import scan_module
 from neurograph.sim.device.plan import Plan, Synapses, sent_dtype
 from neurograph.sim.inputs import Prepared, prepare
@@ -35,6 +37,7 @@ def run(
     *,
     device: str = "cuda",
     record: str = "all",
+    counts: bool = False,
     max_memory: int | None = None,
     scan: str = "auto",
 ) -> Recording:
@@ -45,6 +48,7 @@ def run(
         inputs: source → values, see :mod:`neurograph.sim.inputs`.
         device: "cuda", "cuda:N" or "cpu".
         record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
+        counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes for what the run holds on the device, weights included; if not given, seven tenths of what is free on a GPU, 1 GiB
             beside the weights on a CPU. Samples and ticks are run in as many pieces as that asks for.
         scan: "triton", "torch" or "auto", see :func:`neurograph.sim.device.neurons.scan_module`.
@@ -61,23 +65,30 @@ def run(
     place = device_named(device)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
-    with torch.no_grad(), exact_products():
-        plan = Plan.of(network, place, scan, prepared.samples)
-        made = _Run(plan, prepared, record, max_memory)
+    with torch.no_grad(), exact_products(), memory_named(place):
+        plan = Plan.of(network, place, scan, prepared.samples, counts=counts)
+        made = _Run(plan, prepared, record, max_memory, Counter(network) if counts else None)
         made.all_samples()
         synchronize(place)
         notes = {"device": described(place), "scan": scan_module(scan, place).__name__.rpartition(".")[2], **plan.notes()}
-    wall = time.perf_counter() - start
-    engine = "fixed" if network.is_integer else "float"
-    return Recording(engine, network.ticks, *made.recorded(), machine_steps=network.ticks, wall_s=wall, notes=notes)
+        tally = made.counter.tally() if made.counter else None
+    return Recording(
+        "fixed" if network.is_integer else "float",
+        network.ticks,
+        *made.recorded(),
+        machine_steps=network.ticks,
+        wall_s=time.perf_counter() - start,
+        notes=notes,
+        tally=tally,
+    )
 
 
 class _Run:
     """One run of a plan over prepared inputs, chunk by chunk."""
 
-    def __init__(self, plan: Plan, prepared: Prepared, record: str, max_memory: int | None) -> None:
+    def __init__(self, plan: Plan, prepared: Prepared, record: str, max_memory: int | None, counter: Counter | None) -> None:
         network = plan.network
-        self.plan, self.prepared = plan, prepared
+        self.plan, self.prepared, self.counter = plan, prepared, counter
         self.kept = {p.name for p in network.neurons if getattr(p.neuron, "state", "") == "kept"}
         self.states = record == "all"
         samples, ticks = prepared.samples, network.ticks
@@ -112,6 +123,8 @@ class _Run:
                 bias = np.ascontiguousarray(self.prepared.bias[name][samples].reshape(count, -1))
                 neurons.start(bias, keep=name in self.kept and samples.start > 0)
             buffers = self._buffers(count)
+            if self.counter:
+                self.counter.start(count, self.plan.device)
             for ticks in self.chunks.ticks():
                 self._chunk(samples, ticks, buffers)
 
@@ -131,6 +144,9 @@ class _Run:
             self._window(buffers, name, 0, count).copy_(torch.from_numpy(given))
         for group in self.plan.groups:
             self._group(group, samples, ticks, buffers)
+        if self.counter is not None:
+            for name in buffers:
+                self.counter.sent(name, self._window(buffers, name, 0, count))
         for name, spikes in self.spikes.items():
             spikes[samples, ticks] = self._window(buffers, name, 0, count).cpu().numpy()
         for name, buffer in buffers.items():
@@ -146,33 +162,54 @@ class _Run:
     def _group(self, group: list[str], samples: slice, ticks: slice, buffers: Mapping[str, Tensor]) -> None:
         plan, count = self.plan, ticks.stop - ticks.start
         inner = plan.inner(group)
-        current = {name: self._outer(name, group, samples.stop - samples.start, count, buffers) for name in group}
+        arriving = {name: self._outer(name, group, samples.stop - samples.start, count, buffers) for name in group}
         block = min((s.projection.lag for heard in inner.values() for s in heard if s.projection.lag), default=count)
         for first in range(0, count, block):
             some = min(block, count - first)
             for name in group:
-                now = current[name][:, first : first + some]
+                now = arriving[name].ticks(first, some)
                 for synapses in inner[name]:
                     p = synapses.projection
-                    self._add(now, synapses, self._window(buffers, p.source, first, some, p.lag))
-                scanned = plan.neurons[name].scan(now, self._window(buffers, name, first, some), states=self.states)
+                    now.add(synapses, self._window(buffers, p.source, first, some, p.lag))
+                scanned = plan.neurons[name].scan(now.current, self._window(buffers, name, first, some), states=self.states)
                 if scanned.u is not None and scanned.v is not None:
                     at = slice(ticks.start + first, ticks.start + first + some)
                     self.u[name][samples, at], self.v[name][samples, at] = scanned.u.cpu().numpy(), scanned.v.cpu().numpy()
+        if self.counter is not None:
+            for name in group:
+                self.counter.active(name, self._window(buffers, name, 0, count), arriving[name].arrived)
 
-    def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> Tensor:
-        """What arrives from outside the group in a chunk, (samples, ticks, ports · size)."""
+    def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> _Arriving:
+        """What arrives from outside the group in a chunk."""
         population, dtype = self.plan.network.populations[name], self.plan.currents[name]
         heard = [s for s in self.plan.heard[name] if s.projection.source not in group]
         windows = [self._window(buffers, s.projection.source, 0, ticks, s.projection.lag) for s in heard]
+        shape = (samples, ticks, population.size)
+        arrived = torch.zeros(shape, dtype=torch.bool, device=self.plan.device) if self.counter else None
         if len(heard) == 1 and population.ports == 1 and heard[0].weights.dtype == dtype:
-            return heard[0].weights.contribution(windows[0])
-        total = torch.zeros((samples, ticks, population.ports * population.size), dtype=dtype, device=self.plan.device)
+            return _Arriving(heard[0].brought(windows[0], arrived), arrived, population.size)
+        total = torch.zeros((*shape[:2], population.ports * population.size), dtype=dtype, device=self.plan.device)
+        found = _Arriving(total, arrived, population.size)
         for synapses, spikes in zip(heard, windows, strict=True):
-            self._add(total, synapses, spikes)
-        return total
+            found.add(synapses, spikes)
+        return found
 
-    def _add(self, total: Tensor, synapses: Synapses, spikes: Tensor) -> None:
-        size = self.plan.network.populations[synapses.projection.target].size
-        start = synapses.projection.port * size
-        total[..., start : start + size] += synapses.weights.contribution(spikes).to(total.dtype)
+
+@dataclass(frozen=True)
+class _Arriving:
+    """What arrives at a population: ``current`` (samples, ticks, ports · size), and where a spike did, bool (samples, ticks, size)."""
+
+    current: Tensor
+    arrived: Tensor | None
+    size: int
+
+    def ticks(self, first: int, count: int) -> _Arriving:
+        """A view of some ticks."""
+        some = slice(first, first + count)
+        return _Arriving(self.current[:, some], None if self.arrived is None else self.arrived[:, some], self.size)
+
+    def add(self, synapses: Synapses, spikes: Tensor) -> None:
+        """What a projection brings, (samples, ticks, source size), in place."""
+        start = synapses.projection.port * self.size
+        brought = synapses.brought(spikes, self.arrived)
+        self.current[..., start : start + self.size] += brought.to(self.current.dtype)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from neurograph.graded import message_limit
 from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim.device.bounds import exact_type
 from neurograph.sim.device.chunks import Costs
+from neurograph.sim.device.counting import Arrivals
 from neurograph.sim.device.neurons import DeviceNeurons, FixedDeviceNeurons, neurons_on
 from neurograph.sim.device.products import DeviceWeights
 from neurograph.sim.ticks import groups
@@ -21,10 +23,18 @@ __all__ = ["Plan", "Synapses", "sent_dtype"]
 
 @dataclass(frozen=True)
 class Synapses:
-    """A projection that carries spikes, and its weights on the device."""
+    """A projection that carries spikes, its weights on the device and, where counts are wanted, where its spikes arrive."""
 
     projection: Projection
     weights: DeviceWeights
+    arrivals: Arrivals | None = None
+
+    def brought(self, spikes: Tensor, arrived: Tensor | None) -> Tensor:
+        """The contribution of ``spikes`` (..., in); where they arrive is added to ``arrived`` (..., out), if it is given."""
+        sums = self.weights.sums(spikes)
+        if arrived is not None and self.arrivals is not None:
+            arrived |= self.arrivals.at(spikes, sums)
+        return self.weights.shifted(sums)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Plan:
     history: Mapping[str, int]
 
     @staticmethod
-    def of(network: Network, device: torch.device, scan: str, samples: int) -> Plan:
+    def of(network: Network, device: torch.device, scan: str, samples: int, *, counts: bool = False) -> Plan:
         """Move ``network`` to ``device``; ``samples`` is how many inferences follow each other where state is kept.
 
         Raises:
@@ -57,7 +67,8 @@ class Plan:
         """
         heard: dict[str, list[Synapses]] = {p.name: [] for p in network.neurons}
         for projection in network.spiking_projections:
-            heard[projection.target].append(Synapses(projection, _weights(network, projection, device)))
+            arrivals = Arrivals(projection, network.populations[projection.source], device) if counts else None
+            heard[projection.target].append(Synapses(projection, _weights(network, projection, device), arrivals))
         neurons: dict[str, DeviceNeurons] = {}
         currents: dict[str, torch.dtype] = {}
         for population in network.neurons:
@@ -92,14 +103,21 @@ class Plan:
         sent = {name: sent_dtype(p).itemsize * p.size for name, p in populations.items() if not p.is_static}
         state = {name: 0 if n.state is None else n.state.itemsize * n.size for name, n in self.neurons.items()}
         current = {name: self.currents[name].itemsize * populations[name].ports * populations[name].size for name in self.neurons}
+        synapses = [s for heard in self.heard.values() for s in heard]
+        counted = {name: populations[name].size if any(s.arrivals for s in heard) else 0 for name, heard in self.heard.items()}
         working = []
         for group in self.groups:
-            products = [s.weights.row_bytes + current[name] for name in group for s in self.heard[name]]
+            held = sum(current[name] + 2 * counted[name] for name in group)
+            products = [s.weights.row_bytes + current[name] + counted[name] for name in group for s in self.heard[name]]
+            patterns = [s.arrivals.row_bytes + s.weights.row_bytes for name in group for s in self.heard[name] if s.arrivals]
             kept = [2 * state[name] for name in group if states]
-            working.append(sum(current[name] for name in group) + max([*products, *kept], default=0))
+            working.append(held + max([*products, *patterns, *kept], default=0))
+        weight_bytes = sum(s.weights.weight_bytes + (s.arrivals.weight_bytes if s.arrivals else 0) for s in synapses)
         return Costs(
-            fixed=sum(s.weights.weight_bytes for heard in self.heard.values() for s in heard) + 6 * sum(state.values()),
-            sample=3 * sum(state.values()) + sum(self.history[name] * size for name, size in sent.items()),
+            fixed=weight_bytes + 6 * sum(state.values()),
+            sample=3 * sum(state.values())
+            + sum(self.history[name] * size for name, size in sent.items())
+            + (8 * sum(p.size for p in populations.values()) if any(counted.values()) else 0),
             tick=sum(sent.values()) + max(working, default=0),
             together=any(heard for group in self.groups for heard in self.inner(group).values()),
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurograph.errors import NetworkError
-from neurograph.sim.device.bounds import exact_type, largest_sum, shifted_bound
+from neurograph.sim.device.bounds import exact_type, factors_of, largest_sum, shifted_bound
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["DeviceWeights"]
@@ -91,10 +91,8 @@ class DeviceWeights:
 
 
 def _check_integers(weights: Weights, name: str) -> None:
-    factors: list[Any] = [weights.left, weights.right] if isinstance(weights, Kron) else [weights.matrix]
-    for factor in factors:
-        values = factor.data if sp.issparse(factor) else factor
-        if isinstance(values, np.ndarray) and np.any(values != np.rint(values)):
+    for values in factors_of(weights):
+        if np.any(values != np.rint(values)):
             fraction = float(values[values != np.rint(values)][0])
             raise NetworkError(f"projection {name}: weight {fraction:g} is no integer, but the network is one of integers; quantise it")
 
