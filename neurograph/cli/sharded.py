@@ -34,7 +34,8 @@ def simulate_sharded(
         raise InputError(f"--sharded: runs engines fixed and float, but --engine is {engine!r}; leave one of them out")
     if rules != "lava":
         raise InputError(f"--sharded: runs integer rules 'lava', but --rules is {rules!r}; leave one of them out")
-    from neurograph.sim.sharded.run import opened_world, run_part, together
+    from neurograph.sim.sharded.run import run_part, together
+    from neurograph.sim.sharded.world import opened_world
 
     with opened_world(device, timeout_s) as world:
         found, part, populations, inputs = together(world, lambda: _read(path, engine, sample, world.shards, world.rank))

@@ -1,8 +1,7 @@
 """Counting on a rank: what its own neurons send, and which of them are active. Summed over ranks it is the tally of one process.
 
 Synaptic events, messages and spikes are counted where they are sent, by the rank that owns the neuron (rank 0 of a replicated one), with
-the fan-outs over the whole network that the cut has noted. Whether a neuron got a spike takes a second product, of ones in place of the
-weights that are not 0.
+the fan-outs over the whole network that the cut has noted; whether a neuron got a spike is known where its row is.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,9 +17,8 @@ from torch import Tensor
 from neurograph.sim.sharded.partition import Part
 from neurograph.sim.sharded.world import World
 from neurograph.sim.tally import Tally
-from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Counter", "ones_at_synapses"]
+__all__ = ["Counter"]
 
 Array = NDArray[Any]
 
@@ -101,20 +98,3 @@ class Counter:
         for found in reaches.values():
             total += found
         return total
-
-
-def ones_at_synapses(weights: Weights) -> Weights:
-    """The same form with a one at every nonzero weight; its product with spikes is positive where one arrives."""
-
-    def ones(values: Array) -> Array:
-        return (np.asarray(values) != 0).astype(np.int8)
-
-    def sparse(matrix: sp.csr_matrix) -> sp.csr_matrix:
-        return sp.csr_matrix((ones(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-    if isinstance(weights, Dense):
-        return Dense(ones(weights.matrix))
-    if isinstance(weights, Sparse):
-        return Sparse(sparse(weights.matrix))
-    left = weights.left if isinstance(weights.left, (Identity, OnesRow, OnesColumn)) else sparse(weights.left)
-    return Kron(left, weights.right if isinstance(weights.right, Identity) else ones(weights.right))

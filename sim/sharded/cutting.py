@@ -112,7 +112,7 @@ class FanOut:
 
     def per_neuron(self) -> Array:
         """Of shape (neurons,)."""
-        return cast(Array, np.multiply.outer(self.left, self.right).ravel())
+        return np.multiply.outer(self.left, self.right).ravel()
 
     def events(self, spikes: Array) -> Array:
         """Synaptic events of (samples, neurons) spikes, int64 of shape (samples,)."""

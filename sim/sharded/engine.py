@@ -8,6 +8,7 @@ waited for where it is first heard.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,20 @@ class _Trace:
         for kept in (self.own, self.remote):
             if kept is not None and self.lead:
                 kept[:, : self.lead] = kept[:, count : count + self.lead].clone()
+
+
+@dataclass(frozen=True)
+class _Arriving:
+    """What arrives at a population: ``current`` (samples, ticks, ports · size), and where a spike did, bool (samples, ticks, size)."""
+
+    current: Tensor
+    arrived: Tensor | None
+    size: int
+
+    def ticks(self, first: int, count: int) -> _Arriving:
+        """A view of some ticks."""
+        some = slice(first, first + count)
+        return _Arriving(self.current[:, some], None if self.arrived is None else self.arrived[:, some], self.size)
 
 
 class PartRun:
@@ -175,51 +190,43 @@ class PartRun:
 
     def _group(self, group: list[str], samples: slice, ticks: slice, traces: Mapping[str, _Trace]) -> None:
         count, inner = ticks.stop - ticks.start, self.plan.inner(group)
-        arrived: dict[str, Tensor | None] = dict.fromkeys(group)
-        outer: dict[str, Tensor] = {}
+        arriving = {}
         for name in group:
+            arriving[name] = self._nothing(name, samples.stop - samples.start, count)
             heard = [s for s in self.plan.heard[name] if s.projection.source not in group]
-            outer[name], arrived[name] = self._heard(name, heard, samples.stop - samples.start, 0, count, traces)
+            self._hear(heard, arriving[name], 0, count, traces)
         block = min((s.projection.lag for heard in inner.values() for s in heard if s.projection.lag), default=count)
         for first in range(0, count, block):
             some = min(block, count - first)
             for name in group:
-                now, came = outer[name][:, first : first + some], arrived[name]
-                came = None if came is None else came[:, first : first + some]
-                if inner[name]:
-                    looped, met = self._heard(name, inner[name], samples.stop - samples.start, first, some, traces)
-                    now = now + looped
-                    came = met if came is None else came | met if met is not None else came
-                self._scan(name, samples, slice(ticks.start + first, ticks.start + first + some), first, now, came, traces[name])
+                now = arriving[name].ticks(first, some)
+                self._hear(inner[name], now, first, some, traces)
+                self._scan(name, samples, slice(ticks.start + first, ticks.start + first + some), first, now, traces[name])
 
-    def _scan(self, name: str, samples: slice, at: slice, first: int, now: Tensor, came: Tensor | None, trace: _Trace) -> None:
-        count = at.stop - at.start
-        window = trace.window(first, count)
-        keep = name in self.u
-        scanned = self.plan.neurons[name].scan(now, window, states=keep)
-        trace.send(first, count)
+    def _scan(self, name: str, samples: slice, at: slice, first: int, now: _Arriving, trace: _Trace) -> None:
+        window, keep = trace.window(first, at.stop - at.start), name in self.u
+        scanned = self.plan.neurons[name].scan(now.current, window, states=keep)
+        trace.send(first, at.stop - at.start)
         if keep and scanned.u is not None and scanned.v is not None:
             self.u[name][samples, at], self.v[name][samples, at] = scanned.u.cpu().numpy(), scanned.v.cpu().numpy()
         if self.counter is not None:
             self.counter.sent(name, window)
-            self.counter.worked(name, samples, window, came)
+            self.counter.worked(name, samples, window, now.arrived)
 
-    def _heard(
-        self, name: str, shares: list[ShareOn], samples: int, first: int, count: int, traces: Mapping[str, _Trace]
-    ) -> tuple[Tensor, Tensor | None]:
-        """What some shares bring in ``count`` ticks, (samples, ticks, ports · size); and, when counting, where a spike arrived."""
-        population, plan = self.network.populations[name], self.plan
-        size = population.size
-        total = torch.zeros((samples, count, population.ports * size), dtype=plan.currents[name], device=plan.world.device)
-        arrived = None
+    def _nothing(self, name: str, samples: int, ticks: int) -> _Arriving:
+        population, device = self.network.populations[name], self.plan.world.device
+        shape = (samples, ticks, population.size)
+        current = torch.zeros((*shape[:2], population.ports * population.size), dtype=self.plan.currents[name], device=device)
+        arrived = torch.zeros(shape, dtype=torch.bool, device=device) if self.counter is not None else None
+        return _Arriving(current, arrived, population.size)
+
+    def _hear(self, shares: list[ShareOn], now: _Arriving, first: int, count: int, traces: Mapping[str, _Trace]) -> None:
+        """Add what some shares bring in ``count`` ticks."""
         for share in shares:
             p = share.projection
             trace, lag = traces[p.source], min(p.lag, self.network.ticks)
             seen = [trace.window(first, count, lag)]
             if len(share.parts) > 1:
                 seen.append(trace.remote_window(first, count, lag))
-            total[..., p.port * size : (p.port + 1) * size] += share.contribution(seen).to(total.dtype)
-            if self.counter is not None:
-                met = share.arrived(seen)
-                arrived = met if arrived is None else arrived | met
-        return total, arrived
+            brought = share.brought(seen, now.arrived)
+            now.current[..., p.port * now.size : (p.port + 1) * now.size] += brought.to(now.current.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,14 +13,13 @@ from neurograph.graded import message_limit
 from neurograph.network import Population, Source
 from neurograph.sim.device.bounds import INT64_EXACT, exact_type, largest_sum, shifted_bound
 from neurograph.sim.device.chunks import Costs
+from neurograph.sim.device.counting import Arrivals
 from neurograph.sim.device.neurons import DeviceNeurons, FixedDeviceNeurons, neurons_on
-from neurograph.sim.device.plan import sent_dtype
+from neurograph.sim.device.plan import Synapses, sent_dtype
 from neurograph.sim.device.products import DeviceWeights
-from neurograph.sim.sharded.counting import ones_at_synapses
 from neurograph.sim.sharded.partition import Part, Share
 from neurograph.sim.sharded.world import World
 from neurograph.sim.ticks import groups
-from neurograph.weights import Weights
 
 __all__ = ["PartPlan", "ShareOn", "most_sent"]
 
@@ -30,47 +29,65 @@ class ShareOn:
 
     Args:
         share: what the rank holds.
+        source: the local population that sends.
         world: the ranks; its device takes the weights.
         integer: as :class:`~neurograph.sim.device.products.DeviceWeights`.
-        most: the largest magnitude that the source sends.
-        counting: whether :meth:`arrived` will be asked.
+        counts: whether :meth:`brought` will be asked where spikes arrive.
 
     Attributes:
-        largest: of the sum before the shift, of this rank's part alone.
+        parts: what acts on own neurons of the source and, where there is one, on the halo.
+        largest: of the sum before the shift, of this rank's parts alone.
     """
 
-    def __init__(self, share: Share, world: World, *, integer: bool, most: int, counting: bool) -> None:
+    def __init__(self, share: Share, source: Population, world: World, *, integer: bool, counts: bool) -> None:
         p = share.projection
         self.projection, self.summed, self.world, self.integer = p, share.summed, world, integer
-        pieces = [w for w in (p.weights, share.remote) if w is not None]
-        self.parts = [self._on(w, integer, p.exponent, most) for w in pieces]
-        self.largest = sum(largest_sum(w, most) for w in pieces) << max(p.exponent, 0) if integer else 0
+        most, device = most_sent(source), world.device
+        pieces = [p] if share.remote is None else [p, replace(p, weights=share.remote)]
+        self.parts = [
+            Synapses(
+                piece,
+                DeviceWeights(piece.weights, device, integer=integer, exponent=p.exponent, most=most, name=p.name),
+                Arrivals(piece, source, device) if counts else None,
+            )
+            for piece in pieces
+        ]
+        self.largest = sum(largest_sum(piece.weights, most) for piece in pieces) << max(p.exponent, 0) if integer else 0
         self.dtype: torch.dtype = getattr(torch, exact_type(self.largest, f"projection {p.name}") if integer else "float64")
-        self.patterns = [self._on(ones_at_synapses(w), True, 0, 1) for w in pieces] if counting else []
 
-    def contribution(self, seen: list[Tensor]) -> Tensor:
-        """What own spikes and those of the halo, each (samples, ticks, size), bring to own target neurons; a collective if ``summed``.
+    def brought(self, seen: list[Tensor], arrived: Tensor | None) -> Tensor:
+        """The contribution of own spikes and of those of the halo, each (samples, ticks, size), to own target neurons.
 
-        The sum is whole, over the halo and over all ranks, before the exponent shifts it right.
+        The sum is whole, over the halo and over all ranks, before the exponent shifts it right. Where spikes arrive is added to ``arrived``
+        (samples, ticks, target size), if it is given. A collective if ``summed``.
         """
-        total = self._sum(self.parts, seen, self.dtype)
+        total, here = self._product(0, seen[0], arrived)
+        for i in range(1, len(self.parts)):
+            more, met = self._product(i, seen[i], arrived)
+            total += more
+            here = here | met if here is not None and met is not None else None
         if self.summed:
             total = self.world.sum_integers(total) if self.integer else self.world.sum_floats(total)
-        return self.parts[0].shifted(total)
+            here = self.world.most(here) != 0 if here is not None else None
+        if arrived is not None and here is not None:
+            arrived |= here
+        return self.parts[0].weights.shifted(total)
 
-    def arrived(self, seen: list[Tensor]) -> Tensor:
-        """Whether any spike met a nonzero weight, of the same shape, bool; a collective if ``summed``."""
-        total = self._sum(self.patterns, [x != 0 for x in seen], torch.int64)
-        return (self.world.sum_integers(total) if self.summed else total) > 0
+    @property
+    def row_bytes(self) -> int:
+        """Memory that a product takes beside spikes, for each row of them."""
+        return sum(s.weights.row_bytes + (s.arrivals.row_bytes if s.arrivals else 0) for s in self.parts)
 
-    def _sum(self, parts: list[DeviceWeights], seen: list[Tensor], dtype: torch.dtype) -> Tensor:
-        total = parts[0].sums(seen[0]).to(dtype)
-        for part, x in zip(parts[1:], seen[1:], strict=True):
-            total += part.sums(x).to(dtype)
-        return total
+    @property
+    def weight_bytes(self) -> int:
+        """Memory that the weights take."""
+        return sum(s.weights.weight_bytes + (s.arrivals.weight_bytes if s.arrivals else 0) for s in self.parts)
 
-    def _on(self, weights: Weights, integer: bool, exponent: int, most: int) -> DeviceWeights:
-        return DeviceWeights(weights, self.world.device, integer=integer, exponent=exponent, most=most, name=self.projection.name)
+    def _product(self, i: int, x: Tensor, arrived: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        part = self.parts[i]
+        sums = part.weights.sums(x)
+        met = part.arrivals.at(x, sums) if part.arrivals is not None and arrived is not None else None
+        return sums.to(self.dtype), met
 
 
 @dataclass(frozen=True)
@@ -136,11 +153,11 @@ class PartPlan:
         current = {name: self.currents[name].itemsize * populations[name].ports * populations[name].size for name in self.neurons}
         working = []
         for group in self.groups:
-            products = [sum(w.row_bytes for w in [*s.parts, *s.patterns]) + 2 * current[name] for name in group for s in self.heard[name]]
+            products = [s.row_bytes + 2 * current[name] for name in group for s in self.heard[name]]
             kept = [2 * state[name] for name in group if states]
             working.append(sum(current[name] for name in group) + max([*products, *kept], default=0))
         return Costs(
-            fixed=sum(w.weight_bytes for s in self.shares for w in [*s.parts, *s.patterns]) + 6 * sum(state.values()),
+            fixed=sum(s.weight_bytes for s in self.shares) + 6 * sum(state.values()),
             sample=3 * sum(state.values()) + sum(self.history[name] * size for name, size in sent.items()),
             tick=sum(sent.values()) + 2 * max(sent.values(), default=0) + max(working, default=0),
             together=any(heard for group in self.groups for heard in self.inner(group).values()),

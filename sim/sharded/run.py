@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Network
 from neurograph.sim.device.chunks import Chunks
-from neurograph.sim.device.devices import described, exact_products, synchronize
+from neurograph.sim.device.devices import described, exact_products, memory_named, synchronize
 from neurograph.sim.inputs import checked
 from neurograph.sim.recording import Recording, check_record
 from neurograph.sim.sharded.assignment import Assignment, contiguous
@@ -30,7 +30,7 @@ from neurograph.sim.sharded.engine import PartRun, sending
 from neurograph.sim.sharded.gather import gathered
 from neurograph.sim.sharded.halo import halos_of
 from neurograph.sim.sharded.partition import Part, cut
-from neurograph.sim.sharded.plan import PartPlan, ShareOn, most_sent
+from neurograph.sim.sharded.plan import PartPlan, ShareOn
 from neurograph.sim.sharded.world import TIMEOUT_S, World, opened_world
 
 __all__ = ["run", "run_part", "together"]
@@ -91,7 +91,7 @@ def run_part(
 ) -> Recording | None:
     """:func:`run` of a part that this rank has already; ``inputs`` are those of the whole network."""
     start = time.perf_counter()
-    with torch.no_grad(), exact_products():
+    with torch.no_grad(), exact_products(), memory_named(world.device):
         samples, values, shares = together(world, lambda: _prepared(part, inputs, world, record, counts))
         with world.telling():
             halos = halos_of(part, world)
@@ -151,10 +151,8 @@ def _prepared(
     network = part.network
     whole = [replace(source, shape=part.shapes[source.name]) for source in network.sources]
     samples, values = checked(whole, network.ticks, inputs)
-    shares = []
-    for share in part.shares:
-        most = most_sent(network.populations[share.projection.source])
-        shares.append(ShareOn(share, world, integer=network.is_integer, most=most, counting=counts))
+    sources = [network.populations[share.projection.source] for share in part.shares]
+    shares = (ShareOn(s, source, world, integer=network.is_integer, counts=counts) for s, source in zip(part.shares, sources, strict=True))
     return samples, values, tuple(shares)
 
 

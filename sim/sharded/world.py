@@ -105,7 +105,7 @@ class World:
         message = f"rank {self.rank}: {_text(error)}"
         try:
             self._store.set(f"{self._run}/failed", message)
-            alone = self.rank > 0 and self._absent([f"{self._run}/heard"], lambda: None)
+            alone = self.rank > 0 and bool(self._absent([f"{self._run}/heard"], lambda: None))
         except RuntimeError:  # the store is gone with the rank that had it
             alone = True
         if alone:
