@@ -19,10 +19,10 @@ from torch import Tensor
 from neurograph.network import Network
 from neurograph.sim.device.chunks import Chunks
 from neurograph.sim.device.plan import sent_dtype
-from neurograph.sim.inputs import bias_of
 from neurograph.sim.sharded.counting import Counter
 from neurograph.sim.sharded.halo import Halo
 from neurograph.sim.sharded.plan import PartPlan, ShareOn
+from neurograph.sim.static_currents import bias_from
 from neurograph.sim.ticks import sent_type
 
 __all__ = ["PartRun", "sending"]
@@ -149,12 +149,11 @@ class PartRun:
 
     def _bias(self, name: str, samples: slice) -> Array:
         """Bias and static currents of own neurons, (samples, own size)."""
-        population, count = self.network.populations[name], samples.stop - samples.start
-        current = np.zeros((count, population.size))
-        for share in self.part.statics:
-            if share.projection.target == name:
-                current += share.current(self.values[share.projection.source][samples].reshape(count, -1))
-        return np.ascontiguousarray(bias_of(population, current.reshape(count, *population.shape)).reshape(count, -1))
+        count = samples.stop - samples.start
+        given = ((share, self.values[share.projection.source]) for share in self.part.statics if share.projection.target == name)
+        brought = [share.brought(value if len(value) == 1 else value[samples]) for share, value in given]
+        bias = bias_from(self.network.populations[name], brought, count)
+        return np.ascontiguousarray(bias.reshape(count, -1))
 
     def _traces(self, samples: int) -> dict[str, _Trace]:
         made = {}

@@ -14,6 +14,7 @@ from neurograph.sim.inputs import prepare
 from neurograph.sim.sharded.assignment import Assignment, by_graph, contiguous
 from neurograph.sim.sharded.assignment import given as assigned
 from neurograph.sim.sharded.partition import cut, requests
+from neurograph.sim.static_currents import bias_from
 from neurograph.sim.tally import tally_of
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
@@ -156,17 +157,13 @@ def test_parts_hold_every_node_and_its_parameters_once(seed, shards, looped):
 def test_static_currents_are_those_of_the_whole_bit_for_bit(seed, shards):
     network, inputs = looped_network(seed, samples=2)
     assignment = scattered(network, shards, np.random.default_rng(seed))
-    unbiased = network.with_populations(replace(p, bias=0.0) for p in network.neurons)
-    whole = prepare(unbiased, inputs).bias
+    whole = prepare(network, inputs).bias
     for rank in range(shards):
         part = cut(network, assignment, rank)
-        currents = {}
-        for share in part.statics:
-            values = inputs[share.projection.source].reshape(2, -1)
-            name = share.projection.target
-            currents[name] = currents.get(name, 0.0) + share.current(values)
-        for name, current in currents.items():
-            assert np.array_equal(current, part.own(name, whole[name], 1).reshape(2, -1))
+        for population in part.network.neurons:
+            name = population.name
+            brought = [s.brought(inputs[s.projection.source]) for s in part.statics if s.projection.target == name]
+            assert np.array_equal(bias_from(population, brought, 2), part.own(name, whole[name], 1))
 
 
 def two_rings(n=40):
