@@ -153,7 +153,7 @@ class PartRun:
         given = ((share, self.values[share.projection.source]) for share in self.part.statics if share.projection.target == name)
         brought = [share.brought(value if len(value) == 1 else value[samples]) for share, value in given]
         bias = bias_from(self.network.populations[name], brought, count)
-        return np.ascontiguousarray(bias.reshape(count, -1))
+        return np.array(bias.reshape(count, -1))
 
     def _traces(self, samples: int) -> dict[str, _Trace]:
         made = {}

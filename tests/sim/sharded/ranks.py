@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,4 +261,5 @@ def main(folder, names):
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("error")
     main(Path(sys.argv[1]), sys.argv[2:])
