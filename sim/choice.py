@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neurograph.errors import CompilerMissingError
-from neurograph.network import FixedLIF, Network, Source
+from neurograph.network import FixedLIF, Network
 
 if TYPE_CHECKING:
     from neurograph.sim.compiled.engine import Simulator
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["simulator"]
 
 
-def simulator(network: Network, compiled: bool | None) -> Simulator | None:
+def simulator(network: Network, compiled: bool | None, *, integer: bool) -> Simulator | None:
     """The compiled network; None where NumPy shall run it.
 
     Raises:
         UnsupportedError, CompilerMissingError: ``compiled`` is True, and the kernels do not know it or cannot be made.
     """
-    if compiled is False or (compiled is None and not _known(network)):
+    alike = all(isinstance(p.neuron, FixedLIF) == integer for p in network.neurons)  # what is wrong with any other network NumPy says
+    if compiled is False or not (alike or _has_values(network)) or (compiled is None and _has_values(network)):
         return None
     from neurograph.sim.compiled.engine import Simulator
 
@@ -31,8 +32,6 @@ def simulator(network: Network, compiled: bool | None) -> Simulator | None:
         return None
 
 
-def _known(network: Network) -> bool:
-    """Spikes, and neurons all of integers or none of them; what is wrong with any other network NumPy says."""
-    if any(p.is_graded or p.is_real for p in network.populations.values()):
-        return False
-    return len({isinstance(p.neuron, FixedLIF) for p in network.neurons if not isinstance(p.neuron, Source)}) == 1
+def _has_values(network: Network) -> bool:
+    """Whether something other than binary spikes goes from population to population."""
+    return any(p.is_graded or p.is_real for p in network.populations.values())

@@ -204,7 +204,7 @@ def run(
     chosen = rules_named(rules)
     check_record(record)
     if rules == "lava":
-        simulator = choice.simulator(network, compiled)
+        simulator = choice.simulator(network, compiled, integer=True)
         if simulator is not None:
             return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
     prepared = prepare(network, inputs)

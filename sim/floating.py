@@ -112,7 +112,7 @@ def run(
     if network.is_integer:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
     check_record(record)
-    simulator = choice.simulator(network, compiled)
+    simulator = choice.simulator(network, compiled, integer=False)
     if simulator is not None:
         return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
     start = time.perf_counter()

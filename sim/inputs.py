@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +54,8 @@ class Prepared:
         return Prepared(1, {k: v[cut] for k, v in self.spikes.items()}, {k: v[cut] for k, v in self.bias.items()})
 
 
-def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
-    """Check ``inputs`` (source → values) against the network and compute every population's bias.
+def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None) -> Prepared:
+    """Check ``inputs`` (source → values) against the network and compute every population's bias, or only those of ``biased``.
 
     Raises:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
@@ -66,7 +66,9 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
         if source.is_constant:
             values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
     spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons})
+    return Prepared(
+        samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons if biased is None or p.name in biased}
+    )
 
 
 def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Array]) -> tuple[int, dict[str, Array]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Plan:
     sizes: dict[str, int]
     bias_at: dict[str, int]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """What one worker allocates, plus the rows of the populations that it writes out."""
         return sum(size * np.dtype(self.dtype_of(key)).itemsize for key, size in self.sizes.items())

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import MemoryLimitError, UnsupportedError
@@ -23,6 +24,7 @@ from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.worker import Worker
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.static_currents import bias_of
 
 __all__ = ["Simulator"]
 
@@ -47,6 +49,9 @@ class Simulator:
         library()
         self.network = network
         self.program = build(network)
+        for population in network.neurons:
+            if population.name not in self.program.driven:
+                bias_of(network, population, {}, 1)  # refuses one that does not fit, as every engine does
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
 
@@ -66,10 +71,9 @@ class Simulator:
         """
         check_record(record)
         start = time.perf_counter()
-        prepared = prepare(self.network, inputs)
-        kept = any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)
+        prepared = prepare(self.network, inputs, biased=self.program.driven)
         cores = threads or _cores()
-        wanted = 1 if kept else min(prepared.samples, cores)
+        wanted = 1 if self.program.keeps else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)
         chosen, count = self._fit(record == "all", counts, results.nbytes, max_memory, wanted, cores // wanted)
         workers = [self._worker(chosen) for _ in range(count)]
@@ -81,7 +85,7 @@ class Simulator:
                 list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
         self._idle[id(chosen)] = workers
         return Recording(
-            "fixed" if self.network.is_integer else "float",
+            "float" if self.program.dtype == np.float64 else "fixed",
             self.network.ticks,
             results.spikes,
             results.v,

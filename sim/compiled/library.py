@@ -101,7 +101,7 @@ def _make(path: Path) -> None:
             if done.returncode == 0:
                 Path(made).replace(path)
                 return
-            failed = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
+            failed = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
     finally:
         Path(made).unlink(missing_ok=True)
     raise CompilerMissingError(

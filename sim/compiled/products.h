@@ -248,45 +248,44 @@ static void NAME(broadcast)(const Call *c, const int64_t *op) {
     }
 }
 
-/* A matrix by columns: every event adds its column. Tiles hold the whole population. */
+/* A matrix by columns: every event adds its column. Tiles hold the whole population.
+ *
+ * Where weights of both signs may cancel, marking must not cost a second pass: a sum of fewer than `bits` bits carries the number of its
+ * events above them, so that one addition moves a weight and counts it. */
 static void NAME(sparse)(const Call *c, const int64_t *op) {
     const int64_t *target = c->target, *source = c->source, *pointer = c->m->pointer + op[O_POINTER];
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
     const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS];
     const int32_t *index = c->m->index + op[O_INDEX], *events = c->s->events;
-    int64_t width = target[P_WIDTH], size = target[P_NODES] * width;
-    int met = c->active && !op[O_SIGNED];
-    SUM *restrict row = c->row;
+    int64_t width = target[P_WIDTH], size = target[P_NODES] * width, bits = op[O_VALUES];
+    int met = c->active && !op[O_SIGNED], packed = met && bits;
+    SUM *restrict row = c->row, unit = packed ? (SUM)(1ll << bits) : 0;
     int64_t *restrict wide = c->wide;
     for (int64_t t = c->t0; t < c->t1; t++) {
         if (rows[t] == rows[t + 1]) continue;
-        if (met) memset(wide, 0, size * sizeof *wide);
         memset(row, 0, size * sizeof *row);
+        if (met && !packed) memset(wide, 0, size * sizeof *wide);
         for (int64_t e = rows[t]; e < rows[t + 1]; e++) {
             int64_t first = pointer[events[e]], last = pointer[events[e] + 1];
-            if (!met)
-                for (int64_t k = first; k < last; k++) row[index[k]] += weights[k];
-            else
-#ifdef NARROW /* one addition of 64 bits moves the weight and counts the event above its 32 bits */
-                for (int64_t k = first; k < last; k++) wide[index[k]] += weights[k] + (1ll << 32);
-#else
-                for (int64_t k = first; k < last; k++) {
-                    row[index[k]] += weights[k];
-                    wide[index[k]] = 1;
+            for (int64_t k = first; k < last; k++) row[index[k]] += weights[k] + unit;
+            if (met && !packed)
+                for (int64_t k = first; k < last; k++) wide[index[k]] = 1;
+        }
+        for (int64_t node = 0; node < target[P_NODES]; node++) {
+            SUM *restrict of = row + node * width;
+            uint8_t *restrict active = MARK(node, t);
+#ifndef REAL
+            if (packed)
+                for (int64_t j = 0; j < width; j++) {
+                    active[j] |= of[j] != 0;
+                    of[j] = (SUM)((UNSIGNED)of[j] << (8 * sizeof(SUM) - bits)) >> (8 * sizeof(SUM) - bits);
                 }
 #endif
-        }
-#ifdef NARROW
-        if (met)
-            for (int64_t j = 0; j < size; j++) row[j] = (int32_t)wide[j];
-#endif
-        for (int64_t node = 0; node < target[P_NODES]; node++) {
-            uint8_t *restrict active = MARK(node, t);
-            NAME(commit)(row + node * width, width, op[O_EXPONENT], AT(current, node, t));
-            if (met)
+            NAME(commit)(of, width, op[O_EXPONENT], AT(current, node, t));
+            if (met && !packed)
                 for (int64_t j = 0; j < width; j++) active[j] |= wide[node * width + j] != 0;
-            else if (active)
-                NAME(mark_sums)(row + node * width, width, active);
+            else if (active && !packed)
+                NAME(mark_sums)(of, width, active);
         }
     }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,20 @@ class Program:
     driven: tuple[str, ...]
     forms: tuple[Form, ...]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
+        """Bytes of the tables."""
         return sum(array.nbytes for array in self.memory.values())
+
+    @cached_property
+    def computing(self) -> tuple[tuple[int, str], ...]:
+        """Number and name of every population that is no source."""
+        return tuple((i, name) for i, name in enumerate(self.names) if not self.network.populations[name].is_source)
+
+    @cached_property
+    def keeps(self) -> bool:
+        """Whether a state passes from one sample to the next."""
+        return any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)
 
 
 def unsupported(network: Network) -> list[str]:
@@ -164,6 +176,15 @@ def _largest_sum(form: Form) -> int:
     return right * (form.projection.weights.shape[1] // form.fan.shape[1] if form.kind == tb.REDUCE else 1)
 
 
+def _packed_bits(form: Form, dtype: Any) -> int:
+    """Bits of a sum of a sparse matrix, sign included, if the number of its events fits above them; else 0."""
+    if form.kind != tb.SPARSE or dtype == np.float64:
+        return 0
+    bits = _largest_sum(form).bit_length() + 1
+    fan_in = int(np.bincount(form.sparse.indices).max(initial=0))
+    return bits if bits + fan_in.bit_length() < 8 * np.dtype(dtype).itemsize else 0
+
+
 def _row_sum(by_source: Array) -> int:
     size = np.abs(by_source.astype(np.int64))
     return int((size.sum(axis=0) if by_source.ndim == 2 else size).max(initial=0))
@@ -196,6 +217,7 @@ def _operations(
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)
                 row[tb.O_POINTER] = stores["pointer"].add(form.sparse.indptr)
+                row[tb.O_VALUES] = _packed_bits(form, dtype)
             if form.values is not None:
                 row[tb.O_VALUES] = stores["parameters"].add(form.values)
             rows.append(row)
