@@ -26,6 +26,9 @@ Array = NDArray[Any]
 class Counter:
     """Counts of a rank, sample by sample.
 
+    What is kept by population counts replicated ones on every rank; :meth:`tally` takes these from rank 0. ``events``, an array for each of
+    the part's shares, counts no event that another rank counts.
+
     Args:
         part: the rank's part.
         samples: how many there will be.
@@ -56,24 +59,24 @@ class Counter:
             active |= arrived
         self.active[name][samples] += active.sum(dim=(1, 2)).cpu().numpy()
 
-    def end_of(self, samples: slice) -> None:
-        """These samples have no more ticks."""
+    def end_of(self, samples: slice, *, events: bool = True) -> None:
+        """These samples have no more ticks; ``events``: whether synaptic events follow from what was sent, or come from elsewhere."""
         for name, counts in self._by_neuron.items():
             by_neuron = counts.cpu().numpy()
             reach = self._reach(name)
             self.spikes[name][samples] = by_neuron.sum(axis=1)
             self.messages[name][samples] = by_neuron @ reach
             self.reached[name][samples] = by_neuron @ (reach > 0).astype(np.int64)
-            for events, share in zip(self.events, self.part.shares, strict=True):
-                if share.projection.source == name:
-                    events[samples] = share.fan_out.events(by_neuron)
+            for found, share in zip(self.events, self.part.shares, strict=True):
+                if events and share.projection.source == name and self.part.is_mine(name):
+                    found[samples] = share.fan_out.events(by_neuron)
         self._by_neuron = {}
 
     def tally(self, world: World) -> Tally:
         """The sum over all ranks; a collective."""
         rows = [self._mine(name, kind[name]) for kind in (self.spikes, self.messages, self.reached) for name in self.sending]
         rows += [self._mine(name, counts) for name, counts in self.active.items()]
-        rows += [self._mine(share.projection.source, counts) for share, counts in zip(self.part.shares, self.events, strict=True)]
+        rows += self.events
         total = list(world.sum_integers(torch.from_numpy(np.stack(rows)).to(world.device)).cpu().numpy())
 
         def taken(names: list[str]) -> Mapping[str, Array]:

@@ -131,6 +131,10 @@ class PartRun:
                     kind = np.float64 if neurons.state == torch.float64 else np.int64
                     self.u[name], self.v[name] = np.zeros(shape, kind), np.zeros(shape, kind)
 
+    def notes(self) -> dict[str, Any]:
+        """Those of the fixed engine, over all ranks; a collective."""
+        return self.plan.notes()
+
     def all_samples(self) -> None:
         """Run every chunk of samples, and of ticks within it."""
         for samples in self.chunks.samples():

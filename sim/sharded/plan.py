@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,7 +96,7 @@ class PartPlan:
 
     Args:
         part, world: which part, among whom.
-        shares: in the order of the part's.
+        shares: in the order of the part's; those into the populations that are planned.
         heard: population → the shares into it.
         neurons: population → its own neurons.
         currents: population → the type in which what arrives is summed, exactly.
@@ -114,8 +114,10 @@ class PartPlan:
     history: Mapping[str, int]
 
     @staticmethod
-    def of(part: Part, shares: tuple[ShareOn, ...], world: World, *, samples: int, scan: str) -> PartPlan:
-        """Neurons for the shares; a collective, because what the sums over ranks can reach is itself a sum over ranks.
+    def of(part: Part, shares: tuple[ShareOn, ...], world: World, names: Collection[str], *, samples: int, scan: str) -> PartPlan:
+        """Neurons of the populations ``names``, which ``shares`` lead to.
+
+        A collective, because what the sums over ranks can reach is itself a sum over ranks.
 
         Raises:
             NetworkError: neurons of another arithmetic. UnsupportedError: sums that no type holds exactly.
@@ -123,15 +125,15 @@ class PartPlan:
         network = part.network
         mine = torch.tensor([min(s.largest, INT64_EXACT + 1) for s in shares], dtype=torch.int64, device=world.device)
         in_all = world.sum_integers(mine).tolist()
-        heard: dict[str, list[ShareOn]] = {p.name: [] for p in network.neurons}
+        heard: dict[str, list[ShareOn]] = {p.name: [] for p in network.neurons if p.name in names}
         largest = dict.fromkeys(heard, 0)
         for share, total in zip(shares, in_all, strict=True):
             p = share.projection
             heard[p.target].append(share)
             largest[p.target] += shifted_bound(total if share.summed else share.largest, min(p.exponent, 0))
         neurons, currents = {}, {}
-        for population in network.neurons:
-            name, bound = population.name, largest[population.name]
+        for name, bound in largest.items():
+            population = network.populations[name]
             kind = exact_type(bound, f"population {name!r}") if network.is_integer else "float64"
             currents[name] = getattr(torch, kind)
             ticks = network.ticks * (samples if getattr(population.neuron, "state", "") == "kept" else 1)
@@ -169,7 +171,9 @@ class PartPlan:
             return {}
         names = [name for name, n in self.neurons.items() if isinstance(n, FixedDeviceNeurons)]
         seen = torch.tensor([self._overflow(name) for name in names], dtype=torch.int64, device=self.world.device).reshape(-1, 4)
-        counted = seen * torch.tensor([[int(self.part.is_mine(name))] for name in names], device=self.world.device).reshape(-1, 1)
+        counted = seen * torch.tensor(
+            [[int(self.part.is_mine(name))] for name in names], dtype=torch.int64, device=self.world.device
+        ).reshape(-1, 1)
         sums, most = self.world.sum_integers(counted[:, :2]).tolist(), self.world.most(seen[:, 2:]).tolist()
         return {
             "rules": "lava",

@@ -11,7 +11,7 @@ the populations while it cuts them, and in :func:`run` the network; :func:`run_p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 from numpy.typing import NDArray
 
+from neurograph.errors import UnsupportedError
 from neurograph.network import Network
 from neurograph.sim.device.chunks import Chunks
 from neurograph.sim.device.devices import described, exact_products, memory_named, synchronize
@@ -28,9 +29,11 @@ from neurograph.sim.sharded.assignment import Assignment, contiguous
 from neurograph.sim.sharded.counting import Counter
 from neurograph.sim.sharded.engine import PartRun, sending
 from neurograph.sim.sharded.gather import gathered
-from neurograph.sim.sharded.halo import halos_of
+from neurograph.sim.sharded.halo import Halo, halos_of
 from neurograph.sim.sharded.partition import Part, cut
 from neurograph.sim.sharded.plan import PartPlan, ShareOn
+from neurograph.sim.sharded.staged import StagedRun, can_be_compiled
+from neurograph.sim.sharded.stages import Steps, steps_of
 from neurograph.sim.sharded.world import TIMEOUT_S, World, opened_world
 
 __all__ = ["run", "run_part", "together"]
@@ -47,6 +50,7 @@ def run(
     record: str = "outputs",
     counts: bool = False,
     max_memory: int | None = None,
+    compiled: bool | None = None,
     assignment: Assignment | None = None,
     timeout_s: float = TIMEOUT_S,
     world: World | None = None,
@@ -60,6 +64,8 @@ def run(
         record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
         counts: whether to gather a tally, over all ranks.
         max_memory: bytes for what the run holds on each rank's device; 1 GiB beside the weights on a CPU if not given.
+        compiled: True runs the compiled kernels between exchanges, False torch throughout; None the kernels on CPUs where every rank has a
+            C compiler, they know the network, and no loop crosses ranks. The results are the same.
         assignment: who owns which node; consecutive ranges if not given, :func:`neurograph.sim.sharded.assignment.by_graph` for METIS.
         timeout_s: how long a rank waits for the others.
         world: ranks of :func:`neurograph.sim.sharded.world.opened_world`, for several runs in one process group.
@@ -67,7 +73,7 @@ def run(
     Returns:
         On rank 0 the recording of engine "fixed" or "float", with the notes of that engine and "sharded": ranks, backend, which populations
         were split, by rank the halo's nodes and the bytes that it sent to others, the spikes of every population, and how many samples and
-        ticks were run at a time. None on other ranks.
+        ticks were run at a time, and whether by the compiled kernels. None on other ranks.
 
     Raises:
         InputError: neither torchrun nor a process group, inputs that do not fit. NetworkError, UnsupportedError, QuantizationError,
@@ -76,7 +82,7 @@ def run(
     with opened_world(device, timeout_s) if world is None else nullcontext(world) as ranks:
         chosen = assignment or contiguous(network.populations.values(), ranks.shards)
         part = together(ranks, lambda: cut(network, chosen, ranks.rank))
-        return run_part(part, inputs, ranks, record=record, counts=counts, max_memory=max_memory)
+        return run_part(part, inputs, ranks, record=record, counts=counts, max_memory=max_memory, compiled=compiled)
 
 
 def run_part(
@@ -87,46 +93,49 @@ def run_part(
     record: str = "outputs",
     counts: bool = False,
     max_memory: int | None = None,
-    scan: str = "auto",
+    compiled: bool | None = None,
 ) -> Recording | None:
     """:func:`run` of a part that this rank has already; ``inputs`` are those of the whole network."""
     start = time.perf_counter()
+    network, states = part.network, record == "all"
     with torch.no_grad(), exact_products(), memory_named(world.device):
-        samples, values, shares = together(world, lambda: _prepared(part, inputs, world, record, counts))
+        samples, values = together(world, lambda: _checked(part, inputs, record))
+        names = _recorded(network, record)
         with world.telling():
             halos = halos_of(part, world)
-            plan = PartPlan.of(part, shares, world, samples=samples, scan=scan)
-        kept = any(getattr(p.neuron, "state", "") == "kept" for p in part.network.neurons)
-        states = record == "all"
-        mine = together(
-            world,
-            lambda: Chunks.of(plan.costs(states=states), world.device, max_memory, samples, part.network.ticks, one_by_one=kept),
-        )
-        with world.telling():
-            least = (-world.most(torch.tensor([-mine.most_samples, -mine.most_ticks], device=world.device))).tolist()
-            chunks = replace(mine, most_samples=least[0], most_ticks=least[1])
-            names = _recorded(part.network, record)
-            counter = Counter(part, samples) if counts else None
+            steps = _steps(part, world, halos, names, compiled)
+        counter = Counter(part, samples) if counts else None
+        made: StagedRun | PartRun
+        if steps is not None:
+            kinds: Any = {"recorded": names, "states": states, "counter": counter, "max_memory": max_memory}
+            sums = {share.projection.target for share in part.shares if share.summed}
+            plan = _plan(part, world, sums, samples, counts=counts)
+            made, batch = together(world, lambda: _staged(plan, steps, halos, values, samples, kinds))
+            chunk = [-int(world.most(torch.tensor([-batch]))[0]), network.ticks]
+        else:
+            plan = _plan(part, world, [p.name for p in network.neurons], samples, counts=counts)
+            kept = any(getattr(p.neuron, "state", "") == "kept" for p in network.neurons)
+            costs = plan.costs(states=states)
+            mine = together(world, lambda: Chunks.of(costs, world.device, max_memory, samples, network.ticks, one_by_one=kept))
+            chunk = (-world.most(torch.tensor([-mine.most_samples, -mine.most_ticks], device=world.device))).tolist()
+            chunks = replace(mine, most_samples=chunk[0], most_ticks=chunk[1])
             made = PartRun(plan, halos, values, samples, recorded=names, states=states, counter=counter, chunks=chunks)
+        with world.telling():
             set_out = world.sent_bytes
-            made.all_samples()
+            made.all_samples(chunk[0]) if isinstance(made, StagedRun) else made.all_samples()
             synchronize(world.device)
-            crossed = world.sent_bytes - set_out
-            notes = {
-                "device": described(world.device),
-                **plan.notes(),
-                "sharded": {**_about(part, world, crossed), "spikes": made.spikes_in_all(), "chunk": least},
-            }
+            about = _about(part, world, world.sent_bytes - set_out)
+            about |= {"compiled": steps is not None, "spikes": made.spikes_in_all(), "chunk": chunk}
+            notes = {"device": described(world.device), **made.notes(), "sharded": about}
             tally = counter.tally(world) if counter is not None else None
             spikes = gathered(part, world, names, made.spikes, spikes=True)
-            stateful = [name for name in names if states and name in plan.neurons and plan.neurons[name].state is not None]
+            stateful = [p.name for p in network.neurons if states and not p.is_graded]
             u, v = (gathered(part, world, stateful, kind, spikes=False) for kind in (made.u, made.v))
             world.agree()
     if world.rank:
         return None
-    engine, ticks = "fixed" if part.network.is_integer else "float", part.network.ticks
-    wall = time.perf_counter() - start
-    return Recording(engine, ticks, spikes, v, u, machine_steps=ticks, wall_s=wall, notes=notes, tally=tally)
+    engine, wall = "fixed" if network.is_integer else "float", time.perf_counter() - start
+    return Recording(engine, network.ticks, spikes, v, u, machine_steps=network.ticks, wall_s=wall, notes=notes, tally=tally)
 
 
 def together(world: World, make: Callable[[], Made]) -> Made:
@@ -144,16 +153,49 @@ def together(world: World, make: Callable[[], Made]) -> Made:
     return made
 
 
-def _prepared(
-    part: Part, inputs: Mapping[str, Array], world: World, record: str, counts: bool
-) -> tuple[int, dict[str, Array], tuple[ShareOn, ...]]:
+def _checked(part: Part, inputs: Mapping[str, Array], record: str) -> tuple[int, dict[str, Array]]:
     check_record(record)
+    whole = [replace(source, shape=part.shapes[source.name]) for source in part.network.sources]
+    return checked(whole, part.network.ticks, inputs)
+
+
+def _steps(part: Part, world: World, halos: Collection[str], names: Collection[str], compiled: bool | None) -> Steps | None:
+    """The steps of a part that the compiled engine runs, on every rank or on none; a collective.
+
+    Raises:
+        UnsupportedError: ``compiled`` is True, and it cannot.
+    """
+    possible = world.device.type == "cpu" and compiled is not False
+    steps = steps_of(part, halos, names) if possible else None
+    refused = int(steps is None or not can_be_compiled(part.network))
+    if not int(world.most(torch.tensor([refused], device=world.device))[0]):
+        return steps
+    if compiled:
+        what = "loops that cross ranks" if possible and steps is None else "this network, device or machine"
+        raise UnsupportedError("the compiled engine over several ranks", [what], "leave compiled=True out")
+    return None
+
+
+def _plan(part: Part, world: World, names: Collection[str], samples: int, *, counts: bool) -> PartPlan:
+    """Shares and neurons of some populations on the device; a collective."""
     network = part.network
-    whole = [replace(source, shape=part.shapes[source.name]) for source in network.sources]
-    samples, values = checked(whole, network.ticks, inputs)
-    sources = [network.populations[share.projection.source] for share in part.shares]
-    shares = (ShareOn(s, source, world, integer=network.is_integer, counts=counts) for s, source in zip(part.shares, sources, strict=True))
-    return samples, values, tuple(shares)
+    chosen = [share for share in part.shares if share.projection.target in names]
+    sources = [network.populations[share.projection.source] for share in chosen]
+
+    def on_device() -> tuple[ShareOn, ...]:
+        pairs = zip(chosen, sources, strict=True)
+        return tuple(ShareOn(share, source, world, integer=network.is_integer, counts=counts) for share, source in pairs)
+
+    shares = together(world, on_device)
+    with world.telling():
+        return PartPlan.of(part, shares, world, names, samples=samples, scan="auto")
+
+
+def _staged(
+    plan: PartPlan, steps: Steps, halos: Mapping[str, Halo], values: Mapping[str, Array], samples: int, kinds: Mapping[str, Any]
+) -> tuple[StagedRun, int]:
+    made = StagedRun(plan, steps, halos, values, samples, **kinds)
+    return made, made.batch()
 
 
 def _recorded(network: Network, record: str) -> list[str]:

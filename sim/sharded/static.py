@@ -18,7 +18,7 @@ from neurograph.network import Population, Projection
 from neurograph.sim.sharded.assignment import Assignment
 from neurograph.sim.sharded.cutting import neurons_of, node_form, rows_of
 from neurograph.sim.static_currents import chosen_features
-from neurograph.weights import Identity, Kron, Sparse
+from neurograph.weights import Identity, Kron, Sparse, Weights
 
 __all__ = ["StaticShare", "static_share"]
 
@@ -43,16 +43,22 @@ class StaticShare:
     inputs: Array | None = None
     rows: Array | None = None
 
+    @property
+    def weights(self) -> Weights:
+        """The weights with which :meth:`brought` gives its values."""
+        if self.inputs is not None or self.nodes is None:
+            return self.projection.weights
+        return Kron(Identity(len(self.nodes)), Identity(self.size // len(self.nodes)))
+
     def brought(self, values: Array) -> tuple[Projection, Array]:
         """What values (1 or samples, *shape) of the whole source are to own neurons, as :func:`..static_currents.bias_from` takes it."""
         flat = values.reshape(len(values), -1)
         if self.inputs is not None:
             return self.projection, flat[:, self.inputs]
         if self.nodes is None:
-            return self.projection, values
+            return self.projection, flat
         current = self.projection.weights.apply(flat.astype(np.float64, copy=False))
-        as_it_is = Kron(Identity(len(self.nodes)), Identity(self.size // len(self.nodes)))
-        return replace(self.projection, weights=as_it_is), current if self.rows is None else current[:, self.rows]
+        return replace(self.projection, weights=self.weights), current if self.rows is None else current[:, self.rows]
 
 
 def static_share(projection: Projection, source: Population, target: Population, assignment: Assignment, rank: int) -> StaticShare:

@@ -180,6 +180,8 @@ class World:
         return ShardError(f"rank {self.rank}: another rank stopped, or was silent for {self.timeout_s:g} s ({_text(error)})")
 
     def _reduced(self, values: Tensor, by: Any) -> Tensor:
+        if not values.numel():
+            return values
         mine = self._carried(values).clone()
         self.sent_bytes += mine.numel() * mine.element_size()
         self._finish(self._begin(dist.all_reduce, mine, by))

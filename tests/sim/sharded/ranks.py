@@ -18,7 +18,7 @@ from looped_networks import looped_network
 from networks import random_network
 
 from neurograph.export.quantize import quantize
-from neurograph.network import FixedLIF, Graded, Network, Population, Product, Projection, Source
+from neurograph.network import FixedLIF, Graded, Network, Population, Product, Projection, Source, Threshold
 from neurograph.sim import fixed, floating
 from neurograph.sim.sharded.assignment import Assignment, by_graph, contiguous
 from neurograph.sim.sharded.run import run, run_part
@@ -66,21 +66,23 @@ def differences(ours, one):
     return found
 
 
-def same_runs(world, networks, engine):
+def same_runs(world, networks, engine, how=False):
     """Run networks sharded and, on rank 0, in one process: what differs by name, and what crossed and was split in all."""
-    wrong, crossed, split, chunked = {}, 0, 0, 0
+    wrong, crossed, split, chunked, compiled = {}, 0, 0, 0, 0
     for seed, (name, network, inputs) in enumerate(networks):
         every = {"record": "all", "counts": True, "assignment": assigned(network, world, seed), "world": world}
-        memory = 2 * least_memory(world, network, inputs, every) if seed % 2 else None
+        every["compiled"] = how
+        memory = least_memory(world, network, inputs, every) * (1 + seed % 4 // 2) if seed % 2 else None
         ours = run(network, inputs, max_memory=memory, **every)
         if world.rank == 0:
             found = differences(ours, engine.run(network, inputs, counts=True))
             wrong |= {name: found} if found else {}
             about = ours.notes["sharded"]
             crossed, split = crossed + sum(about["sent_bytes"]), split + len(about["split"])
+            compiled += about["compiled"]
             chunked += about["chunk"] != [ours.samples, network.ticks]
         assert (ours is None) == (world.rank > 0)
-    return {"wrong": wrong, "crossed": crossed, "split": split, "in_chunks": chunked, "networks": len(networks)}
+    return {"wrong": wrong, "crossed": crossed, "split": split, "in_chunks": chunked, "compiled": compiled, "networks": len(networks)}
 
 
 def least_memory(world, network, inputs, how):
@@ -104,13 +106,47 @@ def random_integers(world, folder):
 
 
 def random_floats(world, folder):
-    """The same in floats. Weights are multiples of 1/64, whose sums are exact in any order, so that there are no ties."""
+    """The same in floats."""
     made = []
     for seed in range(100, 112):
         network, inputs = looped_or_not(seed)
-        rounded = [replace(p, weights=p.weights.map(lambda w: np.rint(w * 64) / 64)) for p in network.projections]
-        made.append((str(seed), replace(network, projections=tuple(rounded)), inputs))
+        made.append((str(seed), exact(network), inputs))
     return same_runs(world, made, floating)
+
+
+def in_stages(world, folder):
+    """Feed-forward networks, and loops that do not cross ranks, by the compiled engine between exchanges; integers, then floats."""
+    found = {}
+    for key, seeds, engine in (("integers", range(200, 224), fixed), ("floats", range(300, 308), floating)):
+        made = []
+        for seed in seeds:
+            network, inputs = random_network(seed, recurrent=False, layers=6)
+            network = with_small_loops(network, seed)
+            if seed % 3 == 0:
+                inputs = {name: np.stack([value, np.roll(value, 1)]) for name, value in inputs.items()}
+            network = quantize(network, inputs)[0] if engine is fixed else exact(network)
+            made.append((str(seed), network, inputs))
+        found[key] = same_runs(world, made, engine, how=True)
+    return found
+
+
+def with_small_loops(network, seed):
+    """Some populations hear themselves, neuron by neuron, one tick later."""
+    rng = np.random.default_rng(seed)
+    some = [p for p in network.neurons if rng.random() < 0.2 and not isinstance(p.neuron, Threshold)]
+    loops = [Projection(p.name, p.name, one_to_one(p.shape, 0.5), lag=1) for p in some if heard_at_home(network, p)]
+    return replace(network, projections=(*network.projections, *loops))
+
+
+def heard_at_home(network, population):
+    """Whether no sum over ranks reaches it."""
+    return all(network.populations[p.source].shape[0] == population.shape[0] for p in network.into(population.name))
+
+
+def exact(network):
+    """Weights are multiples of 1/64, whose sums are exact in any order, so that there are no ties."""
+    rounded = [replace(p, weights=p.weights.map(lambda w: np.rint(w * 64) / 64)) for p in network.projections]
+    return replace(network, projections=tuple(rounded))
 
 
 def kept_states(world, folder):
@@ -249,7 +285,9 @@ def two_gpus(world, folder):
     return {**random_integers(world, folder), "backend": world.backend}
 
 
-JOBS = {f.__name__: f for f in (random_integers, random_floats, kept_states, graded, stored, late, gone, refusals, one_gpu, two_gpus)}
+JOBS = {
+    f.__name__: f for f in (random_integers, random_floats, in_stages, kept_states, graded, stored, late, gone, refusals, one_gpu, two_gpus)
+}
 
 
 def main(folder, names):

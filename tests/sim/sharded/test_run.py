@@ -56,7 +56,7 @@ def torchrun(shards, folder, *jobs):
 
 @pytest.fixture(scope="module")
 def two(folder):
-    return torchrun(2, folder, "random_integers", "random_floats", "kept_states", "graded", "stored", "late", "refusals")
+    return torchrun(2, folder, "random_integers", "random_floats", "in_stages", "kept_states", "graded", "stored", "late", "refusals")
 
 
 @pytest.mark.parametrize("job", ["random_integers", "random_floats", "kept_states", "graded"])
@@ -64,6 +64,13 @@ def test_two_ranks_are_one_process_bit_for_bit(two, job):
     assert two[job]["wrong"] == {}
     assert two[job]["crossed"] > 0 and two[job]["split"] > 2 * two[job]["networks"], "networks that are not split test nothing"
     assert two[job]["in_chunks"] > 0
+
+
+@pytest.mark.parametrize("engine", ["integers", "floats"])
+def test_the_compiled_engine_between_exchanges_is_one_process_bit_for_bit(two, engine):
+    found = two["in_stages"][engine]
+    assert found["wrong"] == {}
+    assert found["compiled"] == found["networks"] and found["crossed"] > 0 and found["in_chunks"] > 0
 
 
 def test_spikegraphormer_out_of_a_file(two):
@@ -75,8 +82,9 @@ def test_spikegraphormer_out_of_a_file(two):
 
 
 def test_three_ranks(folder):
-    found = torchrun(3, folder, "random_integers", "stored")
+    found = torchrun(3, folder, "random_integers", "in_stages", "stored")
     assert found["random_integers"]["wrong"] == {} and found["stored"]["wrong"] == []
+    assert found["in_stages"]["integers"]["wrong"] == {} and found["in_stages"]["floats"]["wrong"] == {}
     assert found["stored"]["sharded"]["shards"] == 3
 
 
@@ -86,7 +94,7 @@ def test_three_ranks(folder):
         ("shape", "InputError", r"input 's': shape \(2, 5, 6, 2\), must be \(5, 7, 2\)"),
         ("binary", "InputError", "input 's': holds values other than 0 and 1"),
         ("record", "InputError", "record 'everything': does not exist"),
-        ("memory", "MemoryLimitError", "network: one tick of one sample takes .* limit 10"),
+        ("memory", "MemoryLimitError", "network: one tick of one sample.* takes .* limit 10"),
         ("one rank", "ShardError", "rank 1: input 'x': missing"),
         ("no error of ours", "ShardError", "rank 1: AttributeError: "),
         ("midway", "ShardError", "rank 1: population 'r': a value of magnitude 16,482,000, limit 8,388,607"),
