@@ -22,6 +22,7 @@ from neurograph.sim.device.plan import sent_dtype
 from neurograph.sim.sharded.counting import Counter
 from neurograph.sim.sharded.halo import Halo
 from neurograph.sim.sharded.plan import PartPlan, ShareOn
+from neurograph.sim.sharded.static import driven_biases
 from neurograph.sim.static_currents import bias_from
 from neurograph.sim.ticks import sent_type
 
@@ -117,6 +118,7 @@ class PartRun:
         self.plan, self.part, self.network, self.halos = plan, plan.part, plan.part.network, halos
         self.values, self.states, self.counter, self.chunks = values, states, counter, chunks
         self.kept = {p.name for p in self.network.neurons if getattr(p.neuron, "state", "") == "kept"}
+        self.driven = driven_biases(self.network.populations, self.part.statics, values, samples, plan.neurons)
         self.fired = {name: torch.zeros((), dtype=torch.int64, device=plan.world.device) for name in sending(self.network)}
         self.spikes: dict[str, Array] = {}
         self.u: dict[str, Array] = {}
@@ -154,9 +156,7 @@ class PartRun:
     def _bias(self, name: str, samples: slice) -> Array:
         """Bias and static currents of own neurons, (samples, own size)."""
         count = samples.stop - samples.start
-        given = ((share, self.values[share.projection.source]) for share in self.part.statics if share.projection.target == name)
-        brought = [share.brought(value if len(value) == 1 else value[samples]) for share, value in given]
-        bias = bias_from(self.network.populations[name], brought, count)
+        bias = self.driven[name][samples] if name in self.driven else bias_from(self.network.populations[name], [], count)
         return np.array(bias.reshape(count, -1))
 
     def _traces(self, samples: int) -> dict[str, _Trace]:

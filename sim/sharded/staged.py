@@ -24,6 +24,7 @@ from neurograph.sim.sharded.counting import Counter
 from neurograph.sim.sharded.halo import Halo
 from neurograph.sim.sharded.plan import PartPlan, ShareOn
 from neurograph.sim.sharded.stages import Stage, Steps
+from neurograph.sim.sharded.static import driven_biases
 from neurograph.sim.static_currents import bias_from
 
 __all__ = ["StagedRun", "can_be_compiled"]
@@ -67,6 +68,12 @@ class StagedRun:
         self.steps, self.halos, self.values, self.samples = steps, halos, values, samples
         self.states, self.counter, self.max_memory = states, counter, max_memory
         self.stages = {id(stage): Simulator(stage.network) for _, stage in steps.levels if stage is not None}
+        self.currents = {
+            name: share.brought(values[share.projection.source], samples)[1]
+            for _, stage in steps.levels
+            for name, share in (stage.statics.items() if stage is not None else ())
+        }
+        self.driven = driven_biases(self.network.populations, self.part.statics, values, samples, plan.neurons)
         self.seen: dict[str, dict[str, int]] = {"wraps": {}, "clips": {}, "largest_u": {}, "largest_v": {}}
         self.fired = dict.fromkeys(steps.kept, 0) | {p.name: 0 for p in self.network.neurons}
         self.spikes: dict[str, Array] = {}
@@ -180,10 +187,8 @@ class StagedRun:
                 spikes = np.concatenate([own, halo[what.population]], axis=2) if what.halo else own
                 inputs[source.name] = spikes.reshape(count, network.ticks, *source.shape)
             elif source.name in stage.statics:
-                share = stage.statics[source.name]
-                value = self.values[share.projection.source]
-                current = share.brought(value if len(value) == 1 else value[samples])[1]
-                inputs[source.name] = np.broadcast_to(current, (count, *source.shape))
+                current = self.currents[source.name]
+                inputs[source.name] = np.broadcast_to(current if len(current) == 1 else current[samples], (count, *source.shape))
             else:
                 inputs[source.name] = np.zeros((count, network.ticks, *source.shape), dtype=np.uint8)
         left = None if self.max_memory is None else self.max_memory - count * self.sample_bytes
@@ -246,10 +251,9 @@ class StagedRun:
         return torch.cat([torch.zeros_like(whole[:, :lag]), whole[:, : self.network.ticks - lag]], dim=1)
 
     def _bias(self, name: str, samples: slice) -> Array:
-        given = ((share, self.values[share.projection.source]) for share in self.part.statics if share.projection.target == name)
-        brought = [share.brought(value if len(value) == 1 else value[samples]) for share, value in given]
         count = samples.stop - samples.start
-        return np.array(bias_from(self.network.populations[name], brought, count).reshape(count, -1))
+        bias = self.driven[name][samples] if name in self.driven else bias_from(self.network.populations[name], [], count)
+        return np.array(bias.reshape(count, -1))
 
     def _keep(self, name: str, samples: slice, spikes: Array, u: Array | None = None, v: Array | None = None) -> None:
         """Record some samples of a population."""

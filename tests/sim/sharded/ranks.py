@@ -122,8 +122,8 @@ def in_stages(world, folder):
         for seed in seeds:
             network, inputs = random_network(seed, recurrent=False, layers=6)
             network = with_small_loops(network, seed)
-            if seed % 3 == 0:
-                inputs = {name: np.stack([value, np.roll(value, 1)]) for name, value in inputs.items()}
+            if seed % 3:
+                inputs = {name: np.stack([value, np.roll(value, 1), value]) for name, value in inputs.items()}
             network = quantize(network, inputs)[0] if engine is fixed else exact(network)
             made.append((str(seed), network, inputs))
         found[key] = same_runs(world, made, engine, how=True)

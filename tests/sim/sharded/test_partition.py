@@ -14,7 +14,7 @@ from neurograph.sim.inputs import prepare
 from neurograph.sim.sharded.assignment import Assignment, by_graph, contiguous
 from neurograph.sim.sharded.assignment import given as assigned
 from neurograph.sim.sharded.partition import cut, requests
-from neurograph.sim.static_currents import bias_from
+from neurograph.sim.sharded.static import driven_biases
 from neurograph.sim.tally import tally_of
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
@@ -160,10 +160,10 @@ def test_static_currents_are_those_of_the_whole_bit_for_bit(seed, shards):
     whole = prepare(network, inputs).bias
     for rank in range(shards):
         part = cut(network, assignment, rank)
-        for population in part.network.neurons:
-            name = population.name
-            brought = [s.brought(inputs[s.projection.source]) for s in part.statics if s.projection.target == name]
-            assert np.array_equal(bias_from(population, brought, 2), part.own(name, whole[name], 1))
+        found = driven_biases(part.network.populations, part.statics, inputs, 2, part.network.populations)
+        assert set(found) == {p.target for p in network.projections if network.populations[p.source].is_static}
+        for name, bias in found.items():
+            assert np.array_equal(bias, part.own(name, whole[name], 1))
 
 
 def two_rings(n=40):
