@@ -14,7 +14,7 @@ from neurograph.errors import BundleError, InputError, NeurographError
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["atomic_folder", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
+__all__ = ["atomic_folder", "cannot_write", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
@@ -30,7 +30,7 @@ def write_file(path: Path, content: bytes, what: str = "output", error: type[Neu
     except OSError as cause:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise _refused(f"{what} {path}", cause, error) from None
+        raise cannot_write(f"{what} {path}", cause, error) from None
 
 
 @contextlib.contextmanager
@@ -65,13 +65,13 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as cause:
-        raise _refused(f"output {target}", cause, BundleError) from None
+        raise cannot_write(f"output {target}", cause, BundleError) from None
     try:
         yield temporary
         temporary.chmod(0o755)
         _swap(temporary, target)
     except OSError as cause:
-        raise _refused(f"output {target}", cause, BundleError) from None
+        raise cannot_write(f"output {target}", cause, BundleError) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -110,6 +110,7 @@ def _swap(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refused(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:
+def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:
+    """The error that says why a file or a folder could not be written."""
     reason = os.strerror(cause.errno) if cause.errno else str(cause)
     return error(f"{subject}: cannot be written ({reason}); choose a folder that exists, is writable and has room")

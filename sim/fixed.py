@@ -20,7 +20,7 @@ from neurograph.sim import choice
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
-from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.recording import Recording, Sink, check_record
 from neurograph.sim.tally import tally_of
 from neurograph.sim.ticks import Neurons, run_ticks
 from neurograph.weights import Identity, Kron, OnesColumn, OnesRow, Weights
@@ -234,6 +234,7 @@ def run(
     counts: bool = False,
     max_memory: int | None = None,
     compiled: bool | None = None,
+    into: Sink | None = None,
 ) -> Recording:
     """Run an integer network.
 
@@ -245,7 +246,8 @@ def run(
         counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
         compiled: True runs the compiled kernels, False NumPy; None the kernels where there is a C compiler and they know the network. The
-            results are the same; NumPy takes no max_memory.
+            results are the same; NumPy keeps no max_memory.
+        into: takes what it ``keeps`` while the engine runs, beside what ``record`` holds in memory.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
@@ -254,7 +256,8 @@ def run(
 
     Raises:
         InputError: inputs that do not fit, or no rules of that name. NetworkError: a float network. UnsupportedError: what the emulator of
-            these rules cannot run. QuantizationError: a value that no graded message holds.
+            these rules cannot run, or a limit of memory in NumPy. QuantizationError: a value that no graded message holds.
+            MemoryLimitError: a limit that one tick at a time does not fit.
     """
     start = time.perf_counter()
     chosen = rules_named(rules)
@@ -262,13 +265,16 @@ def run(
     if rules == "lava":
         simulator = choice.simulator(network, compiled, integer=True)
         if simulator is not None:
-            return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
+            return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory, into=into)
+    choice.refuse_limit(max_memory)
     prepared = prepare(network, inputs)
     refuse(network, chosen)
     dynamics = FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
-    traces = run_ticks(network, prepared, dynamics, states=record == "all")
+    traces = run_ticks(network, prepared, dynamics, states="all" in (record, into.keeps if into else None))
     if isinstance(dynamics, _RuledDynamics):
         dynamics.check()
+    if into is not None:
+        traces.send(network, into)
     tally = tally_of(network, traces.spikes) if counts else None
     return Recording(
         "fixed",

@@ -16,6 +16,7 @@ from neurograph.network import Network, Population, Projection
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.groups import groups
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.recording import Sink
 
 __all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
 
@@ -67,6 +68,13 @@ class Traces:
             return shape(self.spikes), shape(self.v), shape(self.u)
         names = {"spikes": tuple(self.spikes), "outputs": network.outputs, "none": ()}[record]
         return shape({name: self.spikes[name] for name in names}), {}, {}
+
+    def send(self, network: Network, into: Sink) -> None:
+        """Append to a sink what it keeps."""
+        into.begin(len(next(iter(self.spikes.values()))))
+        for kind, arrays in zip(("spikes", "voltages", "currents"), self.shaped(network, into.keeps), strict=True):
+            for name, values in arrays.items():
+                into.append(name, slice(0, len(values)), slice(0, network.ticks), values, kind=kind)
 
 
 def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics, *, states: bool = True) -> Traces:

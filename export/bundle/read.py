@@ -176,7 +176,9 @@ class Bundle:
 
         width = input_width(encoder)
         if features.shape != (static[0].shape[0], width):
-            raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
+            raise InputError(
+                f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
+            )
         return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
 
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:

@@ -75,8 +75,9 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
         return arrays
     values = arrays[""]
     sources = [source for source in bundle.network.sources if not source.is_constant]
-    if len(sources) == 1 and values.shape[-len(sources[0].shape) :] == sources[0].shape:
-        return {sources[0].name: values}
+    encoded = "host/encoder.onnx" in bundle.manifest["files"]
+    if len(sources) == 1 and (values.shape[-len(sources[0].shape) :] == sources[0].shape or not encoded):
+        return {sources[0].name: values}  # whose shape is looked at where it is run
     return dict(bundle.encode(values))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
 from neurograph.cli.ready import keep_ready, simulate_ready
+from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
+from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
 __all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
 
@@ -24,58 +26,87 @@ def simulate(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
     output: Path | None = option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    record: str | None = option(None, "--record", help="What -o keeps: all (spikes, u, v), spikes (if not given), outputs or none."),
+    counts: bool = option(False, "--counts", help="Count synaptic events, updates and messages in the run; float and fixed."),
+    max_memory: str | None = option(None, "--max-memory", help="Limit of the engine's buffers, as in 2GB or 500MiB; float and fixed."),
     rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
-    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
+    sharded: bool = option(False, "--sharded", help="Split the nodes over the processes of torchrun; engines fixed and float."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava, or for a rank to wait for another."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
-    from neurograph.sim.engines import ENGINES, INTEGER_ENGINES
-
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if rules != "lava":
         _check_rules(rules, engine)
+    if device != "cpu":
+        from neurograph.sim.check import check_device
+
+        check_device(device)
     if output is not None:
         check_output(output)
-    plain = engine == "fixed" and rules == "lava" and sample is None and output is None
+    wanted = Wanted(engine, record, counts, max_memory, output)
+    wanted.check()
+    wanted.options()  # a size that is none is refused before the bundle is read
+    plain = engine == "fixed" and rules == "lava" and device == "cpu" and not sharded and sample is None and wanted.is_plain
     if plain and simulate_ready(bundle, as_json):
         return
-    found = opened(bundle, whole=False)
-    from neurograph.sim.check import run_engine
+    if sharded:
+        from neurograph.cli.sharded import simulate_sharded
 
-    inputs = for_bundle(found, sample)
-    more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
-    more["record"] = "spikes" if output is None else "all"
-    integers: Any = found.integers if engine in INTEGER_ENGINES else None
-    floats: Any = None if engine in INTEGER_ENGINES else found.network
-    run = run_engine(engine, floats, integers, inputs, **more)
-    populations = (floats or integers).populations
+        done = simulate_sharded(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
+        if done is None:  # rank 0 has it
+            return
+        found, network, run, readout = done
+    else:
+        found, network, run, readout = _simulate(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
+    populations = network.populations
     _say_overflow(run)
     if output is not None:
-        from neurograph.sim import recording as recordings
-
-        recordings.save(run, output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     if plain:
         keep_ready(found, run, accuracy)
-    counts = {name: count for name, count in run.counts().items() if not populations[name].is_real}
-    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
+    every = run.notes["sharded"]["spikes"] if sharded else run.counts()
+    spikes = {name: count for name, count in every.items() if not populations[name].is_real}
+    result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
+    if counts:
+        result["counts"] = counts_of(network, run)
+    if sharded:
+        result["sharded"] = {key: value for key, value in run.notes["sharded"].items() if key != "spikes"}
+    elif "device" in run.notes:
+        result["device"] = run.notes["device"]
     if accuracy is not None:
         result["accuracy"] = accuracy
-    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in found.manifest["outputs"]}
-    values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
+    values = {name: v.mean(axis=1) for name, v in readout.items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
     if as_json:
         print_json(result)
         return
     print_spikes(result)
+    if counts:
+        print_counts(result["counts"])
     for name, v in values.items():
         shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
     if accuracy is not None:
         print(f"test accuracy {accuracy:.2%}")
+
+
+def _simulate(bundle: Path, sample: Path | None, wanted: Wanted, **more: Any) -> tuple[Any, Any, Any, Mapping[str, Any]]:
+    """The bundle, its network, the run and the readout's values."""
+    found = opened(bundle, whole=False)
+    from neurograph.sim.check import run_engine
+
+    inputs = for_bundle(found, sample)
+    engine, more = wanted.engine, {**more, "onnx_file": found.onnx_file}
+    network: Any = found.integers if engine in INTEGER_ENGINES else found.network
+    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
+    if network is None:
+        run_engine(engine, *networks, inputs)  # says that there are no integers
+    return found, network, *wanted.run(found, network, lambda **asked: run_engine(engine, *networks, inputs, **more, **asked))
 
 
 def _check_rules(rules: str, engine: str) -> None:
@@ -89,13 +120,21 @@ def _check_rules(rules: str, engine: str) -> None:
 def check(
     bundle: Path = argument(help="Bundle folder."),
     engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
     timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
+    from neurograph.sim.check import check_device
+
+    check_device(device)
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):
+        raise InputError(
+            f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
+        )
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
@@ -119,8 +158,10 @@ def available_engines(bundle: Any) -> list[str]:
     return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 
-def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
-    """Compare what promises the same spikes among ``engines``; ``done`` hears of each comparison."""
+def compare_engines(
+    bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0, device: str = "cpu"
+) -> list[Any]:
+    """Compare what promises the same spikes among ``engines``, those of them that can on ``device``; ``done`` hears of each comparison."""
     from neurograph.sim import check as checks
 
     def record(engine: str) -> Any:
@@ -131,7 +172,8 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             return recorded
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
+        there = device if engine in DEVICE_ENGINES else "cpu"
+        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
         return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
