@@ -81,7 +81,7 @@ def install_sanafe() -> None:
     Raises:
         subprocess.CalledProcessError: uv could not.
     """
-    environments.make(_cache(), [f"sanafe=={VERSION}"])
+    environments.make(_cache(), [f"sanafe=={VERSION}", "numpy"])
 
 
 def _cache() -> Path:
