@@ -6,7 +6,7 @@ depth nor recurrence dies out or saturates then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from neurograph.export.quantize import quantize
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
 from neurograph.weights import Dense, Sparse
 
-__all__ = ["RANDOM", "Chain", "Job", "Row", "cnn", "cora", "random_row"]
+__all__ = ["RANDOM", "Chain", "Row", "cnn", "cora", "random_row"]
 
 Array = NDArray[Any]
-Job = tuple[Network, Mapping[str, Array]]
+At = Callable[[Any, float], Any]  # (neuron, θ) → the neuron with that threshold
 RATE = 0.1  # of the inputs, and about that of every layer
 TOLERANCE = 0.01  # of the rate that a threshold is searched for
 SEARCHED = 8  # samples that it is searched on
@@ -139,27 +139,31 @@ def _in_floats(network: Network) -> Network:
     return replace(network, projections=projections).with_populations(populations)
 
 
-def _searched(network: Network, inputs: Mapping[str, Array], at: Callable[[Any, float], Any]) -> Network:
+def _searched(network: Network, inputs: Mapping[str, Array], at: At) -> Network:
     """The network with thresholds at which every population fires at about the wanted rate, one after the other.
 
-    ``at(neuron, θ)`` is the neuron with that threshold. A float's is one that no v comes near: float32 then decides as float64 does.
+    A float's is one that no v comes near: float32 then decides as float64 does.
     """
     spikes = dict(inputs)
-    for name in network.order():
-        if network.populations[name].is_source:
-            continue
-        few = {key: values[:SEARCHED] for key, values in spikes.items()}
-        threshold = bisect(lambda theta: float(_fired(network, name, at, theta, few).mean()))
-        for nudge in range(NUDGES):
-            theta = threshold * (1 + nudge * 1e-4)
-            below, above = (_fired(network, name, at, theta * (1 + side), spikes) for side in (-MARGIN, MARGIN))
-            if network.is_integer or np.array_equal(below, above):
-                break
-        else:
-            raise ValueError(f"population {name!r}: every threshold that was tried is hit; take fewer samples")
-        spikes[name] = below
-        network = _with(network, name, at, theta)
+    for p in [network.populations[name] for name in network.order()]:
+        if not p.is_source:
+            theta, spikes[p.name] = _threshold(network, p.name, at, spikes)
+            network = _with(network, p.name, at, theta)
     return network
+
+
+def _threshold(network: Network, name: str, at: At, spikes: Mapping[str, Array]) -> tuple[float, Array]:
+    """The threshold of one population, and what it fires with it."""
+    few = {key: values[:SEARCHED] for key, values in spikes.items()}
+    threshold = bisect(lambda theta: float(_fired(network, name, at, theta, few).mean()))
+    if network.is_integer:
+        return threshold, _fired(network, name, at, threshold, spikes)
+    for nudge in range(NUDGES):
+        theta = threshold * (1 + nudge * 1e-4)
+        below, above = (_fired(network, name, at, theta * (1 + side), spikes) for side in (-MARGIN, MARGIN))
+        if np.array_equal(below, above):
+            return theta, below
+    raise ValueError(f"population {name!r}: v comes too near to every threshold that was tried; take fewer samples")
 
 
 def bisect(rate: Callable[[float], float]) -> float:
@@ -174,12 +178,12 @@ def bisect(rate: Callable[[float], float]) -> float:
     return middle
 
 
-def _with(network: Network, name: str, at: Callable[[Any, float], Any], theta: float) -> Network:
+def _with(network: Network, name: str, at: At, theta: float) -> Network:
     population = network.populations[name]
     return network.with_populations([replace(population, neuron=at(population.neuron, theta))])
 
 
-def _fired(network: Network, name: str, at: Callable[[Any, float], Any], theta: float, spikes: Mapping[str, Array]) -> Array:
+def _fired(network: Network, name: str, at: At, theta: float, spikes: Mapping[str, Array]) -> Array:
     return StepLoop(_with(network, name, at, theta)).population(name, spikes)
 
 
@@ -203,12 +207,3 @@ def cora(bundle: Path, samples: int) -> Row:
     scale[0] = 1.0
     inputs = {name: values[None] * scale[:, : len(values), None] for name, values in opened.inputs.items()}
     return Row("cora", "Cora bundle", opened.quantized, inputs, opened.network)
-
-
-def rates(network: Network, spikes: Mapping[str, Array]) -> dict[str, float]:
-    """Share of the slots of each population that spike."""
-    return {name: float(np.mean(spikes[name])) for name in _computing(network)}
-
-
-def _computing(network: Network) -> Sequence[str]:
-    return [name for name in network.order() if not network.populations[name].is_source]
