@@ -55,10 +55,10 @@ class Simulator:
     def missing(self) -> str | None:
         """Why it is not here, or None."""
         try:
-            self.find()
+            path = self.find()
         except LookupError as error:
             return str(error)
-        return None
+        return None if path.exists() else f"{self.name}: {path} does not exist; run 'python benchmarks/simulators.py --install'"
 
     def run(self, network: Network, inputs: Mapping[str, Array], repetitions: int, timeout_s: float) -> Answer:
         """Run the first sample.

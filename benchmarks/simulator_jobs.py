@@ -1,8 +1,8 @@
 """One job of benchmarks/simulators.py in an interpreter of its own: read, built, stepped several times, answered.
 
 Imports only the standard library and NumPy. A job is one of emulator_jobs.py whose weights are columns: ``indptr/I`` (in + 1,),
-``targets/I`` and ``values/I`` of projection I, by the neuron that they come from. The answer holds ``spikes/NAME``, and ``seconds``: one number a
-repetition, the steps alone, start-up and building not counted.
+``targets/I`` and ``values/I`` of projection I, by the neuron that they come from. The answer holds ``spikes/NAME``, and ``seconds``: one
+number a repetition, the steps alone, start-up and building not counted.
 """
 
 import sys

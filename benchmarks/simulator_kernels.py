@@ -86,5 +86,5 @@ def _nodes16(x: Any, indptr: Any, sources: Any, values: Any, out: Any) -> None:
 
 
 gather8, gather16, scatter, nodes16 = (
-    {1: njit(function), 2: njit(parallel=True)(function)} for function in (_gather8, _gather16, _scatter, _nodes16)
+    {1: njit(cache=True)(function), 2: njit(cache=True, parallel=True)(function)} for function in (_gather8, _gather16, _scatter, _nodes16)
 )

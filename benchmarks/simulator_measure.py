@@ -39,6 +39,7 @@ class Settings:
         slow_rounds: turns of Lava with one sample, of torch's frameworks and of the other simulators.
         budget_s: seconds that a contestant may repeat itself within a turn.
         lava, others, torch: whether they run.
+        lava_s: about how long Lava may step through a batch: of a slow network it is given the first samples only.
         timeout_s: limit of Lava, for one run with start-up, and of the other simulators.
     """
 
@@ -49,7 +50,8 @@ class Settings:
     lava: bool = True
     others: bool = True
     torch: bool = True
-    timeout_s: float = 400.0
+    lava_s: float = 60.0
+    timeout_s: float = 600.0
 
 
 @dataclass
@@ -93,7 +95,9 @@ def measure(row: Row, settings: Settings) -> dict[str, Any]:
     }
     for batch in settings.batches:
         say(f"{row.name}: batch {batch}")
-        figures, spikes = _batch(row, loop, batch, settings)
+        one = found["batches"].get("1", {}).get("seconds", {}).get("lava")
+        streamed = batch if one is None else min(batch, max(2, round(settings.lava_s / one)))
+        figures, spikes = _batch(row, loop, batch, settings, streamed)
         found["batches"][str(batch)] = figures
     found["rates"] = {p.name: float(spikes[p.name].mean()) for p in loop.order}
     found["others"] = _others(row, loop, settings) if settings.others else {}
@@ -101,7 +105,7 @@ def measure(row: Row, settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _batch(row: Row, loop: StepLoop, batch: int, settings: Settings) -> tuple[dict[str, Any], dict[str, Array]]:
+def _batch(row: Row, loop: StepLoop, batch: int, settings: Settings, streamed: int) -> tuple[dict[str, Any], dict[str, Array]]:
     network, inputs, clock = row.network, row.batch(batch), Clock(settings.budget_s)
     spikes = loop.run(inputs)
     ours = fixed.run(network, inputs, record="spikes", counts=True)
@@ -118,20 +122,19 @@ def _batch(row: Row, loop: StepLoop, batch: int, settings: Settings) -> tuple[di
         for part in parts:
             part.measure(settings.budget_s / 10)
         if settings.lava and turn < runs and "lava" not in clock.said:
-            _lava(row, inputs, spikes, clock, settings, figures)
-    figures["seconds"] = {name: seconds / batch for name, seconds in clock.seconds.items()}
+            _lava(row, streamed, spikes, clock, settings, figures)
+    samples = {"lava": streamed, "lava with start-up": streamed}
+    figures["seconds"] = {name: seconds / samples.get(name, batch) for name, seconds in clock.seconds.items()}
     figures["said"] = clock.said
     figures["floor"] = _floor(parts, batch)
     return figures, spikes
 
 
-def _lava(
-    row: Row, inputs: Mapping[str, Array], spikes: Mapping[str, Array], clock: Clock, settings: Settings, figures: dict[str, Any]
-) -> None:
-    """One run in Lava, which must give the same spikes."""
+def _lava(row: Row, samples: int, spikes: Mapping[str, Array], clock: Clock, settings: Settings, figures: dict[str, Any]) -> None:
+    """One run in Lava of the first samples, which must give the same spikes."""
     start = time.perf_counter()
     try:
-        recording = lava.run(row.network, inputs, record=("spikes",), timeout_s=settings.timeout_s)
+        recording = lava.run(row.network, row.batch(samples), record=("spikes",), timeout_s=settings.timeout_s)
     except LavaMissingError as error:
         clock.said["lava"] = f"missing: {error}"
     except (LavaTimeoutError, LavaError) as error:
@@ -139,8 +142,10 @@ def _lava(
     else:
         clock.note("lava", recording.wall_s)
         clock.note("lava with start-up", time.perf_counter() - start)
-        figures["lava_steps"], figures["lava_processes"] = recording.machine_steps, recording.notes["processes"]
-        _same(f"{row.name}: Lava and step loop", row.network, recording, spikes)
+        figures["lava_samples"], figures["lava_steps"] = samples, recording.machine_steps
+        figures["lava_processes"] = recording.notes["processes"]
+        heard = {name: values[:samples] for name, values in spikes.items()}
+        figures["lava_compared_slots"] = _same(f"{row.name}: Lava and step loop", row.network, recording, heard)
         if "Lava" not in figures["equal_to"]:
             figures["equal_to"].append("Lava")
 

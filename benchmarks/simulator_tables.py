@@ -115,7 +115,7 @@ def tables(found: Mapping[str, Any]) -> str:
 
 def _integers(rows: Sequence[Mapping[str, Any]], batch: int) -> list[str]:
     head = ["network", "ours", "without counts", "counts ×", "Lava", "with start-up", "Lava / ours", "asked", "step loop", "loop / ours"]
-    head += ["floor", "ours / floor", "floor by", "equal spikes"]
+    head += ["floor", "ours / floor", "floor by", "equal slots"]
     lines = []
     for row in rows:
         figures = row["batches"].get(str(batch))
@@ -139,11 +139,17 @@ def _integers(rows: Sequence[Mapping[str, Any]], batch: int) -> list[str]:
                 milliseconds(figures["floor"]["seconds"]),
                 asked["floor"].cell(),
                 _ways(figures["floor"]["ways"]),
-                f"{' and '.join(figures['equal_to'])}, {figures['compared_slots']:,}",
+                _equal(figures),
             ]
         )
     title = "One sample" if batch == 1 else f"{batch} samples at once, per inference"
     return [f"{title}; milliseconds, Lava's start-up excluded from its own column and from the ratio:\n", table(head, lines)]
+
+
+def _equal(figures: Mapping[str, Any]) -> str:
+    """Slots that were compared and are equal, with the step loop and with Lava."""
+    text = f"{figures['compared_slots']:,}"
+    return f"{text}; Lava {figures['lava_compared_slots']:,}" if "Lava" in figures["equal_to"] else f"{text}; not Lava"
 
 
 def _others(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -223,9 +229,10 @@ def _said(rows: Sequence[Mapping[str, Any]], start_up: Mapping[str, Any] | None)
 
 
 def _ways(ways: Mapping[str, str]) -> str:
-    """Each way once, the commonest first."""
+    """Each way and how many projections took it, the commonest first."""
     names = list(ways.values())
-    return ", ".join(sorted(set(names), key=lambda name: (-names.count(name), name)))
+    found = sorted(set(names), key=lambda name: (-names.count(name), name))
+    return found[0] if len(found) == 1 else "; ".join(f"{names.count(name)} {name}" for name in found)
 
 
 def milliseconds(seconds: float | None) -> str:
