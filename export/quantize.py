@@ -53,6 +53,8 @@ __all__ = [
     "QuantizationReport",
     "at_scale",
     "check_integers",
+    "drift",
+    "integer_projections",
     "largest_gain",
     "overflow_warnings",
     "projection_report",
@@ -98,7 +100,7 @@ def quantize(
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     network = _with_sign_modes(fold_gain(network), sign_modes or {})
-    given = form or Form(check_integers, _scales, at_scale, _round)
+    given = form or Form(check_integers, _scales, at_scale, integer_projections)
     form = replace(given, population=lambda *arguments: _forgets(network, given.population(*arguments)))
     form.check(network)
     check_messages(network)
@@ -170,7 +172,7 @@ def _start(population: Population) -> Array:
     return np.asarray(getattr(population.neuron, "v_leak", 0.0), dtype=np.float64) - np.asarray(base_of(population.neuron))
 
 
-def _drift(population: Population) -> Array:
+def drift(population: Population) -> Array:
     """What the leak brings each tick beside the decay toward the base, in volts."""
     return np.asarray(_decay(getattr(population.neuron, "beta", 1.0), 0)) / fx.DECAY_UNITY * _start(population)
 
@@ -196,7 +198,7 @@ def _scales(network: Network, population: Population, largest_bias: float, bits:
         reach /= float(np.min(population.neuron.alpha))
     carried = [p for p in network.into(population.name) if _carries_spikes(network, p)]
     weights = (float(np.abs(p.weights.values).max(initial=0)) / _top(_mode(p), bits) for p in carried)
-    bias = gain * largest_bias + float(_drift(population).max())
+    bias = gain * largest_bias + float(drift(population).max())
     finest = max(
         (max(threshold, float(_start(population).max()), _farthest(population)) + reach + bias) / HEADROOM,
         bias / _BIAS_UNITS,
@@ -229,15 +231,15 @@ def at_scale(population: Population, scale: float, largest_bias: float, limits: 
             f"population {population.name!r}: vth {vth.min():g} to {vth.max():g}, must be 1 to {fx.VTH_MAX}: rescale its weights"
         )
     unit = scale / (1 << fx.V_SHIFT)
-    drift, start = _drift(population), _start(population)
-    largest = gain * largest_bias + float(drift.max())
+    drifts, start = drift(population), _start(population)
+    largest = gain * largest_bias + float(drifts.max())
     exponent = max(0, math.ceil(math.log2(max(largest / unit, 1) / fx.BIAS_MANT_MAX) - 1e-12))
     if exponent > fx.BIAS_EXP_MAX:
         raise QuantizationError(
             f"population {population.name!r}: bias {largest_bias:g} V, at most {_BIAS_UNITS * scale / gain:g}: rescale its input"
         )
     step = unit * 2.0**exponent
-    mantissa = np.clip(np.rint((gain * np.asarray(population.bias, dtype=np.float64) + drift) / step), -_CUT_LATER, _CUT_LATER)
+    mantissa = np.clip(np.rint((gain * np.asarray(population.bias, dtype=np.float64) + drifts) / step), -_CUT_LATER, _CUT_LATER)
     cut = None if limits is None else tuple(int(np.clip(math.floor(gain * x / step), fx.BIAS_MANT_MIN, fx.BIAS_MANT_MAX)) for x in limits)
     integer = FixedLIF(
         du=_decay(getattr(neuron, "alpha", 1.0), 1),
@@ -295,7 +297,7 @@ def rounded_integers(values: Any) -> Any:
     return int(rounded) if rounded.ndim == 0 else rounded
 
 
-def _round(network: Network, projection: Projection, unit: float, bits: int) -> tuple[Projection, ...]:
+def integer_projections(network: Network, projection: Projection, unit: float, bits: int) -> tuple[Projection, ...]:
     """Integer weights at ``unit`` volts (before γ) a step: with the exponent that fills the range, and with the one of least error."""
     if not _carries_spikes(network, projection):
         return (projection,)

@@ -10,6 +10,7 @@
     ├── PlacementError              a network that no number of cores can hold, or a target whose limits are not known
     ├── UnsupportedError            what the chosen target or engine cannot do, all offenders at once
     ├── QuantizationError           values that do not fit the integers of the target
+    ├── CompilerMissingError        no C compiler for the compiled engine
     ├── MemoryLimitError            a run that needs more memory than it may take
     ├── BundleError                 a bundle that cannot be written, or read back unharmed
     └── LavaError                   the Lava runtime
@@ -26,6 +27,7 @@ from collections.abc import Sequence
 __all__ = [
     "BundleError",
     "CheckpointError",
+    "CompilerMissingError",
     "DataError",
     "GraphError",
     "InputError",
@@ -92,6 +94,10 @@ class UnsupportedError(NeurographError):
 
 class QuantizationError(NeurographError):
     """Values that do not fit the integers of the target."""
+
+
+class CompilerMissingError(NeurographError):
+    """No C compiler that makes the compiled engine; the NumPy engines do without."""
 
 
 class MemoryLimitError(NeurographError):

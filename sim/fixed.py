@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError, UnsupportedError
 from neurograph.network import FixedLIF, Network, Population, Projection
+from neurograph.sim import choice
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
@@ -121,8 +122,16 @@ class FixedDynamics:
     def neurons(self, population: Population, bias: Array) -> Neurons:
         if population.is_graded:
             return GradedNeurons(population, len(bias), np.int64)
-        self.states[population.name] = FixedNeurons(population, bias)
-        return self.states[population.name]
+        return self._counted(FixedNeurons(population, bias), population.name)
+
+    def _counted(self, state: FixedNeurons, name: str) -> FixedNeurons:
+        """Fresh neurons that go on with the counts of those of the samples before."""
+        if name in self.states:
+            before = self.states[name]
+            state.wraps, state.clips = before.wraps, before.clips
+            state.largest_u, state.largest_v = before.largest_u, before.largest_v
+        self.states[name] = state
+        return state
 
     def notes(self) -> dict[str, Any]:
         """The name of the rules; wraps of u, clips of v, and the largest |u| and |v| before them, by population."""
@@ -149,7 +158,8 @@ class _RuledDynamics(FixedDynamics):
         return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), exponent)
 
     def neurons(self, population: Population, bias: Array) -> _RuledNeurons:
-        self.states[population.name] = state = _RuledNeurons(population, bias, self.rules)
+        state = _RuledNeurons(population, bias, self.rules)
+        self._counted(state, population.name)
         return state
 
     def check(self) -> None:
@@ -167,6 +177,7 @@ def run(
     record: str = "all",
     counts: bool = False,
     max_memory: int | None = None,
+    compiled: bool | None = None,
 ) -> Recording:
     """Run an integer network.
 
@@ -177,6 +188,8 @@ def run(
         record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
         counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
+        compiled: True runs the compiled kernels, False NumPy; None the kernels where there is a C compiler and they know the network. The
+            results are the same; NumPy takes no max_memory.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
@@ -190,6 +203,10 @@ def run(
     start = time.perf_counter()
     chosen = rules_named(rules)
     check_record(record)
+    if rules == "lava":
+        simulator = choice.simulator(network, compiled)
+        if simulator is not None:
+            return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
     prepared = prepare(network, inputs)
     refuse(network, chosen)
     dynamics = FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)

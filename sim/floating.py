@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import NetworkError
 from neurograph.network import LIF, CubaLIF, Integrator, Network, Population, Projection, Threshold, gain_of
+from neurograph.sim import choice
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording, check_record
@@ -88,6 +89,7 @@ def run(
     record: str = "all",
     counts: bool = False,
     max_memory: int | None = None,
+    compiled: bool | None = None,
 ) -> Recording:
     """Run a float network.
 
@@ -97,6 +99,8 @@ def run(
         record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
         counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
+        compiled: True runs the compiled kernels, False NumPy; None the kernels where there is a C compiler and they know the network. The
+            results are the same; NumPy takes no max_memory.
 
     Returns:
         Recording with spikes, u (total current, bias included) and v (after the reset); a graded population has integers for spikes, and
@@ -108,6 +112,9 @@ def run(
     if network.is_integer:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
     check_record(record)
+    simulator = choice.simulator(network, compiled)
+    if simulator is not None:
+        return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
     traces = run_ticks(network, prepared, FloatDynamics())

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph import fixedpoint as fx
-from neurograph.errors import InputError, QuantizationError
+from neurograph.errors import InputError
 from neurograph.graded import message_limit
-from neurograph.network import FixedLIF, Network, Population, Source
+from neurograph.network import Network, Population, Source
 from neurograph.sim.graded import MESSAGE
+from neurograph.sim.static_currents import bias_of, varying
 
 __all__ = ["Prepared", "prepare"]
 
@@ -32,12 +32,21 @@ class Prepared:
         samples: number of inferences.
         spikes: spike source → uint8 (samples, T, *shape), int32 of a graded one.
         bias: population → (samples, *shape): the total input current in volts before β (float64) for a float neuron, the bias mantissa
-            (int64) for a FixedLIF.
+            (int32, which a bias exponent of 7 does not overflow) for a FixedLIF. Along an axis on which it does not vary it is a
+            read-only broadcast, and takes no memory.
     """
 
     samples: int
     spikes: Mapping[str, Array]
     bias: Mapping[str, Array]
+
+    def flat_bias(self, name: str) -> Array:
+        """The bias of a population, flat and as small as it goes: (samples, size); (1, size) if samples are alike; (1, 1) if all are."""
+        least = varying(self.bias[name])
+        if least.size == 1:
+            return least.reshape(1, 1)
+        whole = self.bias[name] if least.shape[0] == self.samples else self.bias[name][:1]
+        return whole.reshape(len(whole), -1)
 
     def sample(self, index: int) -> Prepared:
         """One inference of several."""
@@ -60,16 +69,17 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
     values = {source.name: _check(source, inputs, network.ticks) for source in wanted}
     counts = {name: len(value) for name, value in values.items()}
     samples = max(counts.values(), default=1)
-    for name, count in counts.items():
+    for source in wanted:
+        count = counts[source.name]
         if count not in (1, samples):
-            raise InputError(f"input {name!r}: {count} samples, but another source has {samples}; give all the same number")
-        if count < samples:
-            values[name] = np.repeat(values[name], samples, axis=0)
+            raise InputError(f"input {source.name!r}: {count} samples, but another source has {samples}; give all the same number")
+        if count < samples and not source.is_static:
+            values[source.name] = np.repeat(values[source.name], samples, axis=0)
     for source in network.sources:
         if source.is_constant:
             values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
     spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(samples, spikes, {p.name: _bias(network, p, values, samples) for p in network.neurons})
+    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons})
 
 
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:
@@ -81,15 +91,15 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
         raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
     value = value.reshape(-1, *shape)
     if source.is_static or source.is_real:
-        value = value.astype(np.float64)
+        value = value if source.is_static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
         if not np.isfinite(value).all():
             raise InputError(f"input {source.name!r}: holds NaN or infinity; mend the data")
         return value
     if source.is_graded:
         return _messages(source, value)
-    if not np.isin(value, (0, 1)).all():
+    if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
         raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
-    return value.astype(np.uint8)
+    return value.astype(np.uint8, copy=False)
 
 
 def _messages(source: Population, value: Array) -> Array:
@@ -99,26 +109,3 @@ def _messages(source: Population, value: Array) -> Array:
     if bad.size:
         raise InputError(f"input {source.name!r}: holds {bad.flat[0]:g}, a graded source takes integers from {-limit:,} to {limit:,}")
     return value.astype(MESSAGE)
-
-
-def _bias(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
-    """Total static current of one population: its own bias and what static sources send."""
-    shape = (samples, *population.shape)
-    neuron = population.neuron
-    current = np.zeros((samples, population.size))
-    for projection in network.into(population.name):
-        if network.populations[projection.source].is_static:
-            current += projection.weights.apply(values[projection.source].reshape(samples, -1))
-    current = current.reshape(shape)
-    if not isinstance(neuron, FixedLIF):
-        return current + np.broadcast_to(np.asarray(population.bias, dtype=np.float64), population.shape)
-    unit = neuron.scale / (1 << fx.V_SHIFT) * 2.0**neuron.bias_exp
-    mantissa = np.rint(neuron.gain * current / unit) + np.broadcast_to(neuron.bias_mant, population.shape)
-    if neuron.saturation is not None:
-        mantissa = np.clip(mantissa, *neuron.saturation)
-    if mantissa.min() < fx.BIAS_MANT_MIN or mantissa.max() > fx.BIAS_MANT_MAX:
-        raise QuantizationError(
-            f"population {population.name!r}: bias mantissa {mantissa.min():.0f} to {mantissa.max():.0f} at exponent {neuron.bias_exp}, "
-            f"limit {fx.BIAS_MANT_MIN} to {fx.BIAS_MANT_MAX}: larger than the input that the network was quantised on; export with this one"
-        )
-    return mantissa.astype(np.int64)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 
 from neurograph.export.passes.bias_source import bias_source
-from neurograph.network import LIF, CubaLIF, Network, Population, Projection, Source, Threshold
+from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Source, Threshold
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, one_to_one
 
 
@@ -87,3 +89,37 @@ def _neuron(rng, reset, gates, shape, plain):
     if kind < 0.4:
         return CubaLIF(float(rng.choice([0.25, 0.5])), beta, threshold, **more)
     return LIF(beta, threshold, **more)
+
+
+def integer_network(seed, *, ticks=6, layers=4, largest=256, samples=1, kept=True):
+    """The same made of integers that nobody had to choose well: wraps, clips, exponents of both signs, zeros, weights of one sign."""
+    network, inputs = random_network(seed, ticks=ticks, layers=layers, static=False)
+    rng = np.random.default_rng(seed + 1)
+
+    def integers(values):
+        low, high = ((-largest, largest), (0, largest), (-largest, 0))[int(rng.integers(0, 3))]
+        return np.where(rng.random(values.shape) < 0.2, 0, rng.integers(low, high, values.shape))
+
+    def neuron(shape):
+        reset = str(rng.choice(["value", "subtract"]))
+        per_neuron = rng.random() < 0.3
+        return FixedLIF(
+            du=rng.integers(0, 4096, shape) if per_neuron else int(rng.choice([0, 1000, 4095, 4095])),
+            dv=rng.integers(0, 4096, shape) if per_neuron else int(rng.choice([0, 400, 4095])),
+            vth=rng.integers(1, 131_071, shape) if per_neuron else int(rng.choice([1, 200, 2000, 131_071])),
+            bias_mant=rng.integers(-4096, 4096, shape[-1:]),
+            bias_exp=int(rng.integers(0, 8)),
+            scale=1.0,
+            reset=reset,
+            v_reset=0 if reset == "subtract" else int(rng.choice([0, 0, -500, 300])),
+            state="kept" if kept and rng.random() < 0.1 else "cleared",
+            v_start=int(rng.choice([0, 0, 700])),
+        )
+
+    populations = {p.name: p if p.is_source else Population(p.name, p.shape, neuron(p.shape)) for p in network.populations.values()}
+    projections = tuple(
+        replace(p, weights=p.weights.map(integers), exponent=int(rng.integers(-8, 8)), sign_mode="mixed") for p in network.projections
+    )
+    if samples > 1:
+        inputs = {name: rng.random((samples, *np.shape(value))) < 0.5 for name, value in inputs.items()}
+    return Network(populations, projections, ticks, outputs=network.outputs), inputs

@@ -30,14 +30,17 @@ def synaptic_bounds(network: Network, population: Population) -> tuple[Array, Ar
     return input_bounds(network, population.name)
 
 
-def saturation(network: Network, population: Population) -> tuple[float, float] | None:
-    """The bias range (low, high) in volts that loses nothing, or None where the neuron is not of that kind."""
+def saturation(network: Network, population: Population, bounds: tuple[Array, Array] | None = None) -> tuple[float, float] | None:
+    """The bias range (low, high) in volts that loses nothing, or None where the neuron is not of that kind.
+
+    ``bounds`` are those of :func:`synaptic_bounds`, or any above them, where they are known.
+    """
     neuron = population.neuron
     if not isinstance(neuron, LIF) or neuron.reset != "value" or np.any(neuron.v_leak) or np.any(neuron.v_reset):
         return None
     if np.any(np.asarray(neuron.threshold) <= 0):  # rests at its threshold, so its bias holds a leak too (network.base_of)
         return None
-    positive, negative = synaptic_bounds(network, population)
+    positive, negative = bounds or synaptic_bounds(network, population)
     ceiling = float((np.max(np.asarray(neuron.threshold) / np.asarray(gain_of(neuron)))) + negative.max())
     floor = float(positive.max() + np.min(neuron.threshold))
     return -_MARGIN * floor, _MARGIN * ceiling

@@ -1,0 +1,119 @@
+/* The compiled engine: runs a program, which is tables of integers and flat arrays (tables.py, whose constants are defined before this file),
+ * for one sample over a chunk of ticks. Kernels are written once and included for three types of sums:
+ *
+ *     int32 with 16-bit weights   where the program has proved that nothing can leave them
+ *     int64                       any other integer network
+ *     double                      float networks
+ */
+#include <stdint.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#define THREAD omp_get_thread_num()
+#else
+#define THREAD 0
+#endif
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define AHEAD 4         /* neighbours that are fetched before they are needed */
+#define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
+
+typedef struct {
+    const int64_t *populations, *operations, *order, *groups, *fans;
+    int64_t population_count, group_count;
+    const void *weights;
+    const int32_t *index;
+    const int64_t *pointer;
+    const void *parameters;
+    const int64_t *counts;
+} Memory;
+
+typedef struct {
+    uint8_t *spikes;
+    int32_t *events;
+    int64_t *rows;
+    void *u, *v, *current;
+    uint8_t *active;
+    void *loop;
+    uint8_t *loop_active;
+    void *row;
+    int64_t *wide;
+    int32_t *local;
+    void *bias;
+    int64_t *notes, *spike_counts, *active_counts, *event_counts, *message_counts;
+    void *recorded_u, *recorded_v;
+    int64_t current_size, row_size, wide_size, local_size; /* of each thread */
+    int64_t ticks, threads;                                /* ticks: of the recorded u and v */
+} Scratch;
+
+/* A tile and what is done to it. Currents stand as [node − node0][tick][feature − c0], `length` ticks a node. */
+typedef struct {
+    const Memory *m;
+    const Scratch *s;
+    const int64_t *target, *source;
+    int64_t n0, n1, c0, c1, t0, t1, node0, length, lag;
+    void *row, *current;
+    uint8_t *active;
+    int64_t *wide;
+    int32_t *local;
+} Call;
+
+typedef struct {
+    const void *threshold, *du, *dv, *reset, *alpha, *beta, *gain, *v_leak;
+    int64_t flags;
+} Neurons;
+
+typedef struct {
+    int64_t wraps, clips, largest_u, largest_v;
+} Notes;
+
+/* Spikes that a node of the source sent for tick t of the target; input of a node of the target, and its marks. */
+#define SPIKES(node, t) (c->s->spikes + c->source[P_SPIKES] + ((node) * c->source[P_LENGTH] + c->source[P_HISTORY] - c->lag + (t)) * c->source[P_WIDTH])
+#define PLACE(node, t) ((((node) - c->node0) * c->length + (t)) * (c->c1 - c->c0))
+#define AT(array, node, t) ((SUM *)c->array + PLACE(node, t))
+#define MARK(node, t) (c->active ? c->active + PLACE(node, t) : NULL)
+
+#include "events.h"
+
+#define FIXED_NEURONS {.threshold = OF(THRESHOLD), .du = OF(DU), .dv = OF(DV), .reset = OF(RESET), .flags = p[P_FLAGS]}
+
+#define SUM int32_t
+#define UNSIGNED uint32_t
+#define WEIGHT int16_t
+#define NARROW
+#define NAME(name) name##_int32
+#define NEURONS FIXED_NEURONS
+#define KEPT_U (u ? u : current)
+#include "products.h"
+#include "scan_fixed.h"
+#include "population.h"
+#undef SUM
+#undef UNSIGNED
+#undef WEIGHT
+#undef NARROW
+#undef NAME
+
+#define SUM int64_t
+#define UNSIGNED uint64_t
+#define WEIGHT int64_t
+#define NAME(name) name##_int64
+#include "products.h"
+#include "scan_fixed.h"
+#include "population.h"
+#undef SUM
+#undef UNSIGNED
+#undef WEIGHT
+#undef NAME
+#undef NEURONS
+#undef KEPT_U
+
+#define SUM double
+#define WEIGHT double
+#define REAL
+#define NAME(name) name##_float64
+#define NEURONS                                                                                                             \
+    {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
+#define KEPT_U current
+#include "products.h"
+#include "scan_float.h"
+#include "population.h"

@@ -1,0 +1,139 @@
+"""The simulator: a compiled network, run sample by sample in chunks of ticks, with its recording, tally and notes.
+
+Samples are shared among threads; each has buffers of its own. What a run may take of memory decides how many ticks are run at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from neurograph.errors import MemoryLimitError, UnsupportedError
+from neurograph.network import Network
+from neurograph.sim.compiled.buffers import Plan, plan
+from neurograph.sim.compiled.library import library
+from neurograph.sim.compiled.program import build, unsupported
+from neurograph.sim.compiled.results import Results
+from neurograph.sim.compiled.worker import Worker
+from neurograph.sim.inputs import prepare
+from neurograph.sim.recording import Recording, check_record
+
+__all__ = ["Simulator"]
+
+Array = NDArray[Any]
+ASKED_FROM = 1 << 28  # bytes
+
+
+class Simulator:
+    """A network made ready to run many times.
+
+    Args:
+        network: float or integer, of binary spikes.
+
+    Raises:
+        UnsupportedError: graded or real-valued populations, which the NumPy engines run. CompilerMissingError: no C compiler.
+    """
+
+    def __init__(self, network: Network) -> None:
+        offenders = unsupported(network)
+        if offenders:
+            raise UnsupportedError("the compiled engine", offenders, "run it with neurograph.sim.fixed or neurograph.sim.floating")
+        library()
+        self.network = network
+        self.program = build(network)
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        *,
+        record: str = "all",
+        counts: bool = False,
+        max_memory: int | None = None,
+        threads: int | None = None,
+    ) -> Recording:
+        """Run it, see :func:`neurograph.sim.fixed.run` and :func:`neurograph.sim.floating.run`.
+
+        Raises:
+            InputError: inputs that do not fit. MemoryLimitError: one tick at a time needs more than ``max_memory`` bytes.
+        """
+        check_record(record)
+        start = time.perf_counter()
+        prepared = prepare(self.network, inputs)
+        kept = any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)
+        cores = threads or _cores()
+        wanted = 1 if kept else min(prepared.samples, cores)
+        results = Results.empty(self.program, prepared.samples, record, counts)
+        chosen, count = self._fit(record == "all", counts, results.nbytes, max_memory, wanted, cores // wanted)
+        workers = [self._worker(chosen) for _ in range(count)]
+        parts = [range(first, prepared.samples, count) for first in range(count)]
+        if count == 1:
+            workers[0].run(parts[0], prepared, results)
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
+        self._idle[id(chosen)] = workers
+        return Recording(
+            "fixed" if self.network.is_integer else "float",
+            self.network.ticks,
+            results.spikes,
+            results.v,
+            results.u,
+            machine_steps=self.network.ticks,
+            wall_s=time.perf_counter() - start,
+            notes=results.notes(self.program),
+            tally=results.tally(self.program) if counts else None,
+        )
+
+    def _worker(self, chosen: Plan) -> Worker:
+        idle = self._idle.get(id(chosen))
+        return idle.pop() if idle else Worker(chosen)
+
+    def _plan(self, ticks: int, recording: bool, counting: bool, threads: int) -> Plan:
+        key = ticks, recording, counting, threads
+        if key not in self._plans:
+            self._plans[key] = plan(self.program, ticks, recording=recording, counting=counting, threads=threads)
+        return self._plans[key]
+
+    def _fit(self, recording: bool, counting: bool, kept: int, max_memory: int | None, workers: int, threads: int) -> tuple[Plan, int]:
+        """The most ticks at once, then the most workers with so many threads each, that fit beside ``kept`` bytes of results."""
+        ticks = self.network.ticks
+        while True:
+            made = self._plan(ticks, recording, counting, threads)
+            need = kept + self.program.nbytes + made.nbytes * workers
+            if need <= (_free(need) if max_memory is None else max_memory):
+                return made, workers
+            if workers > 1:
+                workers -= 1
+            elif threads > 1:
+                threads -= 1
+            elif ticks > 1:
+                ticks = (ticks + 1) // 2
+            else:
+                limit = f"limit {max_memory:,}; raise max_memory (--max-memory)" if max_memory else "more than is free"
+                raise MemoryLimitError(
+                    f"network of {sum(p.size for p in self.network.neurons):,} neurons: one tick at a time takes {need:,} bytes, {limit}, "
+                    "record less, or run it on several machines (--sharded)"
+                )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _free(need: int) -> int:
+    """Bytes that the machine has free; what is small is not worth asking."""
+    if need < ASKED_FROM:
+        return need
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return need

@@ -1,0 +1,156 @@
+/* A tile of a population: products of all its projections, then its ticks. Included once for each type of sums. */
+
+static void NAME(bring)(Call *c, int64_t number, const int64_t *op) {
+    (void)number;
+    c->source = c->m->populations + op[O_SOURCE] * P_COLUMNS;
+    c->lag = op[O_LAG];
+    switch (op[O_KIND]) {
+        case DENSE: NAME(dense)(c, op); break;
+        case PER_NODE: NAME(per_node)(c, op); break;
+        case ONE_TO_ONE: NAME(one_to_one)(c, op); break;
+        case AGGREGATE: NAME(aggregate)(c, op); break;
+        case REDUCE: NAME(reduce)(c, op); break;
+        case BROADCAST: NAME(broadcast)(c, op); break;
+        default: NAME(sparse)(c, op);
+    }
+}
+
+/* Step nodes n0 … n1 − 1, features c0 … c1 − 1 through ticks t0 … t1 − 1. Returns active updates. */
+static int64_t NAME(scan)(const Call *c, Notes *notes) {
+    const int64_t *p = c->target;
+    const Scratch *s = c->s;
+    const SUM *parameters = c->m->parameters;
+    int64_t width = c->c1 - c->c0, size = p[P_WIDTH], updates = 0;
+    for (int64_t node = c->n0; node < c->n1; node++) {
+#define OF(column) (parameters + p[column] + node * p[column + 1] + c->c0)
+        Neurons neurons = NEURONS;
+#undef OF
+        int64_t at = node * size + c->c0;
+        SUM *v = (SUM *)s->v + p[P_STATE] + at, *u = p[P_SYNAPTIC] >= 0 ? (SUM *)s->u + p[P_SYNAPTIC] + at : NULL;
+        const SUM *bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            SUM *current = AT(current, node, t);
+            uint8_t *spikes = s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY] + t) * size + c->c0;
+            NAME(step)(&neurons, current, u, v, bias, spikes, width, notes);
+            if (c->active) {
+                const uint8_t *active = MARK(node, t);
+                uint32_t some = 0;
+                for (int64_t j = 0; j < width; j++) some += active[j] | spikes[j];
+                updates += some;
+            }
+            if (s->recorded_v) {
+                int64_t to = p[P_STATE] * s->ticks + (node * s->ticks + t) * size + c->c0;
+                memcpy((SUM *)s->recorded_u + to, KEPT_U, width * sizeof(SUM));
+                memcpy((SUM *)s->recorded_v + to, v, width * sizeof(SUM));
+            }
+        }
+    }
+    return updates;
+}
+
+static void NAME(note)(const Scratch *s, int64_t number, const Notes *notes, int64_t updates) {
+    int64_t *of = s->notes + 4 * number;
+    of[WRAPS] += notes->wraps;
+    of[CLIPS] += notes->clips;
+    if (notes->largest_u > of[LARGEST_U]) of[LARGEST_U] = notes->largest_u;
+    if (notes->largest_v > of[LARGEST_V]) of[LARGEST_V] = notes->largest_v;
+    s->active_counts[number] += updates;
+}
+
+/* Buffers of a thread. */
+static Call NAME(call)(const Memory *m, const Scratch *s, int64_t number, int64_t thread) {
+    Call c = {.m = m, .s = s, .target = m->populations + number * P_COLUMNS};
+    c.row = (SUM *)s->row + thread * s->row_size;
+    c.wide = s->wide + thread * s->wide_size;
+    c.local = s->local + thread * s->local_size;
+    c.current = (SUM *)s->current + thread * s->current_size;
+    c.active = s->active ? s->active + thread * s->current_size : NULL;
+    return c;
+}
+
+/* A population that does not hear itself: tiles side by side, each through all ticks. */
+static void NAME(forward)(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
+    const int64_t *p = m->populations + number * P_COLUMNS;
+    int64_t across = (p[P_WIDTH] + p[P_TILE_WIDTH] - 1) / p[P_TILE_WIDTH];
+    int64_t tiles = across * ((p[P_NODES] + p[P_TILE_NODES] - 1) / p[P_TILE_NODES]);
+    int threads = tiles > 1 && p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? s->threads : 1;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        Call c = NAME(call)(m, s, number, THREAD);
+        Notes notes = {0};
+        c.n0 = c.node0 = tile / across * p[P_TILE_NODES];
+        c.n1 = MIN(p[P_NODES], c.n0 + p[P_TILE_NODES]);
+        c.c0 = tile % across * p[P_TILE_WIDTH];
+        c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
+        c.t1 = c.length = ticks;
+        int64_t size = (c.n1 - c.n0) * (c.c1 - c.c0) * ticks;
+        memset(c.current, 0, size * sizeof(SUM));
+        if (c.active) memset(c.active, 0, size);
+        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+        int64_t updates = NAME(scan)(&c, &notes);
+#pragma omp critical
+        NAME(note)(s, number, &notes, updates);
+    }
+    list_events(m, s, number, p[P_HISTORY], p[P_HISTORY] + ticks);
+}
+
+/* Populations that hear each other: what comes from outside for all ticks, then tick by tick. */
+static void NAME(loop)(const Memory *m, const Scratch *s, const int64_t *group, int64_t ticks) {
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t t = 0; t < (pass ? ticks : 1); t++)
+            for (int64_t g = group[G_FIRST]; g < group[G_LAST]; g++) {
+                int64_t number = m->order[g];
+                const int64_t *p = m->populations + number * P_COLUMNS;
+                int64_t size = p[P_NODES] * p[P_WIDTH] * ticks;
+                Notes notes = {0};
+                Call c = NAME(call)(m, s, number, 0);
+                c.n1 = p[P_NODES], c.c1 = p[P_WIDTH], c.length = ticks;
+                c.t0 = pass ? t : 0, c.t1 = pass ? t + 1 : ticks;
+                c.current = (SUM *)s->loop + p[P_LOOP];
+                c.active = s->loop_active ? s->loop_active + p[P_LOOP] : NULL;
+                if (!pass) {
+                    memset(c.current, 0, size * sizeof(SUM));
+                    if (c.active) memset(c.active, 0, size);
+                }
+                for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++)
+                    if (m->operations[o * O_COLUMNS + O_INNER] == pass) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+                if (!pass) continue;
+                int64_t updates = NAME(scan)(&c, &notes);
+                NAME(note)(s, number, &notes, updates);
+                list_events(m, s, number, p[P_HISTORY] + t, p[P_HISTORY] + t + 1);
+            }
+}
+
+/* Begin a sample: nothing is under way, and states that are not kept are cleared. */
+void NAME(begin)(const Memory *m, const Scratch *s, int64_t first) {
+    for (int64_t number = 0; number < m->population_count; number++) {
+        const int64_t *p = m->populations + number * P_COLUMNS;
+        int64_t width = p[P_WIDTH];
+        if (p[P_HISTORY])
+            for (int64_t node = 0; node < p[P_NODES]; node++)
+                memset(s->spikes + p[P_SPIKES] + node * p[P_LENGTH] * width, 0, p[P_HISTORY] * width);
+        if (p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
+        if (p[P_SYNAPTIC] >= 0) memset((SUM *)s->u + p[P_SYNAPTIC], 0, p[P_NODES] * width * sizeof(SUM));
+        for (int64_t node = 0; node < p[P_NODES]; node++)
+            memcpy((SUM *)s->v + p[P_STATE] + node * width, (const SUM *)m->parameters + p[P_START] + node * p[P_START_STEP], width * sizeof(SUM));
+    }
+}
+
+/* Run a chunk of ticks of one sample; the inputs stand in the rows of the sources, spikes of the ticks before in the first rows. */
+void NAME(run_chunk)(const Memory *m, const Scratch *s, int64_t ticks) {
+    for (int64_t p = 0; p < m->population_count; p++) {
+        const int64_t *of = m->populations + p * P_COLUMNS;
+        list_events(m, s, p, 0, of[P_HISTORY] + (of[P_STATE] < 0 ? ticks : 0)); /* of a source all rows are known */
+    }
+    for (int64_t g = 0; g < m->group_count; g++) {
+        const int64_t *group = m->groups + g * G_COLUMNS;
+        if (group[G_LOOP])
+            NAME(loop)(m, s, group, ticks);
+        else
+            NAME(forward)(m, s, m->order[group[G_FIRST]], ticks);
+    }
+    for (int64_t p = 0; p < m->population_count; p++) {
+        if (s->active) tally(m, s, p, ticks);
+        remember(m, s, p, ticks);
+    }
+}

@@ -1,0 +1,292 @@
+/* Products: what the spikes of a projection bring to a tile of its target. Included once for each type of sums and weights.
+ *
+ * Every kernel makes one row (the input of one node in one tick) apart, shifts it by the projection's exponent and adds it to the currents of
+ * the tile. Where active neurons are counted it marks them as well: by the sum, if all weights have one sign, else by the weights met.
+ */
+
+static inline SUM NAME(shifted)(SUM total, int64_t exponent) {
+#ifdef REAL
+    (void)exponent;
+    return total;
+#else
+    return exponent >= 0 ? (SUM)((UNSIGNED)total << exponent) : total >> -exponent;
+#endif
+}
+
+static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t exponent, SUM *restrict current) {
+#ifdef REAL
+    (void)exponent;
+    for (int64_t j = 0; j < width; j++) current[j] += row[j];
+#else
+    if (exponent == 0)
+        for (int64_t j = 0; j < width; j++) current[j] += row[j];
+    else if (exponent > 0)
+        for (int64_t j = 0; j < width; j++) current[j] += (SUM)((UNSIGNED)row[j] << exponent);
+    else
+        for (int64_t j = 0; j < width; j++) current[j] += row[j] >> -exponent;
+#endif
+}
+
+static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8_t *restrict active) {
+    for (int64_t j = 0; j < width; j++) active[j] |= row[j] != 0;
+}
+
+/* Mark every target of the events; ends as soon as there is none left to mark. */
+static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, uint8_t *restrict active) {
+    for (int64_t k = 0; k < count;) {
+        int64_t end = k + 4 < count ? k + 4 : count;
+        for (; k < end; k++) {
+            const WEIGHT *column = weights + events[k] * stride;
+            for (int64_t j = 0; j < width; j++) active[j] |= column[j] != 0;
+        }
+        uint8_t all = 1;
+        for (int64_t j = 0; j < width; j++) all &= active[j];
+        if (all) return;
+    }
+}
+
+/* row[j] = Σ over events of weights[event · stride + j]. */
+#ifdef NARROW
+/* Weights of 16 bits are summed in 16 bits for as many events as no sum can leave them, `most`, in registers: one instruction adds 32. */
+#define LANES 32
+#define VECTORS 8
+typedef int16_t narrow __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
+    int64_t c = 0;
+    memset(row, 0, width * sizeof *row);
+    for (; c + LANES * VECTORS <= width; c += LANES * VECTORS)
+        for (int64_t first = 0; first < count; first += most) {
+            int64_t last = first + most < count ? first + most : count;
+            narrow part[VECTORS] = {0};
+            for (int64_t k = first; k < last; k++) {
+                const narrow *column = (const narrow *)(weights + events[k] * stride + c);
+                for (int i = 0; i < VECTORS; i++) part[i] += column[i];
+            }
+            for (int i = 0; i < VECTORS; i++)
+                for (int j = 0; j < LANES; j++) row[c + i * LANES + j] += part[i][j];
+        }
+    for (; c + LANES <= width; c += LANES)
+        for (int64_t first = 0; first < count; first += most) {
+            int64_t last = first + most < count ? first + most : count;
+            narrow part = {0};
+            for (int64_t k = first; k < last; k++) part += *(const narrow *)(weights + events[k] * stride + c);
+            for (int j = 0; j < LANES; j++) row[c + j] += part[j];
+        }
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t j = c; j < width; j++) row[j] += weights[events[k] * stride + j];
+}
+#else
+static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
+    (void)most;
+    memset(row, 0, width * sizeof *row);
+    int64_t k = 0;
+    for (; k + 4 <= count; k += 4) {
+        const WEIGHT *a = weights + events[k] * stride, *b = weights + events[k + 1] * stride;
+        const WEIGHT *c = weights + events[k + 2] * stride, *d = weights + events[k + 3] * stride;
+        for (int64_t j = 0; j < width; j++) row[j] = row[j] + a[j] + b[j] + c[j] + d[j];
+    }
+    for (; k < count; k++) {
+        const WEIGHT *a = weights + events[k] * stride;
+        for (int64_t j = 0; j < width; j++) row[j] += a[j];
+    }
+}
+#endif
+
+static void NAME(from_events)(const int64_t *op, const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, SUM *row, SUM *current, uint8_t *active) {
+    NAME(add_events)(events, count, weights, stride, width, op[O_VALUES], row);
+    NAME(commit)(row, width, op[O_EXPONENT], current);
+    if (!active) return;
+    if (op[O_SIGNED])
+        NAME(mark_sums)(row, width, active);
+    else
+        NAME(mark_events)(events, count, weights, stride, width, active);
+}
+
+/* A matrix over all neurons, by events. */
+static void NAME(dense)(const Call *c, const int64_t *op) {
+    const int64_t *source = c->source, *target = c->target;
+    int64_t stride = target[P_NODES] * target[P_WIDTH], width = c->c1 - c->c0;
+    const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
+    for (int64_t node = c->n0; node < c->n1; node++) {
+        const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + node * target[P_WIDTH] + c->c0;
+        for (int64_t t = c->t0; t < c->t1; t++)
+            if (rows[t + 1] > rows[t])
+                NAME(from_events)(op, c->s->events + rows[t], rows[t + 1] - rows[t], weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+    }
+}
+
+/* I ⊗ W: the same matrix at every node. */
+static void NAME(per_node)(const Call *c, const int64_t *op) {
+    const int64_t *source = c->source;
+    const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + c->c0;
+    for (int64_t node = c->n0; node < c->n1; node++)
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            int64_t count = compress(SPIKES(node, t), source[P_WIDTH], 0, c->local, 0);
+            if (count) NAME(from_events)(op, c->local, count, weights, c->target[P_WIDTH], c->c1 - c->c0, c->row, AT(current, node, t), MARK(node, t));
+        }
+}
+
+/* I ⊗ diagonal. */
+static void NAME(one_to_one)(const Call *c, const int64_t *op) {
+    const SUM *values = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
+    for (int64_t node = c->n0; node < c->n1; node++)
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            const uint8_t *restrict spikes = SPIKES(node, t) + c->c0;
+            SUM *restrict current = AT(current, node, t);
+            uint8_t *restrict active = MARK(node, t);
+            for (int64_t j = 0; j < c->c1 - c->c0; j++) current[j] += NAME(shifted)(values[j] * spikes[j], op[O_EXPONENT]);
+            if (active)
+                for (int64_t j = 0; j < c->c1 - c->c0; j++) active[j] |= spikes[j] & (values[j] != 0);
+        }
+}
+
+/* The factor over features: out[e] = Σ_d right[e, d] · values[d]. */
+static void NAME(right)(const Call *c, const int64_t *op, const SUM *restrict values, int64_t inputs, SUM *restrict out, int64_t width) {
+    const SUM *factor = (const SUM *)c->m->parameters + op[O_VALUES];
+    if (op[O_RIGHT] == IDENTITY)
+        memcpy(out, values, width * sizeof *out);
+    else if (op[O_RIGHT] == DIAGONAL)
+        for (int64_t j = 0; j < width; j++) out[j] = values[j] * factor[j];
+    else {
+        memset(out, 0, width * sizeof *out);
+        for (int64_t d = 0; d < inputs; d++)
+            if (values[d] != 0)
+                for (int64_t j = 0; j < width; j++) out[j] += values[d] * factor[d * width + j];
+    }
+}
+
+/* Mark the features that a nonzero value meets over a nonzero weight. */
+static void NAME(mark_right)(const Call *c, const int64_t *op, const SUM *restrict values, int64_t inputs, uint8_t *restrict active, int64_t width) {
+    const SUM *factor = (const SUM *)c->m->parameters + op[O_VALUES];
+    if (op[O_RIGHT] == IDENTITY)
+        for (int64_t j = 0; j < width; j++) active[j] |= values[j] != 0;
+    else if (op[O_RIGHT] == DIAGONAL)
+        for (int64_t j = 0; j < width; j++) active[j] |= (values[j] != 0) & (factor[j] != 0);
+    else
+        for (int64_t d = 0; d < inputs; d++)
+            if (values[d] != 0)
+                for (int64_t j = 0; j < width; j++) active[j] |= factor[d * width + j] != 0;
+}
+
+/* A ⊗ right, node by node of the target: all ticks of a neighbour lie together. Tiles hold whole rows. */
+static void NAME(aggregate)(const Call *c, const int64_t *op) {
+    const int64_t *source = c->source, *pointer = c->m->pointer + op[O_POINTER];
+    const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS];
+    const int32_t *index = c->m->index + op[O_INDEX];
+    int64_t inputs = source[P_WIDTH], width = c->target[P_WIDTH], ticks = c->t1 - c->t0, block = ticks * inputs;
+    SUM *restrict row = c->row, *out = row + block;
+    for (int64_t node = c->n0; node < c->n1; node++) {
+        int64_t first = pointer[node], last = pointer[node + 1];
+        if (first == last) continue;
+        memset(row, 0, block * sizeof *row);
+        for (int64_t k = first; k < last; k++) {
+            SUM weight = weights[k];
+            const uint8_t *restrict spikes = SPIKES(index[k], c->t0);
+            if (k + AHEAD < last)
+                for (int64_t j = 0; j < block; j += 64) __builtin_prefetch(SPIKES(index[k + AHEAD], c->t0) + j);
+            for (int64_t j = 0; j < block; j++) row[j] += weight * spikes[j];
+        }
+        for (int64_t t = 0; t < ticks; t++) {
+            SUM *values = row + t * inputs;
+            uint8_t *restrict active = MARK(node, c->t0 + t);
+            if (op[O_RIGHT] == IDENTITY)
+                NAME(commit)(values, width, op[O_EXPONENT], AT(current, node, c->t0 + t));
+            else {
+                NAME(right)(c, op, values, inputs, out, width);
+                NAME(commit)(out, width, op[O_EXPONENT], AT(current, node, c->t0 + t));
+            }
+            if (!active) continue;
+            if (!op[O_SIGNED_LEFT]) { /* sums of weights of both signs may cancel: count the spikes in their place */
+                memset(values, 0, inputs * sizeof *values);
+                for (int64_t k = first; k < last; k++) {
+                    const uint8_t *restrict spikes = SPIKES(index[k], c->t0 + t);
+                    for (int64_t j = 0; j < inputs; j++) values[j] += spikes[j];
+                }
+            }
+            NAME(mark_right)(c, op, values, inputs, active, width);
+        }
+    }
+}
+
+/* Spikes of a source counted over its nodes, for ticks t0 … t1 − 1. */
+static void NAME(count_nodes)(const Call *c, SUM *restrict row) {
+    int64_t block = (c->t1 - c->t0) * c->source[P_WIDTH];
+    memset(row, 0, block * sizeof *row);
+    for (int64_t node = 0; node < c->source[P_NODES]; node++) {
+        const uint8_t *restrict spikes = SPIKES(node, c->t0);
+        for (int64_t j = 0; j < block; j++) row[j] += spikes[j];
+    }
+}
+
+/* 1ᵀ ⊗ right: the sum over all nodes. The target has one node. */
+static void NAME(reduce)(const Call *c, const int64_t *op) {
+    int64_t inputs = c->source[P_WIDTH], width = c->target[P_WIDTH];
+    SUM *row = c->row, *out = row + (c->t1 - c->t0) * inputs;
+    NAME(count_nodes)(c, row);
+    for (int64_t t = c->t0; t < c->t1; t++) {
+        SUM *values = row + (t - c->t0) * inputs;
+        NAME(right)(c, op, values, inputs, out, width);
+        NAME(commit)(out, width, op[O_EXPONENT], AT(current, 0, t));
+        if (c->active) NAME(mark_right)(c, op, values, inputs, MARK(0, t), width);
+    }
+}
+
+/* 1 ⊗ right: the row is made once, then added at every node. The source has one node. */
+static void NAME(broadcast)(const Call *c, const int64_t *op) {
+    int64_t inputs = c->source[P_WIDTH], width = c->target[P_WIDTH];
+    SUM *row = c->row, *out = row + inputs;
+    for (int64_t t = c->t0; t < c->t1; t++) {
+        const uint8_t *spikes = SPIKES(0, t);
+        int64_t some = 0;
+        for (int64_t j = 0; j < inputs; j++) some |= (row[j] = spikes[j]) != 0;
+        if (!some) continue;
+        NAME(right)(c, op, row, inputs, out, width);
+        for (int64_t node = c->n0; node < c->n1; node++) {
+            NAME(commit)(out, width, op[O_EXPONENT], AT(current, node, t));
+            if (c->active) NAME(mark_right)(c, op, row, inputs, MARK(node, t), width);
+        }
+    }
+}
+
+/* A matrix by columns: every event adds its column. Tiles hold the whole population. */
+static void NAME(sparse)(const Call *c, const int64_t *op) {
+    const int64_t *target = c->target, *source = c->source, *pointer = c->m->pointer + op[O_POINTER];
+    const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
+    const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS];
+    const int32_t *index = c->m->index + op[O_INDEX], *events = c->s->events;
+    int64_t width = target[P_WIDTH], size = target[P_NODES] * width;
+    int met = c->active && !op[O_SIGNED];
+    SUM *restrict row = c->row;
+    int64_t *restrict wide = c->wide;
+    for (int64_t t = c->t0; t < c->t1; t++) {
+        if (rows[t] == rows[t + 1]) continue;
+        if (met) memset(wide, 0, size * sizeof *wide);
+        memset(row, 0, size * sizeof *row);
+        for (int64_t e = rows[t]; e < rows[t + 1]; e++) {
+            int64_t first = pointer[events[e]], last = pointer[events[e] + 1];
+            if (!met)
+                for (int64_t k = first; k < last; k++) row[index[k]] += weights[k];
+            else
+#ifdef NARROW /* one addition of 64 bits moves the weight and counts the event above its 32 bits */
+                for (int64_t k = first; k < last; k++) wide[index[k]] += weights[k] + (1ll << 32);
+#else
+                for (int64_t k = first; k < last; k++) {
+                    row[index[k]] += weights[k];
+                    wide[index[k]] = 1;
+                }
+#endif
+        }
+#ifdef NARROW
+        if (met)
+            for (int64_t j = 0; j < size; j++) row[j] = (int32_t)wide[j];
+#endif
+        for (int64_t node = 0; node < target[P_NODES]; node++) {
+            uint8_t *restrict active = MARK(node, t);
+            NAME(commit)(row + node * width, width, op[O_EXPONENT], AT(current, node, t));
+            if (met)
+                for (int64_t j = 0; j < width; j++) active[j] |= wide[node * width + j] != 0;
+            else if (active)
+                NAME(mark_sums)(row + node * width, width, active);
+        }
+    }
+}
