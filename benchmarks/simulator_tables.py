@@ -114,7 +114,19 @@ def tables(found: Mapping[str, Any]) -> str:
 
 
 def _integers(rows: Sequence[Mapping[str, Any]], batch: int) -> list[str]:
-    head = ["network", "ours", "without counts", "counts ×", "Lava", "with start-up", "Lava / ours", "asked", "step loop", "loop / ours"]
+    head = [
+        "network",
+        "ours",
+        "made ready anew",
+        "without counts",
+        "counts ×",
+        "Lava",
+        "with start-up",
+        "Lava / ours",
+        "asked",
+        "step loop",
+        "loop / ours",
+    ]
     head += ["floor", "ours / floor", "floor by", "equal slots"]
     lines = []
     for row in rows:
@@ -128,6 +140,7 @@ def _integers(rows: Sequence[Mapping[str, Any]], batch: int) -> list[str]:
             [
                 row["title"],
                 milliseconds(ours),
+                milliseconds(seconds["ours, made ready anew"]),
                 milliseconds(seconds["ours without counts"]),
                 asked["counts"].cell(),
                 milliseconds(seconds.get("lava")),
