@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neurograph.errors import CompilerMissingError
-from neurograph.network import FixedLIF, Network, Source
+from neurograph.errors import CompilerMissingError, UnsupportedError
+from neurograph.network import FixedLIF, Network
 
 if TYPE_CHECKING:
     from neurograph.sim.compiled.engine import Simulator
 
-__all__ = ["simulator"]
+__all__ = ["refuse_limit", "simulator"]
 
 
-def simulator(network: Network, compiled: bool | None) -> Simulator | None:
+def simulator(network: Network, compiled: bool | None, *, integer: bool) -> Simulator | None:
     """The compiled network; None where NumPy shall run it.
 
     Raises:
         UnsupportedError, CompilerMissingError: ``compiled`` is True, and the kernels do not know it or cannot be made.
     """
-    if compiled is False or (compiled is None and not _known(network)):
+    alike = all(isinstance(p.neuron, FixedLIF) == integer for p in network.neurons)  # what is wrong with any other network NumPy says
+    if compiled is False or not (alike or _has_values(network)) or (compiled is None and _has_values(network)):
         return None
     from neurograph.sim.compiled.engine import Simulator
 
@@ -31,8 +32,20 @@ def simulator(network: Network, compiled: bool | None) -> Simulator | None:
         return None
 
 
-def _known(network: Network) -> bool:
-    """Spikes, and neurons all of integers or none of them; what is wrong with any other network NumPy says."""
-    if any(p.is_graded or p.is_real for p in network.populations.values()):
-        return False
-    return len({isinstance(p.neuron, FixedLIF) for p in network.neurons if not isinstance(p.neuron, Source)}) == 1
+def refuse_limit(max_memory: int | None) -> None:
+    """Refuse a limit that NumPy, which is about to run, would not keep.
+
+    Raises:
+        UnsupportedError: there is one.
+    """
+    if max_memory is not None:
+        raise UnsupportedError(
+            "this run in NumPy",
+            [f"a limit of memory (--max-memory), {max_memory:,} bytes"],
+            "leave it out; only the compiled engine keeps one, which needs a C compiler, Lava's rules and a network of binary spikes",
+        )
+
+
+def _has_values(network: Network) -> bool:
+    """Whether something other than binary spikes goes from population to population."""
+    return any(p.is_graded or p.is_real for p in network.populations.values())

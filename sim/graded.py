@@ -11,7 +11,7 @@ from neurograph.errors import QuantizationError
 from neurograph.graded import MESSAGE_BITS, message_limit
 from neurograph.network import Population, Product
 
-__all__ = ["MESSAGE", "GradedNeurons"]
+__all__ = ["MESSAGE", "GradedNeurons", "check_messages_sent"]
 
 Array = NDArray[Any]
 MESSAGE = np.int32  # what a recording holds of a graded population
@@ -43,10 +43,18 @@ class GradedNeurons:
         values = current.astype(np.int64)
         if isinstance(self.population.neuron, Product):
             values = (values[:, : self.size] * values[:, self.size :]) >> self.population.neuron.exponent
-        largest = int(np.abs(values).max(initial=0))
-        if largest > message_limit():
-            raise QuantizationError(
-                f"population {self.population.name!r}: a value of magnitude {largest:,}, limit {message_limit():,} ({MESSAGE_BITS}-bit "
-                "messages); sum over fewer nodes, or threshold before"
-            )
+        check_messages_sent(self.population, int(np.abs(values).max(initial=0)))
         return values
+
+
+def check_messages_sent(population: Population, largest: int) -> None:
+    """Refuse a magnitude that no message holds.
+
+    Raises:
+        QuantizationError: with the population, the value and the limit.
+    """
+    if largest > message_limit():
+        raise QuantizationError(
+            f"population {population.name!r}: a value of magnitude {largest:,}, limit {message_limit():,} ({MESSAGE_BITS}-bit "
+            "messages); sum over fewer nodes, or threshold before"
+        )

@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +54,8 @@ class Prepared:
         return Prepared(1, {k: v[cut] for k, v in self.spikes.items()}, {k: v[cut] for k, v in self.bias.items()})
 
 
-def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
-    """Check ``inputs`` (source → values) against the network and compute every population's bias.
+def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None) -> Prepared:
+    """Check ``inputs`` (source → values) against the network and compute every population's bias, or only those of ``biased``.
 
     Raises:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
@@ -79,7 +79,9 @@ def prepare(network: Network, inputs: Mapping[str, Array]) -> Prepared:
         if source.is_constant:
             values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
     spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons})
+    return Prepared(
+        samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons if biased is None or p.name in biased}
+    )
 
 
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:
@@ -88,7 +90,15 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     value = np.asarray(inputs[source.name])
     shape = source.shape if source.is_static else (ticks, *source.shape)
     if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
-        raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
+        what = "one value a neuron" if source.is_static else "ticks first"
+        raise InputError(
+            f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
+            "reshape the data"
+        )
+    if value.dtype.kind not in "biuf" or not value.size:
+        raise InputError(
+            f"input {source.name!r}: {value.dtype} of shape {value.shape}, must be numbers of at least one sample; give an array"
+        )
     value = value.reshape(-1, *shape)
     if source.is_static or source.is_real:
         value = value if source.is_static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
@@ -98,7 +108,11 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     if source.is_graded:
         return _messages(source, value)
     if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
-        raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
+        wrong = value[(value != 0) & (value != 1)]
+        raise InputError(
+            f"input {source.name!r}: holds values other than 0 and 1 ({wrong.size:,}, the first {wrong[0]:g}), but it is a spike source; "
+            "encode the data as spikes"
+        )
     return value.astype(np.uint8, copy=False)
 
 

@@ -18,10 +18,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neurograph.network import Network, Population, Projection
+from neurograph.network import Network, Population
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Tally", "reach_of", "tally_of"]
+__all__ = ["Tally", "pattern_of", "reach_of", "tally_of"]
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ def _fired(population: Population, spikes: Array) -> Array:
 
 
 def _active(population: Population, network: Network, fired: Mapping[str, Array]) -> Array:
-    incoming = [(p, _pattern(p)) for p in network.spiking_projections if p.target == population.name and p.lag < network.ticks]
+    incoming = [(p, pattern_of(p.weights)) for p in network.spiking_projections if p.target == population.name and p.lag < network.ticks]
     found = []
     for sample, own in enumerate(fired[population.name]):
         active = own.copy()
@@ -89,9 +89,8 @@ def _active(population: Population, network: Network, fired: Mapping[str, Array]
     return np.array(found, dtype=np.int64)
 
 
-def _pattern(projection: Projection) -> Weights:
+def pattern_of(weights: Weights) -> Weights:
     """The same form with a one at every nonzero weight, in float32: its product with spikes is positive where a spike arrives."""
-    weights = projection.weights
 
     def ones(values: Array) -> Array:
         return cast(Array, (np.asarray(values) != 0).astype(np.float32))

@@ -10,11 +10,15 @@
 #ifdef _OPENMP
 #include <omp.h>
 #define THREAD omp_get_thread_num()
+#define THREADS omp_get_num_threads()
 #else
 #define THREAD 0
+#define THREADS 1
 #endif
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define BLOCK 256        /* bytes that are summed at a time */
+#define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
 #define AHEAD 4         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
 
@@ -22,6 +26,7 @@ typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;
     int64_t population_count, group_count;
     const void *weights;
+    const int8_t *bytes;
     const int32_t *index;
     const int64_t *pointer;
     const void *parameters;
@@ -46,12 +51,13 @@ typedef struct {
     int64_t ticks, threads;                                /* ticks: of the recorded u and v */
 } Scratch;
 
-/* A tile and what is done to it. Currents stand as [node − node0][tick][feature − c0], `length` ticks a node. */
+/* A part of a tile and what is done to it: nodes n0 … n1 − 1, features c0 … c1 − 1, ticks t0 … t1 − 1. Currents of the tile stand as
+ * [node − node0][tick][feature − origin], `length` ticks a node, `stride` features a tick. */
 typedef struct {
     const Memory *m;
     const Scratch *s;
     const int64_t *target, *source;
-    int64_t n0, n1, c0, c1, t0, t1, node0, length, lag;
+    int64_t n0, n1, c0, c1, t0, t1, node0, origin, length, stride, lag;
     void *row, *current;
     uint8_t *active;
     int64_t *wide;
@@ -69,7 +75,7 @@ typedef struct {
 
 /* Spikes that a node of the source sent for tick t of the target; input of a node of the target, and its marks. */
 #define SPIKES(node, t) (c->s->spikes + c->source[P_SPIKES] + ((node) * c->source[P_LENGTH] + c->source[P_HISTORY] - c->lag + (t)) * c->source[P_WIDTH])
-#define PLACE(node, t) ((((node) - c->node0) * c->length + (t)) * (c->c1 - c->c0))
+#define PLACE(node, t) ((((node) - c->node0) * c->length + (t)) * c->stride + c->c0 - c->origin)
 #define AT(array, node, t) ((SUM *)c->array + PLACE(node, t))
 #define MARK(node, t) (c->active ? c->active + PLACE(node, t) : NULL)
 
@@ -117,3 +123,5 @@ typedef struct {
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"
+
+#include "readout.h"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import MemoryLimitError, UnsupportedError
@@ -22,7 +22,8 @@ from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.worker import Worker
 from neurograph.sim.inputs import prepare
-from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.recording import Recording, Sink, check_record
+from neurograph.sim.static_currents import bias_of
 
 __all__ = ["Simulator"]
 
@@ -47,6 +48,9 @@ class Simulator:
         library()
         self.network = network
         self.program = build(network)
+        for population in network.neurons:
+            if population.name not in self.program.driven:
+                bias_of(network, population, {}, 1)  # refuses one that does not fit, as every engine does
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
 
@@ -58,6 +62,7 @@ class Simulator:
         counts: bool = False,
         max_memory: int | None = None,
         threads: int | None = None,
+        into: Sink | None = None,
     ) -> Recording:
         """Run it, see :func:`neurograph.sim.fixed.run` and :func:`neurograph.sim.floating.run`.
 
@@ -66,22 +71,26 @@ class Simulator:
         """
         check_record(record)
         start = time.perf_counter()
-        prepared = prepare(self.network, inputs)
-        kept = any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)
+        prepared = prepare(self.network, inputs, biased=self.program.driven)
         cores = threads or _cores()
-        wanted = 1 if kept else min(prepared.samples, cores)
+        wanted = 1 if self.program.keeps else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)
-        chosen, count = self._fit(record == "all", counts, results.nbytes, max_memory, wanted, cores // wanted)
+        if into is not None:
+            into.begin(prepared.samples)
+            results.sink = into
+        chosen, count = self._fit("all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores // wanted)
         workers = [self._worker(chosen) for _ in range(count)]
         parts = [range(first, prepared.samples, count) for first in range(count)]
         if count == 1:
             workers[0].run(parts[0], prepared, results)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(count) as pool:
                 list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
         self._idle[id(chosen)] = workers
         return Recording(
-            "fixed" if self.network.is_integer else "float",
+            "float" if self.program.dtype == np.float64 else "fixed",
             self.network.ticks,
             results.spikes,
             results.v,

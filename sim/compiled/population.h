@@ -26,17 +26,22 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
         Neurons neurons = NEURONS;
 #undef OF
         int64_t at = node * size + c->c0;
-        SUM *v = (SUM *)s->v + p[P_STATE] + at, *u = p[P_SYNAPTIC] >= 0 ? (SUM *)s->u + p[P_SYNAPTIC] + at : NULL;
+        SUM *v = c->row, *u = p[P_SYNAPTIC] >= 0 ? v + width : NULL;
+        if (s->v) {
+            v = (SUM *)s->v + p[P_STATE] + at;
+            if (u) u = (SUM *)s->u + p[P_SYNAPTIC] + at;
+        } else { /* all ticks at once: nobody asks for the state before or after */
+            memcpy(v, parameters + p[P_START] + node * p[P_START_STEP] + c->c0, width * sizeof(SUM));
+            if (u) memset(u, 0, width * sizeof(SUM));
+        }
         const SUM *bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
         for (int64_t t = c->t0; t < c->t1; t++) {
             SUM *current = AT(current, node, t);
             uint8_t *spikes = s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY] + t) * size + c->c0;
             NAME(step)(&neurons, current, u, v, bias, spikes, width, notes);
             if (c->active) {
-                const uint8_t *active = MARK(node, t);
-                uint32_t some = 0;
-                for (int64_t j = 0; j < width; j++) some += active[j] | spikes[j];
-                updates += some;
+                uint8_t *restrict active = MARK(node, t);
+                for (int64_t j = 0; j < width; j++) active[j] |= spikes[j];
             }
             if (s->recorded_v) {
                 int64_t to = p[P_STATE] * s->ticks + (node * s->ticks + t) * size + c->c0;
@@ -44,6 +49,7 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
                 memcpy((SUM *)s->recorded_v + to, v, width * sizeof(SUM));
             }
         }
+        if (c->active) updates += sum_bytes(MARK(node, c->t0), c->t1 - c->t0, c->stride, width);
     }
     return updates;
 }
@@ -68,29 +74,67 @@ static Call NAME(call)(const Memory *m, const Scratch *s, int64_t number, int64_
     return c;
 }
 
+static void NAME(clear)(const Call *c) {
+    int64_t size = (c->n1 - c->n0) * c->length * c->stride;
+    memset(c->current, 0, size * sizeof(SUM));
+    if (c->active) memset(c->active, 0, size);
+}
+
+/* One tile, all ticks. */
+static void NAME(tile)(const Memory *m, const Scratch *s, int64_t number, int64_t tile, int64_t across, int64_t ticks) {
+    const int64_t *p = m->populations + number * P_COLUMNS;
+    Call c = NAME(call)(m, s, number, THREAD);
+    Notes notes = {0};
+    c.n0 = c.node0 = tile / across * p[P_TILE_NODES];
+    c.n1 = MIN(p[P_NODES], c.n0 + p[P_TILE_NODES]);
+    c.c0 = c.origin = tile % across * p[P_TILE_WIDTH];
+    c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
+    c.stride = c.c1 - c.c0;
+    c.t1 = c.length = ticks;
+    NAME(clear)(&c);
+    for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+    int64_t updates = NAME(scan)(&c, &notes);
+#pragma omp critical
+    NAME(note)(s, number, &notes, updates);
+}
+
+/* A tile that is the whole population, by several threads: products by ticks, then the ticks by features or nodes. */
+static void NAME(shared_tile)(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
+    const int64_t *p = m->populations + number * P_COLUMNS;
+    Call whole = NAME(call)(m, s, number, 0);
+    whole.n1 = p[P_NODES], whole.c1 = whole.stride = p[P_WIDTH], whole.t1 = whole.length = ticks;
+    NAME(clear)(&whole);
+#pragma omp parallel num_threads((int)s->threads)
+    {
+        int64_t count = THREADS, thread = THREAD, by_node = p[P_NODES] >= count;
+        Call c = whole, own = NAME(call)(m, s, number, thread);
+        Notes notes = {0};
+        c.row = own.row, c.wide = own.wide, c.local = own.local;
+        c.t0 = ticks * thread / count, c.t1 = ticks * (thread + 1) / count;
+        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+#pragma omp barrier
+        c.t0 = 0, c.t1 = ticks;
+        if (by_node)
+            c.n0 = p[P_NODES] * thread / count, c.n1 = p[P_NODES] * (thread + 1) / count;
+        else
+            c.c0 = p[P_WIDTH] * thread / count, c.c1 = p[P_WIDTH] * (thread + 1) / count;
+        int64_t updates = NAME(scan)(&c, &notes);
+#pragma omp critical
+        NAME(note)(s, number, &notes, updates);
+    }
+}
+
 /* A population that does not hear itself: tiles side by side, each through all ticks. */
 static void NAME(forward)(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
     const int64_t *p = m->populations + number * P_COLUMNS;
     int64_t across = (p[P_WIDTH] + p[P_TILE_WIDTH] - 1) / p[P_TILE_WIDTH];
     int64_t tiles = across * ((p[P_NODES] + p[P_TILE_NODES] - 1) / p[P_TILE_NODES]);
-    int threads = tiles > 1 && p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? s->threads : 1;
+    int threads = p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? (int)s->threads : 1;
+    if (tiles == 1 && threads > 1)
+        NAME(shared_tile)(m, s, number, ticks);
+    else
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        Call c = NAME(call)(m, s, number, THREAD);
-        Notes notes = {0};
-        c.n0 = c.node0 = tile / across * p[P_TILE_NODES];
-        c.n1 = MIN(p[P_NODES], c.n0 + p[P_TILE_NODES]);
-        c.c0 = tile % across * p[P_TILE_WIDTH];
-        c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
-        c.t1 = c.length = ticks;
-        int64_t size = (c.n1 - c.n0) * (c.c1 - c.c0) * ticks;
-        memset(c.current, 0, size * sizeof(SUM));
-        if (c.active) memset(c.active, 0, size);
-        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
-        int64_t updates = NAME(scan)(&c, &notes);
-#pragma omp critical
-        NAME(note)(s, number, &notes, updates);
-    }
+        for (int64_t tile = 0; tile < tiles; tile++) NAME(tile)(m, s, number, tile, across, ticks);
     list_events(m, s, number, p[P_HISTORY], p[P_HISTORY] + ticks);
 }
 
@@ -101,17 +145,13 @@ static void NAME(loop)(const Memory *m, const Scratch *s, const int64_t *group, 
             for (int64_t g = group[G_FIRST]; g < group[G_LAST]; g++) {
                 int64_t number = m->order[g];
                 const int64_t *p = m->populations + number * P_COLUMNS;
-                int64_t size = p[P_NODES] * p[P_WIDTH] * ticks;
                 Notes notes = {0};
                 Call c = NAME(call)(m, s, number, 0);
-                c.n1 = p[P_NODES], c.c1 = p[P_WIDTH], c.length = ticks;
+                c.n1 = p[P_NODES], c.c1 = c.stride = p[P_WIDTH], c.length = ticks;
                 c.t0 = pass ? t : 0, c.t1 = pass ? t + 1 : ticks;
                 c.current = (SUM *)s->loop + p[P_LOOP];
                 c.active = s->loop_active ? s->loop_active + p[P_LOOP] : NULL;
-                if (!pass) {
-                    memset(c.current, 0, size * sizeof(SUM));
-                    if (c.active) memset(c.active, 0, size);
-                }
+                if (!pass) NAME(clear)(&c);
                 for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++)
                     if (m->operations[o * O_COLUMNS + O_INNER] == pass) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
                 if (!pass) continue;
@@ -129,7 +169,7 @@ void NAME(begin)(const Memory *m, const Scratch *s, int64_t first) {
         if (p[P_HISTORY])
             for (int64_t node = 0; node < p[P_NODES]; node++)
                 memset(s->spikes + p[P_SPIKES] + node * p[P_LENGTH] * width, 0, p[P_HISTORY] * width);
-        if (p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
+        if (!s->v || p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
         if (p[P_SYNAPTIC] >= 0) memset((SUM *)s->u + p[P_SYNAPTIC], 0, p[P_NODES] * width * sizeof(SUM));
         for (int64_t node = 0; node < p[P_NODES]; node++)
             memcpy((SUM *)s->v + p[P_STATE] + node * width, (const SUM *)m->parameters + p[P_START] + node * p[P_START_STEP], width * sizeof(SUM));

@@ -102,16 +102,46 @@ static void NAME(from_events)(const int64_t *op, const int32_t *events, int64_t 
         NAME(mark_events)(events, count, weights, stride, width, active);
 }
 
-/* A matrix over all neurons, by events. */
+#ifdef NARROW
+/* Where many neurons spike, weights that fit 8 bits once a common power of two is taken out: bytes times bytes, which processors multiply and
+ * add 64 at a time. The matrix stands by target. */
+static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
+    int64_t inputs = c->source[P_NODES] * c->source[P_WIDTH], width = c->c1 - c->c0;
+    const int8_t *weights = c->m->bytes + op[O_BYTES] + (node * c->target[P_WIDTH] + c->c0) * inputs;
+    for (int64_t t = c->t0; t < c->t1; t++) {
+        const uint8_t *restrict spikes = SPIKES(0, t);
+        for (int64_t j = 0; j < width; j++) {
+            const int8_t *restrict of = weights + j * inputs;
+            SUM sum = 0;
+            for (int64_t k = 0; k < inputs; k++) sum += spikes[k] * of[k];
+            ((SUM *)c->row)[j] = (SUM)((UNSIGNED)sum << op[O_SHIFT]);
+        }
+        NAME(commit)(c->row, width, op[O_EXPONENT], AT(current, node, t));
+        if (c->active && op[O_SIGNED]) NAME(mark_sums)(c->row, width, MARK(node, t));
+    }
+}
+#endif
+
+/* A matrix over all neurons: by events, or by bytes where there are too many. */
 static void NAME(dense)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source, *target = c->target;
     int64_t stride = target[P_NODES] * target[P_WIDTH], width = c->c1 - c->c0;
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
+    int busy = op[O_BYTES] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
     for (int64_t node = c->n0; node < c->n1; node++) {
         const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + node * target[P_WIDTH] + c->c0;
-        for (int64_t t = c->t0; t < c->t1; t++)
-            if (rows[t + 1] > rows[t])
-                NAME(from_events)(op, c->s->events + rows[t], rows[t + 1] - rows[t], weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+#ifdef NARROW
+        if (busy) NAME(dense_bytes)(c, op, node);
+#endif
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            const int32_t *events = c->s->events + rows[t];
+            int64_t count = rows[t + 1] - rows[t];
+            if (!count) continue;
+            if (!busy)
+                NAME(from_events)(op, events, count, weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+            else if (c->active && !op[O_SIGNED])
+                NAME(mark_events)(events, count, weights, stride, width, MARK(node, t));
+        }
     }
 }
 
@@ -248,45 +278,44 @@ static void NAME(broadcast)(const Call *c, const int64_t *op) {
     }
 }
 
-/* A matrix by columns: every event adds its column. Tiles hold the whole population. */
+/* A matrix by columns: every event adds its column. Tiles hold the whole population.
+ *
+ * Where weights of both signs may cancel, marking must not cost a second pass: a sum of fewer than `bits` bits carries the number of its
+ * events above them, so that one addition moves a weight and counts it. */
 static void NAME(sparse)(const Call *c, const int64_t *op) {
     const int64_t *target = c->target, *source = c->source, *pointer = c->m->pointer + op[O_POINTER];
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
     const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS];
     const int32_t *index = c->m->index + op[O_INDEX], *events = c->s->events;
-    int64_t width = target[P_WIDTH], size = target[P_NODES] * width;
-    int met = c->active && !op[O_SIGNED];
-    SUM *restrict row = c->row;
+    int64_t width = target[P_WIDTH], size = target[P_NODES] * width, bits = op[O_VALUES];
+    int met = c->active && !op[O_SIGNED], packed = met && bits;
+    SUM *restrict row = c->row, unit = packed ? (SUM)(1ll << bits) : 0;
     int64_t *restrict wide = c->wide;
     for (int64_t t = c->t0; t < c->t1; t++) {
         if (rows[t] == rows[t + 1]) continue;
-        if (met) memset(wide, 0, size * sizeof *wide);
         memset(row, 0, size * sizeof *row);
+        if (met && !packed) memset(wide, 0, size * sizeof *wide);
         for (int64_t e = rows[t]; e < rows[t + 1]; e++) {
             int64_t first = pointer[events[e]], last = pointer[events[e] + 1];
-            if (!met)
-                for (int64_t k = first; k < last; k++) row[index[k]] += weights[k];
-            else
-#ifdef NARROW /* one addition of 64 bits moves the weight and counts the event above its 32 bits */
-                for (int64_t k = first; k < last; k++) wide[index[k]] += weights[k] + (1ll << 32);
-#else
-                for (int64_t k = first; k < last; k++) {
-                    row[index[k]] += weights[k];
-                    wide[index[k]] = 1;
+            for (int64_t k = first; k < last; k++) row[index[k]] += weights[k] + unit;
+            if (met && !packed)
+                for (int64_t k = first; k < last; k++) wide[index[k]] = 1;
+        }
+        for (int64_t node = 0; node < target[P_NODES]; node++) {
+            SUM *restrict of = row + node * width;
+            uint8_t *restrict active = MARK(node, t);
+#ifndef REAL
+            if (packed)
+                for (int64_t j = 0; j < width; j++) {
+                    active[j] |= of[j] != 0;
+                    of[j] = (SUM)((UNSIGNED)of[j] << (8 * sizeof(SUM) - bits)) >> (8 * sizeof(SUM) - bits);
                 }
 #endif
-        }
-#ifdef NARROW
-        if (met)
-            for (int64_t j = 0; j < size; j++) row[j] = (int32_t)wide[j];
-#endif
-        for (int64_t node = 0; node < target[P_NODES]; node++) {
-            uint8_t *restrict active = MARK(node, t);
-            NAME(commit)(row + node * width, width, op[O_EXPONENT], AT(current, node, t));
-            if (met)
+            NAME(commit)(of, width, op[O_EXPONENT], AT(current, node, t));
+            if (met && !packed)
                 for (int64_t j = 0; j < width; j++) active[j] |= wide[node * width + j] != 0;
-            else if (active)
-                NAME(mark_sums)(row + node * width, width, active);
+            else if (active && !packed)
+                NAME(mark_sums)(of, width, active);
         }
     }
 }

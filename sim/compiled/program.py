@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["Program", "build", "unsupported"]
 
 Array = NDArray[Any]
 TILE = 512  # features of a tile of a population without nodes
+MANY = 1 << 12  # weights of a matrix that is worth a second form
 NARROW = (1 << 15) - 1  # the largest sum that 16 bits hold
 
 
@@ -45,9 +47,20 @@ class Program:
     driven: tuple[str, ...]
     forms: tuple[Form, ...]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
+        """Bytes of the tables."""
         return sum(array.nbytes for array in self.memory.values())
+
+    @cached_property
+    def computing(self) -> tuple[tuple[int, str], ...]:
+        """Number and name of every population that is no source."""
+        return tuple((i, name) for i, name in enumerate(self.names) if not self.network.populations[name].is_source)
+
+    @cached_property
+    def keeps(self) -> bool:
+        """Whether a state passes from one sample to the next."""
+        return any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)
 
 
 def unsupported(network: Network) -> list[str]:
@@ -84,6 +97,7 @@ def build(network: Network) -> Program:
     dtype = _dtype(network, found)
     stores = {
         "weights": _Store(np.int16 if dtype == np.int32 else dtype),
+        "bytes": _Store(np.int8),
         "index": _Store(np.int32),
         "pointer": _Store(np.int64),
         "parameters": _Store(dtype),
@@ -164,6 +178,29 @@ def _largest_sum(form: Form) -> int:
     return right * (form.projection.weights.shape[1] // form.fan.shape[1] if form.kind == tb.REDUCE else 1)
 
 
+def _bytes(form: Form, dtype: Any, store: _Store) -> tuple[int, int]:
+    """Where a dense matrix stands by target in bytes, and the power of two that was taken out; −1 where it does not fit or is no use."""
+    assert form.matrix is not None
+    if dtype != np.int32 or form.kind != tb.DENSE or len(form.fan) > 1 or form.matrix.size < MANY:
+        return -1, 0
+    values = form.matrix.astype(np.int32)
+    common = int(np.bitwise_or.reduce(np.abs(values), axis=None))
+    shift = (common & -common).bit_length() - 1 if common else 0
+    values >>= shift
+    if values.min() < -128 or values.max() > 127:
+        return -1, 0
+    return store.add(np.ascontiguousarray(values.T.astype(np.int8))), shift
+
+
+def _packed_bits(form: Form, dtype: Any) -> int:
+    """Bits of a sum of a sparse matrix, sign included, if the number of its events fits above them; else 0."""
+    if form.kind != tb.SPARSE or dtype == np.float64:
+        return 0
+    bits = _largest_sum(form).bit_length() + 1
+    fan_in = int(np.bincount(form.sparse.indices).max(initial=0))
+    return bits if bits + fan_in.bit_length() < 8 * np.dtype(dtype).itemsize else 0
+
+
 def _row_sum(by_source: Array) -> int:
     size = np.abs(by_source.astype(np.int64))
     return int((size.sum(axis=0) if by_source.ndim == 2 else size).max(initial=0))
@@ -192,10 +229,12 @@ def _operations(
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)
                 most = int(np.abs(form.matrix).max(initial=0)) if dtype == np.int32 else 0
                 row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
+                row[tb.O_BYTES], row[tb.O_SHIFT] = _bytes(form, dtype, stores["bytes"])
             elif form.sparse is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)
                 row[tb.O_POINTER] = stores["pointer"].add(form.sparse.indptr)
+                row[tb.O_VALUES] = _packed_bits(form, dtype)
             if form.values is not None:
                 row[tb.O_VALUES] = stores["parameters"].add(form.values)
             rows.append(row)

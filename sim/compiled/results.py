@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.program import Program
+from neurograph.sim.recording import Sink
 from neurograph.sim.tally import Tally
 
 __all__ = ["Results"]
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass
 class Results:
-    """What all samples give: every thread writes its own samples' rows."""
+    """What all samples give: every thread writes its own samples' rows, and appends them to the sink where there is one."""
 
     record: str
     spikes: dict[str, Array]
@@ -27,6 +28,7 @@ class Results:
     v: dict[str, Array]
     counted: dict[str, Array]
     seen: list[Array] = field(default_factory=list)
+    sink: Sink | None = None
 
     @classmethod
     def empty(cls, program: Program, samples: int, record: str, counts: bool) -> Results:
@@ -36,7 +38,7 @@ class Results:
         def zeros(chosen: Any, dtype: Any) -> dict[str, Array]:
             return {name: np.empty((samples, network.ticks, *network.populations[name].shape), dtype) for name in chosen}
 
-        states = [p.name for p in network.neurons] if record == "all" else []
+        states = [name for _, name in program.computing] if record == "all" else []
         dtype = np.int64 if program.dtype == np.int32 else program.dtype
         count = len(program.names)
         shapes = {"spikes": count, "active": count, "events": len(program.forms), "messages": count, "reached": count}
@@ -48,31 +50,29 @@ class Results:
         return sum(array.nbytes for part in (self.spikes, self.u, self.v) for array in part.values())
 
     def notes(self, program: Program) -> dict[str, Any]:
-        if not program.network.is_integer:
+        """Wraps and clips where there are any, and the largest |u| and |v| before them, by population."""
+        if program.dtype == np.float64:
             return {}
-        total = np.zeros((len(program.names), 4), np.int64)
-        for notes in self.seen:
-            total[:, : tb.LARGEST_U] += notes[:, : tb.LARGEST_U]
-            total[:, tb.LARGEST_U :] = np.maximum(total[:, tb.LARGEST_U :], notes[:, tb.LARGEST_U :])
-        of = {name: total[i].tolist() for i, name in enumerate(program.names) if not program.network.populations[name].is_source}
+        every = np.array(self.seen)
+        counts, largest = every[:, :, : tb.LARGEST_U].sum(axis=0).tolist(), every[:, :, tb.LARGEST_U :].max(axis=0).tolist()
         return {
             "rules": "lava",
-            "wraps": {name: note[tb.WRAPS] for name, note in of.items() if note[tb.WRAPS]},
-            "clips": {name: note[tb.CLIPS] for name, note in of.items() if note[tb.CLIPS]},
-            "largest_u": {name: note[tb.LARGEST_U] for name, note in of.items()},
-            "largest_v": {name: note[tb.LARGEST_V] for name, note in of.items()},
+            "wraps": {name: counts[i][tb.WRAPS] for i, name in program.computing if counts[i][tb.WRAPS]},
+            "clips": {name: counts[i][tb.CLIPS] for i, name in program.computing if counts[i][tb.CLIPS]},
+            "largest_u": {name: largest[i][0] for i, name in program.computing},
+            "largest_v": {name: largest[i][1] for i, name in program.computing},
         }
 
     def tally(self, program: Program) -> Tally:
-        counted, populations = self.counted, program.network.populations
+        counted = {key: list(values.T) for key, values in self.counted.items()}
 
-        def by_name(key: str, *, sources: bool = True) -> dict[str, Array]:
-            return {n: counted[key][:, i] for i, n in enumerate(program.names) if sources or not populations[n].is_source}
+        def by_name(key: str) -> dict[str, Array]:
+            return dict(zip(program.names, counted[key], strict=True))
 
         return Tally(
             spikes=by_name("spikes"),
-            updates_active=by_name("active", sources=False),
-            synaptic_events=tuple(counted["events"].T),
+            updates_active={name: counted["active"][i] for i, name in program.computing},
+            synaptic_events=tuple(counted["events"]),
             messages=by_name("messages"),
             reached=by_name("reached"),
         )

@@ -15,29 +15,29 @@ static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *rest
 #define STEP(before_u, keep_u, after)                                              \
     for (int64_t j = 0; j < width; j++) {                                          \
         SUM arrived = (SUM)((UNSIGNED)current[j] << V_SHIFT), x = before_u;        \
-        SUM now_u = x > STATE_LIMIT ? x - 2 * STATE_LIMIT : x;                     \
-        now_u = now_u <= -STATE_LIMIT ? now_u + 2 * STATE_LIMIT : now_u;           \
+        SUM over = (x > STATE_LIMIT) - (x <= -STATE_LIMIT);                        \
+        SUM now_u = x - over * (2 * STATE_LIMIT);                                  \
         SUM y = NAME(decay)(v[j], 4096 - dv[j]) + now_u + bias[j];                 \
-        SUM now_v = y > STATE_LIMIT - 1 ? STATE_LIMIT - 1 : y;                     \
-        now_v = now_v < 1 - STATE_LIMIT ? 1 - STATE_LIMIT : now_v;                 \
-        wraps += now_u != x;                                                       \
-        clips += now_v != y;                                                       \
+        SUM now_v = y < STATE_LIMIT - 1 ? y : STATE_LIMIT - 1;                     \
+        now_v = now_v > 1 - STATE_LIMIT ? now_v : 1 - STATE_LIMIT;                 \
+        wraps += over * over;                                                      \
+        clips += (y > STATE_LIMIT - 1) | (y < 1 - STATE_LIMIT);                    \
         SUM size_u = x < 0 ? -x : x, size_v = y < 0 ? -y : y;                      \
         largest_u = size_u > largest_u ? size_u : largest_u;                       \
         largest_v = size_v > largest_v ? size_v : largest_v;                       \
-        SUM fired = now_v > threshold[j];                                          \
+        SUM limit = threshold[j], to = reset[j], next = after; /* loaded always */ \
         keep_u = now_u;                                                            \
-        v[j] = fired ? (after) : now_v;                                            \
-        spikes[j] = (uint8_t)fired;                                                \
+        v[j] = now_v > limit ? next : now_v;                                       \
+        spikes[j] = now_v > limit;                                                 \
     }
     if (u && n->flags & SUBTRACT) {
-        STEP(NAME(decay)(u[j], 4096 - du[j]) + arrived, u[j], now_v - reset[j])
+        STEP(NAME(decay)(u[j], 4096 - du[j]) + arrived, u[j], now_v - to)
     } else if (u) {
-        STEP(NAME(decay)(u[j], 4096 - du[j]) + arrived, u[j], reset[j])
+        STEP(NAME(decay)(u[j], 4096 - du[j]) + arrived, u[j], to)
     } else if (n->flags & SUBTRACT) {
-        STEP(arrived, current[j], now_v - reset[j])
+        STEP(arrived, current[j], now_v - to)
     } else {
-        STEP(arrived, current[j], reset[j])
+        STEP(arrived, current[j], to)
     }
 #undef STEP
     notes->wraps += wraps;

@@ -1,0 +1,218 @@
+"""The float and the fixed engine on a torch device: all ticks and samples of a chunk in one product per projection, then one time scan.
+
+Populations that hear each other in a loop go on together in blocks of as many ticks as the shortest lag within the loop; all others take
+a chunk at once. A chunk is as many samples and ticks as fit into the memory that is given (:mod:`.chunks`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurograph.network import Network
+from neurograph.sim.device.chunks import Chunks
+from neurograph.sim.device.counting import Counter
+from neurograph.sim.device.devices import described, device_named, exact_products, memory_named, synchronize
+from neurograph.sim.device.neurons import scan_module
+from neurograph.sim.device.plan import Plan, Synapses, sent_dtype
+from neurograph.sim.inputs import Prepared, prepare
+from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.ticks import sent_type
+
+__all__ = ["run"]
+
+Array = NDArray[Any]
+
+
+def run(
+    network: Network,
+    inputs: Mapping[str, Array],
+    *,
+    device: str = "cuda",
+    record: str = "all",
+    counts: bool = False,
+    max_memory: int | None = None,
+    scan: str = "auto",
+) -> Recording:
+    """Run a float network or an integer one, by Lava's rules, on a torch device.
+
+    Args:
+        network: any that :func:`neurograph.sim.floating.run` or :func:`neurograph.sim.fixed.run` takes.
+        inputs: source → values, see :mod:`neurograph.sim.inputs`.
+        device: "cuda", "cuda:N" or "cpu".
+        record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
+        counts: whether to gather a tally, which needs no recorded spikes.
+        max_memory: bytes for what the run holds on the device, weights included; if not given, seven tenths of what is free on a GPU, 1 GiB
+            beside the weights on a CPU. Samples and ticks are run in as many pieces as that asks for.
+        scan: "triton", "torch" or "auto", see :func:`neurograph.sim.device.neurons.scan_module`.
+
+    Returns:
+        Recording of engine "fixed" or "float": bit for bit that of the NumPy engine in integers, in floats the same spikes but for ties, as
+        sums are taken in another order. ``notes`` names the device and the scan.
+
+    Raises:
+        InputError: inputs that do not fit, no such device, no such record. UnsupportedError: sums that no type holds exactly.
+        MemoryLimitError: one tick of one sample does not fit. QuantizationError: a value that no graded message holds.
+    """
+    check_record(record)
+    place = device_named(device)
+    start = time.perf_counter()
+    prepared = prepare(network, inputs)
+    with torch.no_grad(), exact_products(), memory_named(place):
+        plan = Plan.of(network, place, scan, prepared.samples, counts=counts)
+        made = _Run(plan, prepared, record, max_memory, Counter(network) if counts else None)
+        made.all_samples()
+        synchronize(place)
+        notes = {"device": described(place), "scan": scan_module(scan, place).__name__.rpartition(".")[2], **plan.notes()}
+        tally = made.counter.tally() if made.counter else None
+    return Recording(
+        "fixed" if network.is_integer else "float",
+        network.ticks,
+        *made.recorded(),
+        machine_steps=network.ticks,
+        wall_s=time.perf_counter() - start,
+        notes=notes,
+        tally=tally,
+    )
+
+
+class _Run:
+    """One run of a plan over prepared inputs, chunk by chunk."""
+
+    def __init__(self, plan: Plan, prepared: Prepared, record: str, max_memory: int | None, counter: Counter | None) -> None:
+        network = plan.network
+        self.plan, self.prepared, self.counter = plan, prepared, counter
+        self.kept = {p.name for p in network.neurons if getattr(p.neuron, "state", "") == "kept"}
+        self.states = record == "all"
+        samples, ticks = prepared.samples, network.ticks
+        self.chunks = Chunks.of(plan.costs(states=self.states), plan.device, max_memory, samples, ticks, one_by_one=bool(self.kept))
+        dynamic = [name for name, p in network.populations.items() if not p.is_static]
+        names = {"outputs": [name for name in network.outputs if name in dynamic], "none": []}.get(record, dynamic)
+        self.spikes: dict[str, Array] = {}
+        self.u: dict[str, Array] = {}
+        self.v: dict[str, Array] = {}
+        for name in names:
+            population = network.populations[name]
+            self.spikes[name] = np.zeros((samples, ticks, population.size), sent_type(population))
+        for name, neurons in plan.neurons.items():
+            if self.states and neurons.state is not None:
+                kind = np.float64 if neurons.state == torch.float64 else np.int64
+                self.u[name], self.v[name] = (np.zeros((samples, ticks, neurons.size), kind) for _ in range(2))
+
+    def recorded(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Spikes, v and u as (samples, T, *shape), the order in which a Recording takes them."""
+        populations = self.plan.network.populations
+
+        def shaped(values: dict[str, Array]) -> dict[str, Array]:
+            return {name: value.reshape(*value.shape[:2], *populations[name].shape) for name, value in values.items()}
+
+        return shaped(self.spikes), shaped(self.v), shaped(self.u)
+
+    def all_samples(self) -> None:
+        """Run every chunk of samples, and of ticks within it."""
+        for samples in self.chunks.samples():
+            count = samples.stop - samples.start
+            for name, neurons in self.plan.neurons.items():
+                bias = self.prepared.flat_bias(name)
+                bias = bias[samples] if len(bias) > 1 else bias
+                neurons.start(bias, samples=count, keep=name in self.kept and samples.start > 0)
+            buffers = self._buffers(count)
+            if self.counter:
+                self.counter.start(count, self.plan.device)
+            for ticks in self.chunks.ticks():
+                self._chunk(samples, ticks, buffers)
+            if self.counter:
+                self.counter.finish()
+
+    def _buffers(self, samples: int) -> dict[str, Tensor]:
+        """Of each population's spikes, the last ticks of the chunk before, as far as a lag reaches, then those of this chunk."""
+        made = {}
+        for name, population in self.plan.network.populations.items():
+            if not population.is_static:
+                shape = (samples, self.plan.history[name] + self.chunks.most_ticks, population.size)
+                made[name] = torch.zeros(shape, dtype=sent_dtype(population), device=self.plan.device)
+        return made
+
+    def _chunk(self, samples: slice, ticks: slice, buffers: Mapping[str, Tensor]) -> None:
+        count = ticks.stop - ticks.start
+        for name, values in self.prepared.spikes.items():
+            given = np.ascontiguousarray(values[samples, ticks].reshape(samples.stop - samples.start, count, -1))
+            self._window(buffers, name, 0, count).copy_(torch.from_numpy(given))
+        for group in self.plan.groups:
+            self._group(group, samples, ticks, buffers)
+        if self.counter is not None:
+            for name in buffers:
+                self.counter.sent(name, self._window(buffers, name, 0, count))
+        for name, spikes in self.spikes.items():
+            spikes[samples, ticks] = self._window(buffers, name, 0, count).cpu().numpy()
+        for name, buffer in buffers.items():
+            history = self.plan.history[name]
+            if history:
+                buffer[:, :history] = buffer[:, count : count + history].clone()
+
+    def _window(self, buffers: Mapping[str, Tensor], name: str, first: int, count: int, lag: int = 0) -> Tensor:
+        """Spikes of ``count`` ticks from tick ``first`` of the chunk on, as heard ``lag`` ticks later."""
+        start = self.plan.history[name] + first - lag
+        return buffers[name][:, start : start + count]
+
+    def _group(self, group: list[str], samples: slice, ticks: slice, buffers: Mapping[str, Tensor]) -> None:
+        plan, count = self.plan, ticks.stop - ticks.start
+        inner = plan.inner(group)
+        arriving = {name: self._outer(name, group, samples.stop - samples.start, count, buffers) for name in group}
+        block = min((s.projection.lag for heard in inner.values() for s in heard if s.projection.lag), default=count)
+        for first in range(0, count, block):
+            some = min(block, count - first)
+            for name in group:
+                now = arriving[name].ticks(first, some)
+                for synapses in inner[name]:
+                    p = synapses.projection
+                    now.add(synapses, self._window(buffers, p.source, first, some, p.lag))
+                scanned = plan.neurons[name].scan(now.current, self._window(buffers, name, first, some), states=self.states)
+                if scanned.u is not None and scanned.v is not None:
+                    at = slice(ticks.start + first, ticks.start + first + some)
+                    self.u[name][samples, at], self.v[name][samples, at] = scanned.u.cpu().numpy(), scanned.v.cpu().numpy()
+        if self.counter is not None:
+            for name in group:
+                self.counter.active(name, self._window(buffers, name, 0, count), arriving[name].arrived)
+
+    def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> _Arriving:
+        """What arrives from outside the group in a chunk."""
+        population, dtype = self.plan.network.populations[name], self.plan.currents[name]
+        heard = [s for s in self.plan.heard[name] if s.projection.source not in group]
+        windows = [self._window(buffers, s.projection.source, 0, ticks, s.projection.lag) for s in heard]
+        shape = (samples, ticks, population.size)
+        arrived = torch.zeros(shape, dtype=torch.bool, device=self.plan.device) if self.counter else None
+        if len(heard) == 1 and population.ports == 1 and heard[0].weights.dtype == dtype:
+            return _Arriving(heard[0].brought(windows[0], arrived), arrived, population.size)
+        total = torch.zeros((*shape[:2], population.ports * population.size), dtype=dtype, device=self.plan.device)
+        found = _Arriving(total, arrived, population.size)
+        for synapses, spikes in zip(heard, windows, strict=True):
+            found.add(synapses, spikes)
+        return found
+
+
+@dataclass(frozen=True)
+class _Arriving:
+    """What arrives at a population: ``current`` (samples, ticks, ports · size), and where a spike did, bool (samples, ticks, size)."""
+
+    current: Tensor
+    arrived: Tensor | None
+    size: int
+
+    def ticks(self, first: int, count: int) -> _Arriving:
+        """A view of some ticks."""
+        some = slice(first, first + count)
+        return _Arriving(self.current[:, some], None if self.arrived is None else self.arrived[:, some], self.size)
+
+    def add(self, synapses: Synapses, spikes: Tensor) -> None:
+        """What a projection brings, (samples, ticks, source size), in place."""
+        start = synapses.projection.port * self.size
+        brought = synapses.brought(spikes, self.arrived)
+        self.current[..., start : start + self.size] += brought.to(self.current.dtype)
