@@ -26,7 +26,7 @@ from neurograph.export.quantize import quantize
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
 from neurograph.weights import Dense, Sparse
 
-__all__ = ["RANDOM", "Chain", "Row", "cnn", "cora", "random_row"]
+__all__ = ["RANDOM", "ZOO_CNN", "Chain", "Row", "cnn", "cora", "random_row"]
 
 Array = NDArray[Any]
 At = Callable[[Any, float], Any]  # (neuron, θ) → the neuron with that threshold

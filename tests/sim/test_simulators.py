@@ -121,8 +121,8 @@ def test_who_is_missing_is_in_the_tables(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("NEUROGRAPH_NENGO_LOIHI_PYTHON", raising=False)
     monkeypatch.setenv("NEUROGRAPH_SANAFE_PYTHON", str(tmp_path / "none"))
-    found = simulators.run([lambda: row_of(CHAINS[0])], replace(SHORT, others=True))
-    text = tables({"rows": found, "machine": "here", "seconds": 1.0})
+    found = simulator_measure.measure(row_of(CHAINS[0]), replace(SHORT, others=True))
+    text = tables({"rows": [found], "machine": "here", "seconds": 1.0})
     for name in ("nengo-loihi 1.1.0", "SANA-FE 2.2.9"):
         assert f"- not run, {name}: missing: " in text
     assert "| missing |" in text
@@ -152,6 +152,8 @@ def test_the_command_measures_and_writes_every_figure(tmp_path, capsys):
     asked = {(a["row"], a["batch"], a["what"]) for a in found["requirements"]}
     assert ("dense-256x1", 1, "ours / floor") in asked and ("dense-256x1", 2, "counts / none") in asked
     assert "figures that are asked for are reached" in text
+    assert simulators.main(["--figures", str(path)]) == 0
+    assert capsys.readouterr().out == text
 
 
 def test_a_spike_that_differs_ends_it_with_an_error(monkeypatch, capsys):
@@ -173,9 +175,17 @@ def test_unknown_rows_are_refused_by_name(capsys):
     assert "--rows dense-7x7: must be of dense-256x1, " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("row", ["cnn-sinabs", "cora"])
+def test_data_that_are_not_there_are_named_before_anything_runs(row, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        simulators.main(["--rows", f"dense-256x1,{row}", "--data-root", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"row {row} needs {tmp_path}" in capsys.readouterr().err
+
+
 @pytest.mark.lava
 def test_lava_is_measured_with_and_without_start_up_and_compared(lava):
-    (found,) = simulators.run([lambda: row_of(CHAINS[2])], replace(SHORT, lava=True))
+    found = simulator_measure.measure(row_of(CHAINS[2]), replace(SHORT, lava=True))
     for batch, figures in found["batches"].items():
         assert figures["equal_to"] == ["step loop", "Lava"]
         assert figures["lava_compared_slots"] == int(batch) * 20 * 32
