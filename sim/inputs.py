@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from neurograph.network import Network, Population, Source
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.static_currents import bias_of, varying
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "checked", "prepare"]
 
 Array = NDArray[Any]
 
@@ -61,12 +61,28 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
-    wanted = [source for source in network.sources if not source.is_constant]
+    samples, values = checked(network.sources, network.ticks, inputs)
+    for source in network.sources:
+        if source.is_constant:
+            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
+    spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
+    return Prepared(
+        samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons if biased is None or p.name in biased}
+    )
+
+
+def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Array]) -> tuple[int, dict[str, Array]]:
+    """The number of samples, and the values of every source that takes any: (samples, …), of a static one (1 or samples, …).
+
+    Raises:
+        InputError: as :func:`prepare`.
+    """
+    wanted = [source for source in sources if not source.is_constant]
     names = {source.name for source in wanted}
     for name in inputs:
         if name not in names:
             raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
-    values = {source.name: _check(source, inputs, network.ticks) for source in wanted}
+    values = {source.name: _check(source, inputs, ticks) for source in wanted}
     counts = {name: len(value) for name, value in values.items()}
     samples = max(counts.values(), default=1)
     for source in wanted:
@@ -75,13 +91,7 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
             raise InputError(f"input {source.name!r}: {count} samples, but another source has {samples}; give all the same number")
         if count < samples and not source.is_static:
             values[source.name] = np.repeat(values[source.name], samples, axis=0)
-    for source in network.sources:
-        if source.is_constant:
-            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
-    spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(
-        samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons if biased is None or p.name in biased}
-    )
+    return samples, values
 
 
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:

@@ -27,13 +27,15 @@ def run_command(arguments: list[str]) -> int:
     """Run one command line and return its exit status; whatever goes wrong is one line on stderr."""
     debug = "--debug" in arguments
     words = [a for a in arguments if a != "--debug"]
+    # Of several processes the first one speaks; it knows what went wrong in the others.
+    silent = "--sharded" in arguments and os.environ.get("RANK", "0") != "0"
     try:
         call = plain_call(words)
         result = _with_typer(words, debug) if call is None else call()
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except NeurographError as error:
-        return _failed(str(error), debug)
+        return _failed(str(error), debug, silent)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -41,15 +43,15 @@ def run_command(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _failed("out of memory: use a smaller graph or a machine with more", debug)
+        return _failed("out of memory: use a smaller graph, --max-memory, or a machine with more", debug, silent)
     except OSError as error:
-        return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug)
+        return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug, silent)
     except Exception as error:
         if hasattr(error, "format_message"):  # a usage error of the parser
             message = str(error.format_message())
             if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
                 return 2
-            return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug)
+            return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug, silent)
         if type(error).__name__ == "Abort":
             print("interrupted", file=sys.stderr)
             return 130
@@ -75,10 +77,12 @@ def _with_value(message: str, arguments: list[str]) -> str:
     return message if value is None or value in message else message.replace(": ", f": {value}: ", 1)
 
 
-def _failed(message: str, debug: bool) -> int:
+def _failed(message: str, debug: bool, silent: bool = False) -> int:
     if debug:
         import traceback
 
         traceback.print_exc()
+    if silent:
+        return 2
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from neurograph.errors import InputError
 from neurograph.sim.engines import STREAMING_ENGINES
 
 if TYPE_CHECKING:
-    from neurograph.network import Network
     from neurograph.sim.recording import Recording
 
 __all__ = ["Wanted", "counts_of", "print_counts"]
@@ -72,7 +71,7 @@ class Wanted:
         """What goes into the file."""
         return self.record or ("none" if self.output is None else "spikes")
 
-    def run(self, bundle: Any, network: Network, start: Callable[..., Recording]) -> tuple[Recording, Mapping[str, Any]]:
+    def run(self, bundle: Any, network: Any, start: Callable[..., Recording]) -> tuple[Recording, Mapping[str, Any]]:
         """Run it, write the recording where there is to be one, and compute the readout.
 
         Args:
@@ -103,21 +102,38 @@ class Wanted:
         return run, readout
 
 
-def _readout(bundle: Any, network: Network, run: Recording) -> Mapping[str, Any]:
+def _readout(bundle: Any, network: Any, run: Recording) -> Mapping[str, Any]:
     """What the readout on the host gives, or the real-valued outputs of the network."""
     return bundle.values(run) or {
         name: v for name, v in run.spikes.items() if name in network.outputs and network.populations[name].is_real
     }
 
 
-def counts_of(network: Network, run: Recording) -> dict[str, Any]:
-    """Sums over all inferences of what was counted in the run, and ``per_sample``."""
-    from neurograph.hw_profiles.counts import count
+def counts_of(network: Any, run: Recording) -> dict[str, Any]:
+    """Sums over all inferences of what was counted in the run, and ``per_sample``.
 
-    counted = count(network, run, host_macs={})
-    names = ("synaptic_events", "graded_events", "neuron_updates", "updates_active", "spikes", "messages")
-    series = {name: [int(n) for n in getattr(counted, name)] for name in names}
-    return {**{name: sum(values) for name, values in series.items()}, "per_sample": series}
+    ``network`` has populations and spiking_projections.
+    """
+    tally: Any = run.tally
+    projections = list(zip(network.spiking_projections, tally.synaptic_events, strict=True))
+    graded = [events for p, events in projections if network.populations[p.source].is_graded]
+    neurons = sum(p.size for p in network.populations.values() if not p.is_source)
+    series = {
+        "synaptic_events": _sums(tally.synaptic_events, run.samples) - _sums(graded, run.samples),
+        "graded_events": _sums(graded, run.samples),
+        "neuron_updates": _sums([], run.samples) + neurons * run.ticks,
+        "updates_active": _sums(tally.updates_active.values(), run.samples),
+        "spikes": _sums(tally.spikes.values(), run.samples),
+        "messages": _sums(tally.messages.values(), run.samples),
+    }
+    return {**{name: int(values.sum()) for name, values in series.items()}, "per_sample": {k: v.tolist() for k, v in series.items()}}
+
+
+def _sums(counts: Iterable[Any], samples: int) -> Any:
+    """Σ of counts, one integer a sample."""
+    import numpy as np
+
+    return sum(counts, np.zeros(samples, np.int64))
 
 
 def print_counts(counts: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def simulate(
     max_memory: str | None = option(None, "--max-memory", help="Limit of the engine's buffers, as in 2GB or 500MiB; float and fixed."),
     rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
     device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
-    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava."),
+    sharded: bool = option(False, "--sharded", help="Split the nodes over the processes of torchrun; engines fixed and float."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava, or for a rank to wait for another."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
@@ -48,22 +49,18 @@ def simulate(
     wanted = Wanted(engine, record, counts, max_memory, output)
     wanted.check()
     wanted.options()  # a size that is none is refused before the bundle is read
-    plain = engine == "fixed" and rules == "lava" and device == "cpu" and sample is None and wanted.is_plain
+    plain = engine == "fixed" and rules == "lava" and device == "cpu" and not sharded and sample is None and wanted.is_plain
     if plain and simulate_ready(bundle, as_json):
         return
-    found = opened(bundle, whole=False)
-    from neurograph.sim.check import run_engine
+    if sharded:
+        from neurograph.cli.sharded import simulate_sharded
 
-    inputs = for_bundle(found, sample)
-    network: Any = found.integers if engine in INTEGER_ENGINES else found.network
-    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
-
-    def start(**asked: Any) -> Any:
-        return run_engine(engine, *networks, inputs, timeout_s=timeout_s, onnx_file=found.onnx_file, rules=rules, device=device, **asked)
-
-    if network is None:
-        start()  # says that there are no integers
-    run, readout = wanted.run(found, network, start)
+        done = simulate_sharded(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
+        if done is None:  # rank 0 has it
+            return
+        found, network, run, readout = done
+    else:
+        found, network, run, readout = _simulate(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
     populations = network.populations
     _say_overflow(run)
     if output is not None:
@@ -71,11 +68,14 @@ def simulate(
     accuracy = found.accuracy(run) if sample is None else None
     if plain:
         keep_ready(found, run, accuracy)
-    spikes = {name: count for name, count in run.counts().items() if not populations[name].is_real}
+    every = run.notes["sharded"]["spikes"] if sharded else run.counts()
+    spikes = {name: count for name, count in every.items() if not populations[name].is_real}
     result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
     if counts:
         result["counts"] = counts_of(network, run)
-    if "device" in run.notes:
+    if sharded:
+        result["sharded"] = {key: value for key, value in run.notes["sharded"].items() if key != "spikes"}
+    elif "device" in run.notes:
         result["device"] = run.notes["device"]
     if accuracy is not None:
         result["accuracy"] = accuracy
@@ -93,6 +93,20 @@ def simulate(
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
     if accuracy is not None:
         print(f"test accuracy {accuracy:.2%}")
+
+
+def _simulate(bundle: Path, sample: Path | None, wanted: Wanted, **more: Any) -> tuple[Any, Any, Any, Mapping[str, Any]]:
+    """The bundle, its network, the run and the readout's values."""
+    found = opened(bundle, whole=False)
+    from neurograph.sim.check import run_engine
+
+    inputs = for_bundle(found, sample)
+    engine, more = wanted.engine, {**more, "onnx_file": found.onnx_file}
+    network: Any = found.integers if engine in INTEGER_ENGINES else found.network
+    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
+    if network is None:
+        run_engine(engine, *networks, inputs)  # says that there are no integers
+    return found, network, *wanted.run(found, network, lambda **asked: run_engine(engine, *networks, inputs, **more, **asked))
 
 
 def _check_rules(rules: str, engine: str) -> None:

@@ -101,6 +101,11 @@ class Simulator:
             tally=results.tally(self.program) if counts else None,
         )
 
+    def least_bytes(self, samples: int, *, record: str = "all", counts: bool = False) -> int:
+        """Below which :meth:`run` refuses to run so many samples: one tick at a time in one thread, and what is recorded of all."""
+        kept = Results.empty(self.program, samples, record, counts).nbytes
+        return kept + self.program.nbytes + self._plan(1, record == "all", counts, 1).nbytes
+
     def _worker(self, chosen: Plan) -> Worker:
         idle = self._idle.get(id(chosen))
         return idle.pop() if idle else Worker(chosen)
