@@ -134,7 +134,7 @@ def _batch(row: Row, loop: StepLoop, batch: int, settings: Settings, streamed: i
 
 def ready(network: Network) -> Callable[..., Recording]:
     """Our engine with a network made ready, as Lava's is once it has started: (inputs, options) → Recording."""
-    made = simulator(network, None)
+    made = simulator(network, None, integer=network.is_integer)
     return made.run if made else partial((fixed if network.is_integer else floating).run, network)
 
 
