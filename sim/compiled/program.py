@@ -162,7 +162,8 @@ def _dtype(network: Network, found: Sequence[Form]) -> Any:
     for population in network.neurons:
         neuron = population.neuron
         if isinstance(neuron, FixedLIF):
-            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, neuron.reset_by or 0, neuron.v_start)]
+            taken = 0 if neuron.reset_by is None else neuron.reset_by
+            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, taken, neuron.v_start)]
             if np.abs(values[0]).max() << fx.V_SHIFT > fx.STATE_LIMIT or max(np.abs(x).max() for x in values[1:]) > fx.STATE_LIMIT:
                 return np.int64
     return np.int32
