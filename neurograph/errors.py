@@ -13,6 +13,7 @@
     ├── CompilerMissingError        no C compiler for the compiled engine
     ├── MemoryLimitError            a run that needs more memory than it may take
     ├── BundleError                 a bundle that cannot be written, or read back unharmed
+    ├── ShardError                  another rank of a sharded run failed, or does not answer
     └── LavaError                   the Lava runtime
         ├── LavaMissingError        no interpreter with Lava
         └── LavaTimeoutError        the worker ran past its time limit
@@ -40,6 +41,7 @@ __all__ = [
     "PlacementError",
     "ProfileError",
     "QuantizationError",
+    "ShardError",
     "UnsupportedError",
 ]
 
@@ -106,6 +108,10 @@ class MemoryLimitError(NeurographError):
 
 class BundleError(NeurographError):
     """A bundle that cannot be written, or that is not what its manifest says."""
+
+
+class ShardError(NeurographError):
+    """Another rank of a sharded run failed, or does not answer; the message is that rank's."""
 
 
 class LavaError(NeurographError):

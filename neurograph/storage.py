@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from typing import Any
 
 import h5py
@@ -27,7 +29,7 @@ from neurograph.network import (
 )
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["VERSION", "load_network", "save_network"]
+__all__ = ["VERSION", "StoredNetwork", "load_network", "save_network", "stored_network"]
 
 VERSION = 1
 _KINDS = (Source, LIF, CubaLIF, Integrator, Threshold, Graded, Product, FixedLIF)
@@ -64,21 +66,59 @@ def load_network(group: h5py.Group) -> Network:
     Raises:
         NetworkError: another version, or parts that are missing or do not fit.
     """
-    version = int(group.attrs.get("version", 0))
-    if version != VERSION:
-        raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
-    try:
-        populations = [_population(group["populations"][key]) for key in sorted(group["populations"])]
-        projections = tuple(_projection(group["projections"][key]) for key in sorted(group["projections"]))
+    stored = stored_network(group)
+    with _undamaged():
         return Network(
-            {p.name: p for p in populations},
-            projections,
-            int(group.attrs["ticks"]),
-            float(group.attrs["dt"]),
-            tuple(json.loads(group.attrs["outputs"])),
+            stored.populations,
+            tuple(stored.projections()),
+            stored.ticks,
+            stored.dt,
+            stored.outputs,
             steps_per_tick=int(group.attrs.get("steps_per_tick", 1)),  # neither was stored when neither could be another
             gated=bool(group.attrs.get("gated", True)),
         )
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A network in a file that is open, without its weights, for a reader that does not want all of them at once."""
+
+    group: h5py.Group
+    populations: Mapping[str, Population]
+    ticks: int
+    dt: float
+    outputs: tuple[str, ...]
+
+    def projections(self) -> Iterator[Projection]:
+        """One after another, in their order; each is read when it is asked for.
+
+        Raises:
+            NetworkError: as :func:`load_network`.
+        """
+        with _undamaged():
+            for key in sorted(self.group["projections"]):
+                yield _projection(self.group["projections"][key])
+
+
+def stored_network(group: h5py.Group) -> StoredNetwork:
+    """Open what :func:`save_network` wrote, and read the populations.
+
+    Raises:
+        NetworkError: as :func:`load_network`.
+    """
+    version = int(group.attrs.get("version", 0))
+    if version != VERSION:
+        raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
+    with _undamaged():
+        populations = [_population(group["populations"][key]) for key in sorted(group["populations"])]
+        outputs = tuple(json.loads(group.attrs["outputs"]))
+        return StoredNetwork(group, {p.name: p for p in populations}, int(group.attrs["ticks"]), float(group.attrs["dt"]), outputs)
+
+
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    try:
+        yield
     except (KeyError, ValueError, TypeError) as error:
         raise NetworkError(f"network: its file is damaged ({error}); export it again") from None
 

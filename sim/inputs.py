@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from neurograph.network import Network, Population, Source
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.static_currents import bias_of, varying
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "checked", "prepare"]
 
 Array = NDArray[Any]
 
@@ -61,20 +61,7 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
-    wanted = [source for source in network.sources if not source.is_constant]
-    names = {source.name for source in wanted}
-    for name in inputs:
-        if name not in names:
-            raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
-    values = {source.name: _check(source, inputs, network.ticks) for source in wanted}
-    counts = {name: len(value) for name, value in values.items()}
-    samples = max(counts.values(), default=1)
-    for source in wanted:
-        count = counts[source.name]
-        if count not in (1, samples):
-            raise InputError(f"input {source.name!r}: {count} samples, but another source has {samples}; give all the same number")
-        if count < samples and not source.is_static:
-            values[source.name] = np.repeat(values[source.name], samples, axis=0)
+    samples, values = checked(network.sources, network.ticks, inputs)
     for source in network.sources:
         if source.is_constant:
             values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
@@ -84,13 +71,44 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
     )
 
 
+def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Array]) -> tuple[int, dict[str, Array]]:
+    """The number of samples, and the values of every source that takes any: (samples, …), of a static one (1 or samples, …).
+
+    Raises:
+        InputError: as :func:`prepare`.
+    """
+    wanted = [source for source in sources if not source.is_constant]
+    names = {source.name for source in wanted}
+    for name in inputs:
+        if name not in names:
+            raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
+    values = {source.name: _check(source, inputs, ticks) for source in wanted}
+    counts = {name: len(value) for name, value in values.items()}
+    samples = max(counts.values(), default=1)
+    for source in wanted:
+        count = counts[source.name]
+        if count not in (1, samples):
+            raise InputError(f"input {source.name!r}: {count} samples, but another source has {samples}; give all the same number")
+        if count < samples and not source.is_static:
+            values[source.name] = np.repeat(values[source.name], samples, axis=0)
+    return samples, values
+
+
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:
     if source.name not in inputs:
         raise InputError(f"input {source.name!r}: missing; give an array of shape {source.shape}")
     value = np.asarray(inputs[source.name])
     shape = source.shape if source.is_static else (ticks, *source.shape)
     if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
-        raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
+        what = "one value a neuron" if source.is_static else "ticks first"
+        raise InputError(
+            f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
+            "reshape the data"
+        )
+    if value.dtype.kind not in "biuf" or not value.size:
+        raise InputError(
+            f"input {source.name!r}: {value.dtype} of shape {value.shape}, must be numbers of at least one sample; give an array"
+        )
     value = value.reshape(-1, *shape)
     if source.is_static or source.is_real:
         value = value if source.is_static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
@@ -100,7 +118,11 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     if source.is_graded:
         return _messages(source, value)
     if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
-        raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
+        wrong = value[(value != 0) & (value != 1)]
+        raise InputError(
+            f"input {source.name!r}: holds values other than 0 and 1 ({wrong.size:,}, the first {wrong[0]:g}), but it is a spike source; "
+            "encode the data as spikes"
+        )
     return value.astype(np.uint8, copy=False)
 
 

@@ -6,7 +6,7 @@ encoder's output to neurons. Of a large network little is there in float64 then 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from neurograph.errors import QuantizationError
 from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.weights import Identity, Kron
 
-__all__ = ["bias_of", "varying"]
+__all__ = ["bias_from", "bias_of", "chosen_features", "varying"]
 
 Array = NDArray[Any]
 _BLOCK = 1 << 16  # currents in a block: half a MiB of float64, which caches hold
@@ -38,19 +38,24 @@ def bias_of(network: Network, population: Population, values: Mapping[str, Array
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
     static = [p for p in network.into(population.name) if network.populations[p.source].is_static]
+    return bias_from(population, [(p, values[p.source]) for p in static], samples)
+
+
+def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]], samples: int) -> Array:
+    """:func:`bias_of` for projections that come with the values of their sources, (1 or samples, *shape)."""
+    static = [projection for projection, _ in brought]
     sums = _Sums(population)
     if not static:
         total = sums.of(np.zeros((1,) * sums.own.ndim), sums.own)
         sums.check()
         return np.broadcast_to(total, (samples, *population.shape))
     nodes = _nodes(static)
-    given = max(len(values[p.source]) for p in static) if nodes else samples
+    given = max(len(value) for _, value in brought) if nodes else samples
     total = np.empty((given, nodes or 1, population.size // (nodes or 1)), sums.kind)
     own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, *total.shape[1:])
     for rows, part in _blocks(*total.shape) if nodes else [(slice(0, given), slice(0, 1))]:
         current = np.zeros(total[rows, part].shape)
-        for projection in static:
-            value = values[projection.source]
+        for projection, value in brought:
             current += _part(projection, value, rows, part, nodes) if nodes else _whole(projection, value, given)
         total[rows, part] = sums.of(current, own[:, part])
     sums.check()
@@ -114,7 +119,9 @@ def _nodes(static: list[Projection]) -> int:
     sizes = set()
     for projection in static:
         weights = projection.weights
-        simple = isinstance(weights, Kron) and (isinstance(weights.right, Identity) or weights.right.ndim == 1 or _chosen(weights.right))
+        simple = isinstance(weights, Kron) and (
+            isinstance(weights.right, Identity) or weights.right.ndim == 1 or chosen_features(weights.right)
+        )
         sizes.add(weights.left.size if simple and isinstance(weights, Kron) and isinstance(weights.left, Identity) else 0)
     return int(sizes.pop()) if len(sizes) == 1 else 0
 
@@ -135,7 +142,7 @@ def _part(projection: Projection, value: Array, rows: slice, part: slice, nodes:
     right = projection.weights.right
     if isinstance(right, Identity):
         return given
-    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, _chosen(right)]
+    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, chosen_features(right)]
 
 
 def _whole(projection: Projection, value: Array, samples: int) -> Array:
@@ -144,7 +151,7 @@ def _whole(projection: Projection, value: Array, samples: int) -> Array:
     return projection.weights.apply(given)[:, None]
 
 
-def _chosen(right: Any) -> slice | None:
+def chosen_features(right: Any) -> slice | None:
     """The features that a matrix picks, in their order: its product with them is a slice, exactly."""
     if not isinstance(right, np.ndarray) or right.ndim != 2:
         return None

@@ -123,3 +123,5 @@ typedef struct {
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"
+
+#include "readout.h"

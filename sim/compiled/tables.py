@@ -6,9 +6,11 @@ stays in the cache for all its ticks. A population that no Kronecker product spl
 
 from __future__ import annotations
 
-from neurograph import fixedpoint as fx
+from neurograph.integer_widths import STATE_LIMIT, V_SHIFT
 
-__all__ = ["definitions"]
+__all__ = ["PROGRAM_VERSION", "definitions"]
+
+PROGRAM_VERSION = 1  # of programs that are kept in files: the next one where the same tables mean something else
 
 # Populations. "…, …_STEP" is where a parameter stands and by how much it moves from node to node: 0 where all nodes share a row.
 P_NODES, P_WIDTH, P_HISTORY, P_SPIKES, P_STATE, P_EVENTS, P_ROWS = range(7)
@@ -50,6 +52,6 @@ WRAPS, CLIPS, LARGEST_U, LARGEST_V = range(4)
 
 def definitions() -> str:
     """These constants as the C preprocessor takes them."""
-    columns = {"G_COLUMNS": 3, "F_COLUMNS": 4, "V_SHIFT": fx.V_SHIFT, "STATE_LIMIT": fx.STATE_LIMIT}
+    columns = {"G_COLUMNS": 3, "F_COLUMNS": 4, "V_SHIFT": V_SHIFT, "STATE_LIMIT": STATE_LIMIT}
     constants = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}
     return "".join(f"#define {name} {value}\n" for name, value in {**constants, **columns}.items())

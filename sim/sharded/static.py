@@ -1,0 +1,112 @@
+"""Static currents of a rank's own neurons, bit for bit those of one process.
+
+A float sum depends on its order, and a bias mantissa that lies on a half on its last bit. Where each neuron takes one value of a source,
+times a weight, there is no sum: such a projection is cut to own neurons. In a CSR over nodes or a Sparse each row is summed by itself: rows
+are cut before the product. All others (a matrix product of BLAS, whose order depends on how many rows it is given; a sum over nodes) are
+multiplied as a whole, all samples together as one process does it, and own neurons taken out of the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.network import Population, Projection
+from neurograph.sim.sharded.assignment import Assignment
+from neurograph.sim.sharded.cutting import neurons_of, node_form, rows_of
+from neurograph.sim.static_currents import bias_from, chosen_features
+from neurograph.weights import Identity, Kron, Sparse, Weights
+
+__all__ = ["StaticShare", "driven_biases", "static_share"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class StaticShare:
+    """A projection from a static source.
+
+    Args:
+        projection: its weights lead to own neurons, or to all where ``rows`` says which of them are own.
+        nodes, size: own nodes of the target (1 of one that is not split), and own neurons.
+        alone: whether each neuron takes one value; else the product is made in advance.
+        inputs: neurons of the source that the weights act on; None for all.
+        rows: own neurons among those that the weights lead to; None for all.
+    """
+
+    projection: Projection
+    nodes: int
+    size: int
+    alone: bool
+    inputs: Array | None = None
+    rows: Array | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """The weights with which :meth:`brought` gives its values."""
+        return self.projection.weights if self.alone else Kron(Identity(self.nodes), Identity(self.size // self.nodes))
+
+    def brought(self, values: Array, samples: int) -> tuple[Projection, Array]:
+        """What values (1 or all samples, *shape) of the whole source are to own neurons, as :func:`..static_currents.bias_from` takes it.
+
+        Returns:
+            A projection to own neurons, and the values that it takes, flat, (1 or all samples, size).
+        """
+        flat = values.reshape(len(values), -1)
+        if self.alone:
+            return self.projection, flat if self.inputs is None else flat[:, self.inputs]
+        every = np.broadcast_to(flat, (samples, flat.shape[1]))  # as many rows for BLAS as in one process
+        current = self.projection.weights.apply(every.astype(np.float64, copy=False))
+        return replace(self.projection, weights=self.weights), current if self.rows is None else current[:, self.rows]
+
+
+def driven_biases(
+    populations: Mapping[str, Population], statics: Sequence[StaticShare], values: Mapping[str, Array], samples: int, names: Collection[str]
+) -> dict[str, Array]:
+    """Bias and static currents of own neurons, (samples, *own shape), of those of ``names`` that static sources drive.
+
+    Raises:
+        QuantizationError: as :func:`neurograph.sim.static_currents.bias_of`, of own neurons.
+    """
+    found = {}
+    for name in names:
+        mine = [share for share in statics if share.projection.target == name]
+        if mine:
+            brought = [share.brought(values[share.projection.source], samples) for share in mine]
+            found[name] = bias_from(populations[name], brought, samples)
+    return found
+
+
+def static_share(projection: Projection, source: Population, target: Population, assignment: Assignment, rank: int) -> StaticShare:
+    """A rank's share of a projection from a static source."""
+    given = projection.weights
+    if not assignment.is_split(target):
+        nodes = given.left.size if isinstance(given, Kron) and isinstance(given.left, Identity) else 1
+        return StaticShare(projection, nodes, target.size, _one_value_each(given))
+    own = assignment.nodes(target, rank)
+    rows = neurons_of(own, target)
+    weights = node_form(given, source, target, split=(assignment.is_split(source), True))
+    if _one_value_each(weights):
+        cut = replace(projection, weights=rows_of(weights, own, target))
+        return StaticShare(cut, len(own), len(rows), True, inputs=neurons_of(own, source))
+    if weights is given and _row_by_row(weights):
+        return StaticShare(replace(projection, weights=rows_of(weights, own, target)), len(own), len(rows), False)
+    return StaticShare(projection, len(own), len(rows), False, rows=rows)
+
+
+def _one_value_each(weights: Weights) -> bool:
+    """Whether a neuron's current is a value times a weight."""
+    if not isinstance(weights, Kron) or not isinstance(weights.left, Identity):
+        return False
+    return isinstance(weights.right, Identity) or weights.right.ndim == 1 or chosen_features(weights.right) is not None
+
+
+def _row_by_row(weights: Weights) -> bool:
+    """Whether the sum of a row is the same, bit for bit, whatever other rows there are."""
+    if isinstance(weights, Kron):
+        return isinstance(weights.right, Identity) or weights.right.ndim == 1
+    return isinstance(weights, Sparse)
