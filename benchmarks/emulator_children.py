@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import environments
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +52,7 @@ class Emulator:
     @property
     def folder(self) -> Path:
         """The environment that ``--install`` makes."""
-        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "neurograph" / f"{self.rules}-{self.version}"
+        return environments.cached(f"{self.rules}-{self.version}")
 
     @property
     def missing(self) -> str | None:
@@ -108,14 +108,7 @@ def install(emulator: Emulator) -> None:
     Raises:
         subprocess.CalledProcessError: uv could not.
     """
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
-    python = sys.executable if sys.version_info[:2] in ((3, 10), (3, 11)) else "3.11"
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", python, str(emulator.folder)], check=True)
-    subprocess.run(
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(emulator.folder / "bin/python"), *emulator.packages],
-        check=True,
-    )
+    environments.make(emulator.folder, emulator.packages, None if sys.version_info[:2] in ((3, 10), (3, 11)) else "3.11")
 
 
 def run(emulator: Emulator, jobs: Sequence[Job], *, whole: Sequence[bool] = (), timeout_s: float = 280.0) -> list[Recording]:

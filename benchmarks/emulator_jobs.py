@@ -28,6 +28,7 @@ class Group:
         self.name, self.size, self.inputs = name, size, []
         arrays = (job[f"{key}/{name}"].astype(np.int64) for key in ("du", "dv", "vth", "bias", "start"))
         self.du, self.dv, self.vth, self.bias, self.start = arrays
+        self.subtract = bool(job.get(f"subtract/{name}", np.zeros(1)).any())  # reset by subtraction, where a job says so
 
 
 class Runner:
@@ -59,11 +60,14 @@ class Runner:
                 raise ValueError(f"population {name}: does not rest before its tick 0")
             for i, p in self.into(name):
                 source = self.source(p, first, groups, steps)
-                group.inputs.append((self.job[f"weights/{i}"].astype(np.int64), p["exponent"], p["sign_mode"], source))
+                group.inputs.append((self.weights(i), p["exponent"], p["sign_mode"], source))
         for group, traces in self.run(list(groups.values()), steps).items():
             seen = slice(first[group.name], first[group.name] + self.ticks)
             self.spikes[group.name], u, v = (values[seen] for values in traces)
             self.answer.update({f"spikes/{group.name}": self.spikes[group.name], f"u/{group.name}": u, f"v/{group.name}": v})
+
+    def weights(self, i):
+        return self.job[f"weights/{i}"].astype(np.int64)
 
     def into(self, name):
         return [(i, p) for i, p in enumerate(self.about["projections"]) if p["target"] == name]

@@ -83,5 +83,6 @@ def traces(emulator, groups, steps):
     return {group: tuple(values[:, end - group.size : end] for values in (z, u, v)) for group, end in zip(groups, ends)}  # noqa: B905
 
 
-warnings.simplefilter("ignore")  # it warns of every wrap
-run_jobs(run)
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # it warns of every wrap
+    run_jobs(run)

@@ -41,8 +41,8 @@ from neurograph.network import Network
 from neurograph.nn.sparse import as_features
 from neurograph.sim import fixed
 from neurograph.sim.recording import Recording
-from neurograph.sim.recording import load as load_recording
-from neurograph.sim.recording import save as save_recording
+from neurograph.sim.recording_file import load as load_recording
+from neurograph.sim.recording_file import save as save_recording
 from neurograph.storage import load_network, save_network
 from neurograph.training.checkpoint import Checkpoint
 

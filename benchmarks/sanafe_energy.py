@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import environments
 import machine
 import numpy as np
 
@@ -81,14 +81,11 @@ def install_sanafe() -> None:
     Raises:
         subprocess.CalledProcessError: uv could not.
     """
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(_cache())], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(_cache() / "bin/python"), f"sanafe=={VERSION}"], check=True)
+    environments.make(_cache(), [f"sanafe=={VERSION}", "numpy"])
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "neurograph" / f"sanafe-{VERSION}"
+    return environments.cached(f"sanafe-{VERSION}")
 
 
 def compare(placement: Placement, recording: Recording, profile: Profile, interpreter: str | Path) -> list[Line]:

@@ -8,7 +8,6 @@ readout.onnx   one rate matrix (N, D) an output population → logits (N, C); a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from neurograph.errors import BundleError
 from neurograph.export.targets.onnx_nodes import Nodes
 from neurograph.export.targets.onnx_weights import Rows
 
-__all__ = ["effective_macs", "encoder_model", "host_macs", "readout_model", "run_onnx"]
+__all__ = ["effective_macs", "encoder_model", "host_macs", "readout_model"]
 
 Array = NDArray[Any]
 _OPSET = 18
@@ -50,24 +48,6 @@ def readout_model(rates: Mapping[str, int], weight: Array, bias: Array, propagat
         last = Rows(nodes, propagation, _PROPAGATION, trailing=1).apply(nodes, last)
     nodes.add("Gemm", last, nodes.constant(weight, "weight"), nodes.constant(bias, "bias"), name="logits", transB=1)
     return _model("readout", nodes, rates, ("logits", len(bias)))
-
-
-def run_onnx(path: Path, feeds: Mapping[str, Array]) -> Array:
-    """Run a model of one output in onnxruntime; inputs are cast to float32.
-
-    Raises:
-        BundleError: onnxruntime refuses the file or the shapes.
-    """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        (result,) = session.run(None, {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in feeds.items()})
-    except Exception as error:  # onnxruntime's exceptions share no base class but Exception
-        raise BundleError(f"host model {path}: {' '.join(str(error).split())[:300]}; export the bundle again") from None
-    return np.asarray(result)
 
 
 def host_macs(model: onnx.ModelProto, nodes: int) -> int:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import h5py
+from typing import TYPE_CHECKING
 
 from neurograph.errors import BundleError, InputError, NeurographError
 
-__all__ = ["atomic_folder", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["atomic_folder", "cannot_write", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
@@ -31,12 +30,16 @@ def write_file(path: Path, content: bytes, what: str = "output", error: type[Neu
     except OSError as cause:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise _refused(f"{what} {path}", cause, error) from None
+        raise cannot_write(f"{what} {path}", cause, error) from None
 
 
 @contextlib.contextmanager
 def write_hdf5(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> Iterator[h5py.File]:
     """An HDF5 file that is built in memory and written in one go: HDF5 itself leaves half a file on a full disk, and no OSError."""
+    import io
+
+    import h5py
+
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         yield file
@@ -54,18 +57,21 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
     Raises:
         BundleError: something else is there, or the folder cannot be written. Nothing half-written is left.
     """
+    import shutil
+    import tempfile
+
     refuse_foreign(target, marker)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as cause:
-        raise _refused(f"output {target}", cause, BundleError) from None
+        raise cannot_write(f"output {target}", cause, BundleError) from None
     try:
         yield temporary
         temporary.chmod(0o755)
         _swap(temporary, target)
     except OSError as cause:
-        raise _refused(f"output {target}", cause, BundleError) from None
+        raise cannot_write(f"output {target}", cause, BundleError) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -95,12 +101,16 @@ def _swap(temporary: Path, target: Path) -> None:
     if not target.exists():
         temporary.rename(target)
         return
+    import shutil
+    import tempfile
+
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     target.rename(old / "old")
     temporary.rename(target)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refused(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:
+def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:
+    """The error that says why a file or a folder could not be written."""
     reason = os.strerror(cause.errno) if cause.errno else str(cause)
     return error(f"{subject}: cannot be written ({reason}); choose a folder that exists, is writable and has room")

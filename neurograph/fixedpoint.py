@@ -18,6 +18,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph.integer_widths import DECAY_UNITY, STATE_LIMIT, V_SHIFT
+
 __all__ = [
     "BIAS_EXP_MAX",
     "BIAS_MANT_MAX",
@@ -45,9 +47,6 @@ Array = NDArray[Any]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 Values = TypeVar("Values", bound=Any)  # a NumPy array or a torch tensor: what rounds weights is the same code for export and training
 
-DECAY_UNITY = 4096  # 12-bit decay constants
-V_SHIFT = 6  # weights and thresholds stand 6 bits above the unit of v
-STATE_LIMIT = 1 << 23  # u and v are 24-bit signed
 VTH_MAX = (1 << 17) - 1
 BIAS_MANT_MIN, BIAS_MANT_MAX, BIAS_EXP_MAX = -4096, 4095, 7
 EXPONENT_MIN, EXPONENT_MAX = -8, 7

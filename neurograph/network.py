@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal, Union
 
@@ -297,28 +298,28 @@ class Network:
                 raise NetworkError(f"network: output {name!r} is not a population; there are {', '.join(self.populations)}")
         self.order()
 
-    @property
+    @cached_property
     def is_integer(self) -> bool:
         """Whether it was quantised; a network of nothing but graded populations is, once its projections have a sign mode."""
         if all(p.is_graded for p in self.neurons):
             return any(p.sign_mode for p in self.projections)
         return any(isinstance(p.neuron, FixedLIF) for p in self.neurons)
 
-    @property
+    @cached_property
     def sources(self) -> tuple[Population, ...]:
         return tuple(p for p in self.populations.values() if p.is_source)
 
-    @property
+    @cached_property
     def neurons(self) -> tuple[Population, ...]:
         """The populations that compute: everything but sources."""
         return tuple(p for p in self.populations.values() if not p.is_source)
 
-    @property
+    @cached_property
     def spiking_projections(self) -> tuple[Projection, ...]:
         """Projections that carry spikes: everything but static currents."""
         return tuple(p for p in self.projections if not self.populations[p.source].is_static)
 
-    @property
+    @cached_property
     def is_recurrent(self) -> bool:
         return any(p.lag > 0 for p in self.projections)
 

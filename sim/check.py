@@ -5,49 +5,71 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from neurograph.errors import InputError
+from neurograph.errors import InputError, UnsupportedError
 from neurograph.network import Network
-from neurograph.sim import fixed, floating, pipelined
-from neurograph.sim.parity import Comparison, compare
-from neurograph.sim.recording import Recording
+from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, FLOAT_ENGINES, INTEGER_ENGINES, STREAMING_ENGINES
+from neurograph.sim.recording import Recording, Sink, send
 
-__all__ = ["ENGINES", "check", "pairs_of", "run_engine"]
+if TYPE_CHECKING:
+    from neurograph.sim.parity import Comparison
+
+__all__ = ["DEVICE_ENGINES", "ENGINES", "check", "check_device", "pairs_of", "run_engine"]
 
 Array = NDArray[Any]
-FLOAT_ENGINES = ("torch", "float", "pipelined-float", "lava-float", "onnx")
-INTEGER_ENGINES = ("fixed", "pipelined-fixed", "lava-fixed", "netx")
-ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed", "netx", "onnx")
 
 
 def run_engine(
     engine: str,
-    network: Network,
+    network: Network | None,
     quantized: Network | None,
     inputs: Mapping[str, Array],
     *,
     timeout_s: float = 170.0,
     onnx_file: Path | None = None,
     rules: str = "lava",
+    record: str = "all",
+    counts: bool = False,
+    max_memory: int | None = None,
+    into: Sink | None = None,
+    device: str = "cpu",
 ) -> Recording:
-    """Run one of :data:`ENGINES` on the Network that it takes.
+    """Run one of :data:`ENGINES` on the Network that it takes, ``quantized`` the integer engines; the other one may be None.
 
-    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed".
+    ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed". "float" and "fixed" take
+    ``record``, ``counts``, ``max_memory`` in bytes and ``into``, see :func:`neurograph.sim.fixed.run`; the others record all that they see.
+    ``device`` is where they run, "cpu" or a GPU of :mod:`neurograph.sim.device`, which sends what it recorded after the run.
 
     Raises:
-        InputError: no such engine, or one whose network or file is not there.
+        InputError: no such engine or device, one whose network or file is not there, or an option that it does not know.
+        MemoryLimitError: the network does not fit ``max_memory``. UnsupportedError: rules that run on no GPU.
     """
+    if engine in ENGINES and engine not in STREAMING_ENGINES:
+        given = (("record", record, "all"), ("counts", counts, False), ("max_memory", max_memory, None), ("into", into, None))
+        for name, value, default in given:
+            if value != default:
+                raise InputError(
+                    f"engine {engine!r}: does not know {name} {value!r}, which is for {' and '.join(STREAMING_ENGINES)}; leave it out"
+                )
     chosen = quantized if engine in INTEGER_ENGINES else network
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
+    if device != "cpu":
+        return _on_device(engine, chosen, inputs, rules, device, into, record=record, counts=counts, max_memory=max_memory)
     if engine == "float":
-        return floating.run(chosen, inputs)
+        from neurograph.sim import floating
+
+        return floating.run(chosen, inputs, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine == "fixed":
-        return fixed.run(chosen, inputs, rules=rules)
+        from neurograph.sim import fixed
+
+        return fixed.run(chosen, inputs, rules=rules, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine in ("pipelined-float", "pipelined-fixed"):
+        from neurograph.sim import pipelined
+
         return pipelined.run(chosen, inputs)
     if engine == "onnx":
         if onnx_file is None:
@@ -65,6 +87,36 @@ def run_engine(
         kind: Any = engine.removeprefix("lava-")
         return lava.run(chosen, inputs, engine=kind, timeout_s=timeout_s)
     raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
+
+
+def _on_device(
+    engine: str, network: Network, inputs: Mapping[str, Array], rules: str, device: str, into: Sink | None, **asked: Any
+) -> Recording:
+    check_device(device)
+    if engine not in DEVICE_ENGINES:
+        raise InputError(f"device {device!r}: runs engines {' and '.join(DEVICE_ENGINES)}, but the engine is {engine!r}; leave it out")
+    if rules != "lava":
+        raise UnsupportedError(f"device {device!r}", [f"rules {rules!r}"], "take --device cpu, or rules 'lava'")
+    from neurograph.sim import device as torch_device
+
+    if into is None:
+        return torch_device.run(network, inputs, device=device, **asked)
+    held = asked["record"] if into.keeps == "none" else into.keeps
+    run = torch_device.run(network, inputs, device=device, **{**asked, "record": held})
+    send(run, network.outputs, into)
+    return run
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that does not exist here.
+
+    Raises:
+        InputError: with the way out.
+    """
+    if device != "cpu":  # without a GPU asked for, PyTorch is not loaded
+        from neurograph.sim.device.devices import device_named
+
+        device_named(device)
 
 
 def pairs_of(engines: Sequence[str]) -> list[tuple[str, str]]:
@@ -96,6 +148,8 @@ def check(
     done: Callable[[Comparison], None] = lambda comparison: None,
 ) -> list[Comparison]:
     """Compare each pair; ``record`` gives the recording of an engine, asked for once; ``done`` hears of each comparison as it is made."""
+    from neurograph.sim.parity import compare
+
     recordings: dict[str, Recording] = {}
     comparisons = []
     for a, b in pairs:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neurograph.errors import CompilerMissingError
+from neurograph.errors import CompilerMissingError, UnsupportedError
 from neurograph.network import FixedLIF, Network
 
 if TYPE_CHECKING:
     from neurograph.sim.compiled.engine import Simulator
 
-__all__ = ["simulator"]
+__all__ = ["refuse_limit", "simulator"]
 
 
 def simulator(network: Network, compiled: bool | None, *, integer: bool) -> Simulator | None:
@@ -30,6 +30,20 @@ def simulator(network: Network, compiled: bool | None, *, integer: bool) -> Simu
         if compiled:
             raise
         return None
+
+
+def refuse_limit(max_memory: int | None) -> None:
+    """Refuse a limit that NumPy, which is about to run, would not keep.
+
+    Raises:
+        UnsupportedError: there is one.
+    """
+    if max_memory is not None:
+        raise UnsupportedError(
+            "this run in NumPy",
+            [f"a limit of memory (--max-memory), {max_memory:,} bytes"],
+            "leave it out; only the compiled engine keeps one, which needs a C compiler, Lava's rules and a network of binary spikes",
+        )
 
 
 def _has_values(network: Network) -> bool:

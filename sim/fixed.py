@@ -5,6 +5,7 @@ The rules of two other emulators of Loihi are switches of it (:mod:`neurograph.s
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +20,10 @@ from neurograph.sim import choice
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
 from neurograph.sim.integer_rules import IntegerRules, refuse, rules_named
-from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.recording import Recording, Sink, check_record
 from neurograph.sim.tally import tally_of
 from neurograph.sim.ticks import Neurons, run_ticks
-from neurograph.weights import Weights
+from neurograph.weights import Identity, Kron, OnesColumn, OnesRow, Weights
 
 __all__ = ["FixedDynamics", "run"]
 
@@ -38,7 +39,8 @@ class FixedNeurons:
             raise NetworkError(f"population {population.name!r}: {type(neuron).__name__} is not an integer neuron; quantise the network")
 
         def flat(value: Any) -> Array:
-            return np.broadcast_to(np.asarray(value, dtype=np.int64), population.shape).ravel()
+            given = np.asarray(value, dtype=np.int64)
+            return np.broadcast_to(given, population.shape).ravel() if given.ndim else given  # one value for all stays one
 
         self.du, self.dv = flat(neuron.du) + 1, flat(neuron.dv)
         self.threshold = flat(neuron.vth) << fx.V_SHIFT
@@ -46,6 +48,7 @@ class FixedNeurons:
         self.subtract = neuron.reset == "subtract"
         self.reset_by = self.threshold if neuron.reset_by is None else flat(neuron.reset_by)
         self.v_reset = flat(neuron.v_reset)
+        self.synaptic = bool((self.du != fx.DECAY_UNITY).any())  # else u forgets at once
         self.wraps = self.clips = self.largest_u = self.largest_v = 0
         self.start(mantissa)
 
@@ -53,27 +56,50 @@ class FixedNeurons:
         """Clear the state and take the bias of the next inference."""
         self.bias = mantissa.astype(np.int64) << self.bias_exp
         self.u: Array = np.zeros(mantissa.shape, np.int64)
-        self.v: Array = np.tile(self.v_start, (len(mantissa), 1))
+        self.v: Array = np.zeros(mantissa.shape, np.int64)
+        self.v += self.v_start
+        self._sign = np.empty_like(self.v)
 
     def step(self, current: Array) -> Array:
-        u = fx.decay(self.u, self.du) + (current << fx.V_SHIFT)
-        self.u = fx.wrap24(u)
-        v = fx.decay(self.v, self.dv) + self.u + self.bias
-        return self._fire(u, v, fx.clip24(v), self.u != u)
-
-    def _fire(self, u: Array, v: Array, clipped: Array, wrapped: Array) -> Array:
-        """Count what did not fit, compare, reset."""
-        self.wraps += int(np.count_nonzero(wrapped))
-        self.clips += int(np.count_nonzero(clipped != v))
-        self.largest_u = max(self.largest_u, int(np.abs(u).max(initial=0)))
-        self.largest_v = max(self.largest_v, int(np.abs(v).max(initial=0)))
-        z = clipped > self.threshold
-        self.v = np.where(z, clipped - self.reset_by if self.subtract else self.v_reset, clipped)
+        """In the memory of u and v, without new arrays of their size: of those a run would spend most of its time in page faults."""
+        if self.synaptic:
+            self._decay(self.u, self.du)
+            self.u += np.left_shift(current, fx.V_SHIFT, out=self._sign)
+        else:
+            np.left_shift(current, fx.V_SHIFT, out=self.u)
+        low, high = int(self.u.min(initial=0)), int(self.u.max(initial=0))
+        self.largest_u = max(self.largest_u, high, -low)
+        if high > fx.STATE_LIMIT or low <= -fx.STATE_LIMIT:
+            wrapped = fx.wrap24(self.u)
+            self.wraps += int(np.count_nonzero(wrapped != self.u))
+            self.u[...] = wrapped
+        self._decay(self.v, self.dv)
+        self.v += self.u
+        self.v += self.bias
+        low, high = int(self.v.min(initial=0)), int(self.v.max(initial=0))
+        self.largest_v = max(self.largest_v, high, -low)
+        if max(high, -low) >= fx.STATE_LIMIT:
+            clipped = fx.clip24(self.v)
+            self.clips += int(np.count_nonzero(clipped != self.v))
+            self.v[...] = clipped
+        z: Array = self.v > self.threshold
+        if self.subtract:
+            np.subtract(self.v, self.reset_by, out=self.v, where=z)
+        else:
+            np.copyto(self.v, self.v_reset, where=z)
         return z
+
+    def _decay(self, x: Array, constant: Array) -> None:
+        """:func:`neurograph.fixedpoint.decay` in place: a shift rounds down, so what is negative gets 4095 first to round toward zero."""
+        np.right_shift(x, 63, out=self._sign)
+        self._sign &= fx.DECAY_UNITY - 1
+        x *= fx.DECAY_UNITY - constant
+        x += self._sign
+        x >>= 12
 
 
 class _RuledNeurons(FixedNeurons):
-    """The same under other rules; wraps of the input and of u + bias are counted with those of u, one a slot."""
+    """The same under other rules, as they are written down; wraps of the input and of u + bias are counted with those of u, one a slot."""
 
     def __init__(self, population: Population, mantissa: Array, rules: IntegerRules) -> None:
         super().__init__(population, mantissa)
@@ -89,6 +115,16 @@ class _RuledNeurons(FixedNeurons):
         taken = rules.wrap_current(drive) if rules.bias_overflows else drive
         v = fx.decay(self.v, self.dv) + taken
         return self._fire(u, v, fx.clip24(v) if rules.v_clips else v, (arrived != total) | (self.u != u) | (taken != drive))
+
+    def _fire(self, u: Array, v: Array, clipped: Array, wrapped: Array) -> Array:
+        """Count what did not fit, compare, reset."""
+        self.wraps += int(np.count_nonzero(wrapped))
+        self.clips += int(np.count_nonzero(clipped != v))
+        self.largest_u = max(self.largest_u, int(np.abs(u).max(initial=0)))
+        self.largest_v = max(self.largest_v, int(np.abs(v).max(initial=0)))
+        z = clipped > self.threshold
+        self.v = np.where(z, clipped - self.reset_by if self.subtract else self.v_reset, clipped)
+        return z
 
     def beyond(self) -> list[str]:
         """States whose decay the emulator cannot compute."""
@@ -113,11 +149,12 @@ class FixedDynamics:
         self._weights: dict[int, tuple[Projection, Weights]] = {}
 
     def contribution(self, projection: Projection, spikes: Array) -> Array:
-        # Integer sums stay far below 2^53, so the products may run in float64, where BLAS and SciPy are fast, and stay exact.
+        # Integer sums stay far below 2^53, so the products may run in floats, where BLAS and SciPy are fast, and stay exact.
         if id(projection) not in self._weights:  # once a run, not once a tick; the projection is held so that its id stays its own
-            self._weights[id(projection)] = projection, projection.weights.map(lambda values: values.astype(np.float64))
+            self._weights[id(projection)] = projection, _as_floats(projection.weights)
         weights = self._weights[id(projection)][1]
-        return fx.shift(weights.apply(spikes.astype(np.float64)).astype(np.int64), projection.exponent)
+        kind = weights.values.dtype if spikes.dtype == np.uint8 else np.float64
+        return fx.shift(weights.apply(spikes.astype(kind)).astype(np.int64), projection.exponent)
 
     def neurons(self, population: Population, bias: Array) -> Neurons:
         if population.is_graded:
@@ -142,6 +179,25 @@ class FixedDynamics:
             "largest_u": {name: s.largest_u for name, s in self.states.items()},
             "largest_v": {name: s.largest_v for name, s in self.states.items()},
         }
+
+
+def _as_floats(weights: Weights) -> Weights:
+    """float32 where no sum over binary spikes can leave 2²⁴, below which float32 holds every integer; else float64."""
+    parts = (weights.left, weights.right) if isinstance(weights, Kron) else (weights.matrix,)
+    narrow = math.prod(_largest_sum(part) for part in parts) <= 1 << 24
+    return weights.map(lambda values: values.astype(np.float32 if narrow else np.float64))
+
+
+def _largest_sum(factor: Any) -> float:
+    """A bound of Σ |w| over any row."""
+    if isinstance(factor, (Identity, OnesColumn)):
+        return 1
+    if isinstance(factor, OnesRow):
+        return factor.size
+    if isinstance(factor, np.ndarray):
+        sizes = np.abs(factor)
+        return float((sizes if factor.ndim == 1 else sizes.sum(axis=1)).max(initial=0))
+    return float(np.abs(factor.data).max(initial=0) * np.diff(factor.indptr).max(initial=0))
 
 
 class _RuledDynamics(FixedDynamics):
@@ -178,6 +234,7 @@ def run(
     counts: bool = False,
     max_memory: int | None = None,
     compiled: bool | None = None,
+    into: Sink | None = None,
 ) -> Recording:
     """Run an integer network.
 
@@ -189,7 +246,8 @@ def run(
         counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
         compiled: True runs the compiled kernels, False NumPy; None the kernels where there is a C compiler and they know the network. The
-            results are the same; NumPy takes no max_memory.
+            results are the same; NumPy keeps no max_memory.
+        into: takes what it ``keeps`` while the engine runs, beside what ``record`` holds in memory.
 
     Returns:
         Recording with spikes, u and v (int64, 64 steps to one unit of weight); ``notes`` counts wraps of u and clips of v by population and
@@ -198,7 +256,8 @@ def run(
 
     Raises:
         InputError: inputs that do not fit, or no rules of that name. NetworkError: a float network. UnsupportedError: what the emulator of
-            these rules cannot run. QuantizationError: a value that no graded message holds.
+            these rules cannot run, or a limit of memory in NumPy. QuantizationError: a value that no graded message holds.
+            MemoryLimitError: a limit that one tick at a time does not fit.
     """
     start = time.perf_counter()
     chosen = rules_named(rules)
@@ -206,13 +265,16 @@ def run(
     if rules == "lava":
         simulator = choice.simulator(network, compiled, integer=True)
         if simulator is not None:
-            return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
+            return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory, into=into)
+    choice.refuse_limit(max_memory)
     prepared = prepare(network, inputs)
     refuse(network, chosen)
     dynamics = FixedDynamics() if rules == "lava" else _RuledDynamics(chosen)
-    traces = run_ticks(network, prepared, dynamics)
+    traces = run_ticks(network, prepared, dynamics, states="all" in (record, into.keeps if into else None))
     if isinstance(dynamics, _RuledDynamics):
         dynamics.check()
+    if into is not None:
+        traces.send(network, into)
     tally = tally_of(network, traces.spikes) if counts else None
     return Recording(
         "fixed",

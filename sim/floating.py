@@ -17,7 +17,7 @@ from neurograph.network import LIF, CubaLIF, Integrator, Network, Population, Pr
 from neurograph.sim import choice
 from neurograph.sim.graded import GradedNeurons
 from neurograph.sim.inputs import prepare
-from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.recording import Recording, Sink, check_record
 from neurograph.sim.tally import tally_of
 from neurograph.sim.ticks import Neurons, run_ticks
 
@@ -90,6 +90,7 @@ def run(
     counts: bool = False,
     max_memory: int | None = None,
     compiled: bool | None = None,
+    into: Sink | None = None,
 ) -> Recording:
     """Run a float network.
 
@@ -100,7 +101,8 @@ def run(
         counts: whether to gather a tally, which needs no recorded spikes.
         max_memory: bytes that the engine's buffers may take; samples and ticks are run in as many pieces as that asks for.
         compiled: True runs the compiled kernels, False NumPy; None the kernels where there is a C compiler and they know the network. The
-            results are the same; NumPy takes no max_memory.
+            results are the same; NumPy keeps no max_memory.
+        into: takes what it ``keeps`` while the engine runs, beside what ``record`` holds in memory.
 
     Returns:
         Recording with spikes, u (total current, bias included) and v (after the reset); a graded population has integers for spikes, and
@@ -108,16 +110,20 @@ def run(
 
     Raises:
         InputError: inputs that do not fit. NetworkError: an integer network. QuantizationError: a value that no graded message holds.
+        UnsupportedError: a limit of memory in NumPy. MemoryLimitError: one that one tick at a time does not fit.
     """
     if network.is_integer:
         raise NetworkError("network: it is an integer network, which the float engine cannot run; use the fixed engine")
     check_record(record)
     simulator = choice.simulator(network, compiled, integer=False)
     if simulator is not None:
-        return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory)
+        return simulator.run(inputs, record=record, counts=counts, max_memory=max_memory, into=into)
+    choice.refuse_limit(max_memory)
     start = time.perf_counter()
     prepared = prepare(network, inputs)
-    traces = run_ticks(network, prepared, FloatDynamics())
+    traces = run_ticks(network, prepared, FloatDynamics(), states="all" in (record, into.keeps if into else None))
+    if into is not None:
+        traces.send(network, into)
     tally = tally_of(network, traces.spikes) if counts else None
     wall = time.perf_counter() - start
     return Recording("float", network.ticks, *traces.shaped(network, record), machine_steps=network.ticks, wall_s=wall, tally=tally)

@@ -100,7 +100,15 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     value = np.asarray(inputs[source.name])
     shape = source.shape if source.is_static else (ticks, *source.shape)
     if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
-        raise InputError(f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))})")
+        what = "one value a neuron" if source.is_static else "ticks first"
+        raise InputError(
+            f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
+            "reshape the data"
+        )
+    if value.dtype.kind not in "biuf" or not value.size:
+        raise InputError(
+            f"input {source.name!r}: {value.dtype} of shape {value.shape}, must be numbers of at least one sample; give an array"
+        )
     value = value.reshape(-1, *shape)
     if source.is_static or source.is_real:
         value = value if source.is_static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
@@ -110,7 +118,11 @@ def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array
     if source.is_graded:
         return _messages(source, value)
     if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
-        raise InputError(f"input {source.name!r}: holds values other than 0 and 1, but it is a spike source; encode the data as spikes")
+        wrong = value[(value != 0) & (value != 1)]
+        raise InputError(
+            f"input {source.name!r}: holds values other than 0 and 1 ({wrong.size:,}, the first {wrong[0]:g}), but it is a spike source; "
+            "encode the data as spikes"
+        )
     return value.astype(np.uint8, copy=False)
 
 

@@ -98,6 +98,7 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
 
 def _compare_one(name: str, quantity: str, a: Array, b: Array, valid: Array, found: list[Mismatch]) -> tuple[int, int]:
     """Slots compared and slots that differ; the first one that differs goes to ``found``."""
+    a, b = np.asarray(a), np.asarray(b)  # they may lie in a file
     unequal = a != b if quantity != "value" else np.abs(a - b) >= TIE * np.maximum(1.0, np.abs(a))
     differ = unequal & valid.reshape(*valid.shape, *(1,) * (a.ndim - 2))
     count = int(np.count_nonzero(differ))
@@ -118,7 +119,7 @@ def _mark_ties(network: Network, a: Recording, b: Recording, names: Iterable[str
             continue
         threshold = np.asarray(neuron.threshold, dtype=np.float64)
         slots = valid[name].reshape(*valid[name].shape, *(1,) * (a.spikes[name].ndim - 2))
-        differ = (a.spikes[name] != b.spikes[name]) & slots
+        differ = (np.asarray(a.spikes[name]) != np.asarray(b.spikes[name])) & slots
         for sample, tick in sorted({(int(i), int(t)) for i, t in zip(*np.nonzero(differ)[:2], strict=True)}):
             if not valid[name][sample, tick]:
                 continue

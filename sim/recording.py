@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
-from neurograph.files import write_hdf5
-from neurograph.sim.tally import Tally
 
-__all__ = ["RECORDS", "Recording", "check_record", "load", "save"]
+if TYPE_CHECKING:
+    from neurograph.sim.tally import Tally
+
+__all__ = ["RECORDS", "Recording", "Sink", "check_record", "send"]
 
 Array = NDArray[Any]
 RECORDS = ("all", "spikes", "outputs", "none")  # spikes, u and v of every population; spikes of every one, of the outputs; nothing
@@ -50,11 +49,41 @@ class Recording:
 
     @property
     def samples(self) -> int:
-        return len(next(iter(self.spikes.values()))) if self.spikes else 0
+        held = self.spikes or (self.tally.spikes if self.tally else {})
+        return len(next(iter(held.values()))) if held else 0
 
     def counts(self) -> dict[str, int]:
-        """Spikes in all, by population."""
+        """Spikes in all, by population: those that were counted in the run, else those that were recorded."""
+        if self.tally is not None:
+            return {name: int(counted.sum()) for name, counted in self.tally.spikes.items()}
         return {name: int(np.count_nonzero(spikes)) for name, spikes in self.spikes.items()}
+
+
+class Sink(Protocol):
+    """What takes a recording piece by piece while it is made, so that no engine has to hold it; ``keeps`` is one of :data:`RECORDS`.
+
+    :class:`neurograph.sim.recording_writer.RecordingWriter` is one. Engines may append from several threads.
+    """
+
+    keeps: str
+
+    def begin(self, samples: int) -> None:
+        """Say how many samples there will be, before the first piece."""
+        ...
+
+    def append(self, population: str, samples: slice, ticks: slice, values: Array, *, kind: str = "spikes") -> None:
+        """Take a piece (samples, ticks, *shape) of "spikes", "voltages" or "currents"; the ticks of a sample come in their order."""
+        ...
+
+
+def send(recording: Recording, outputs: Collection[str], into: Sink) -> None:
+    """Append to a sink what it keeps of a recording that is in memory."""
+    into.begin(recording.samples)
+    kinds = {"all": ("spikes", "voltages", "currents"), "spikes": ("spikes",), "outputs": ("spikes",), "none": ()}[into.keeps]
+    for kind in kinds:
+        for name, values in getattr(recording, kind).items():
+            if into.keeps != "outputs" or name in outputs:
+                into.append(name, slice(0, recording.samples), slice(0, recording.ticks), values, kind=kind)
 
 
 def check_record(record: str) -> None:
@@ -65,41 +94,3 @@ def check_record(record: str) -> None:
     """
     if record not in RECORDS:
         raise InputError(f"record {record!r}: does not exist; there are {', '.join(RECORDS)}")
-
-
-def save(recording: Recording, path: Path) -> None:
-    """Write a recording as HDF5, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    with write_hdf5(path, "recording") as file:
-        file.attrs.update(format="neurograph.recording", version=1, engine=recording.engine, ticks=recording.ticks)
-        file.attrs.update(machine_steps=recording.machine_steps, wall_s=recording.wall_s)
-        for kind in ("spikes", "voltages", "currents"):
-            group = file.create_group(kind)
-            for name, values in getattr(recording, kind).items():
-                group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-
-
-def load(path: Path) -> Recording:
-    """Read what :func:`save` wrote.
-
-    Raises:
-        InputError: not a recording, or cut off.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != "neurograph.recording":
-                raise InputError(f"recording {path}: not a neurograph recording; write one with 'neurograph simulate -o'")
-            parts = {kind: {name: data[()] for name, data in file[kind].items()} for kind in ("spikes", "voltages", "currents")}
-            attributes = dict(file.attrs)
-    except OSError as error:
-        raise InputError(f"recording {path}: cannot be read ({error}); write it again with 'neurograph simulate -o'") from None
-    return Recording(
-        engine=str(attributes["engine"]),
-        ticks=int(attributes["ticks"]),
-        machine_steps=int(attributes["machine_steps"]),
-        wall_s=float(attributes["wall_s"]),
-        **parts,
-    )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.network import Network, Population, Projection
 from neurograph.sim.graded import MESSAGE
+from neurograph.sim.groups import groups
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.recording import Sink
 
 __all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
 
@@ -68,17 +69,27 @@ class Traces:
         names = {"spikes": tuple(self.spikes), "outputs": network.outputs, "none": ()}[record]
         return shape({name: self.spikes[name] for name in names}), {}, {}
 
+    def send(self, network: Network, into: Sink) -> None:
+        """Append to a sink what it keeps."""
+        into.begin(len(next(iter(self.spikes.values()))))
+        for kind, arrays in zip(("spikes", "voltages", "currents"), self.shaped(network, into.keeps), strict=True):
+            for name, values in arrays.items():
+                into.append(name, slice(0, len(values)), slice(0, network.ticks), values, kind=kind)
 
-def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:
-    """Run ``prepared.samples`` inferences of T ticks. State that is "kept" passes from one sample to the next."""
+
+def run_ticks(network: Network, prepared: Prepared, dynamics: Dynamics, *, states: bool = True) -> Traces:
+    """Run ``prepared.samples`` inferences of T ticks. State that is "kept" passes from one sample to the next.
+
+    ``states``: record u and v too.
+    """
     if prepared.samples > 1 and any(getattr(p.neuron, "state", "") == "kept" for p in network.neurons):
-        return _one_by_one(network, prepared, dynamics)
-    return _run(network, prepared, dynamics, {})
+        return _one_by_one(network, prepared, dynamics, states)
+    return _run(network, prepared, dynamics, {}, states)
 
 
-def _one_by_one(network: Network, prepared: Prepared, dynamics: Dynamics) -> Traces:
+def _one_by_one(network: Network, prepared: Prepared, dynamics: Dynamics, states: bool) -> Traces:
     kept: dict[str, Neurons] = {}
-    runs = [_run(network, prepared.sample(i), dynamics, kept) for i in range(prepared.samples)]
+    runs = [_run(network, prepared.sample(i), dynamics, kept, states) for i in range(prepared.samples)]
     joined = Traces()
     for kind in ("spikes", "u", "v"):
         parts = [getattr(run, kind) for run in runs]
@@ -86,7 +97,7 @@ def _one_by_one(network: Network, prepared: Prepared, dynamics: Dynamics) -> Tra
     return joined
 
 
-def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[str, Neurons]) -> Traces:
+def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[str, Neurons], states: bool) -> Traces:
     samples, ticks = prepared.samples, network.ticks
     traces = Traces()
     for name, values in prepared.spikes.items():
@@ -99,21 +110,11 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
         neurons[population.name] = state
         shape = (samples, ticks, population.size)
         traces.spikes[population.name] = np.zeros(shape, dtype=sent_type(population))
-        if not population.is_graded:
+        if states and not population.is_graded:
             traces.u[population.name], traces.v[population.name] = np.zeros(shape, state.u.dtype), np.zeros(shape, state.v.dtype)
     for group in groups(network):
         _run_group(network, group, neurons, dynamics, traces)
     return traces
-
-
-def groups(network: Network) -> list[list[str]]:
-    """Strongly connected groups of populations, upstream first; within a group in tick order."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(p.name for p in network.neurons)
-    graph.add_edges_from((p.source, p.target) for p in network.projections if not network.populations[p.source].is_source)
-    rank = {name: i for i, name in enumerate(network.order())}
-    condensed = nx.condensation(graph)
-    return [sorted(condensed.nodes[i]["members"], key=rank.__getitem__) for i in nx.topological_sort(condensed)]
 
 
 def _run_group(network: Network, group: list[str], neurons: Mapping[str, Neurons], dynamics: Dynamics, traces: Traces) -> None:
@@ -150,14 +151,18 @@ def at_port(network: Network, projection: Projection, brought: Array) -> Array:
 def _outer_current(network: Network, name: str, inside: set[str], dynamics: Dynamics, traces: Traces, dtype: Any) -> Array:
     """Input from populations that are already done: every projection once, for all samples and ticks."""
     samples, ticks, size = traces.spikes[name].shape
-    total = np.zeros((samples, ticks, network.populations[name].ports * size), dtype)
+    ports = network.populations[name].ports
+    total: Array | None = None if ports == 1 else np.zeros((samples, ticks, ports * size), dtype)
     for projection in network.into(name):
         if projection.source in inside or network.populations[projection.source].is_static:
             continue
         spikes = traces.spikes[projection.source]
         if projection.lag:
             spikes = np.concatenate([np.zeros_like(spikes[:, : projection.lag]), spikes[:, : ticks - projection.lag]], axis=1)[:, :ticks]
-        brought = dynamics.contribution(projection, spikes.reshape(samples * ticks, -1))
-        start = projection.port * size
-        total[..., start : start + size] += brought.reshape(samples, ticks, size)
-    return total
+        brought = dynamics.contribution(projection, spikes.reshape(samples * ticks, -1)).reshape(samples, ticks, size)
+        if total is None:  # the first sum is the memory for all of them
+            total = np.require(brought, dtype, ["W"])
+        else:
+            start = projection.port * size
+            total[..., start : start + size] += brought
+    return np.zeros((samples, ticks, size), dtype) if total is None else total

@@ -10,7 +10,25 @@ host/          encoder and readout as ONNX; output.onnx is what is real-valued b
 placement.json where every neuron lies on the chips of the target, with core_map.svg, the picture of it (targets that are chips)
 """
 
-from neurograph.export.bundle.read import FORMAT, MANIFEST, VERSION, Bundle, open_bundle
-from neurograph.export.bundle.write import write_bundle
+from typing import TYPE_CHECKING, Any
+
+from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION
+
+if TYPE_CHECKING:
+    from neurograph.export.bundle.read import Bundle, open_bundle
+    from neurograph.export.bundle.write import write_bundle
 
 __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "open_bundle", "write_bundle"]
+
+
+def __getattr__(name: str) -> Any:
+    # Reading brings NumPy, and writing the compiler; each is loaded where it is asked for.
+    if name in ("Bundle", "open_bundle"):
+        from neurograph.export.bundle import read
+
+        return getattr(read, name)
+    if name == "write_bundle":
+        from neurograph.export.bundle import write
+
+        return write.write_bundle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,49 +7,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
-from neurograph.export.host import effective_macs, host_macs, run_onnx
-from neurograph.files import sha256, write_file
+from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION, Files, open_files
+from neurograph.export.plain_onnx import run_plain
+from neurograph.files import write_file
 from neurograph.network import Network
-from neurograph.sim import floating, onnx_engine
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
-FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Open a bundle and check the hash of every file.
+def open_bundle(path: Path, *, whole: bool = True) -> Bundle:
+    """Open a bundle and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
-        BundleError: no bundle, another version, or a file that is missing, changed or added.
+        BundleError: no bundle, another version, or a file that is missing or changed.
     """
-    if not (path / MANIFEST).is_file():
-        raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        files, version, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
-    if kind != FORMAT or version != VERSION:
-        raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
-    present = set(files_of(path))
-    for name, digest in files.items():
-        if name not in present:
-            raise BundleError(f"bundle {path}: {name} is missing; export it again")
-        if sha256(path / name) != digest:
-            raise BundleError(f"bundle {path}: {name} is not what was exported (its sha256 differs); export it again")
-    return Bundle(path, manifest)
+    files = open_files(path, whole=whole)
+    return Bundle(path, files.manifest, files)
 
 
 @dataclass(frozen=True)
@@ -58,6 +44,7 @@ class Bundle:
 
     path: Path
     manifest: Mapping[str, Any]
+    files: Files
 
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
         """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
@@ -99,7 +86,7 @@ class Bundle:
     @cached_property
     def readout(self) -> Network | None:
         """What is real-valued behind the last spikes, as a network that hears their spikes; None where there is nothing."""
-        with h5py.File(self.path / "network.h5", "r") as file:
+        with self._hdf5("network.h5") as file:
             there = "readout" in file
         return self._network("readout") if there else None
 
@@ -107,8 +94,10 @@ class Bundle:
         """What the readout on the host gives for a recording's spikes: population → (samples, T, *shape), float64."""
         if self.readout is None:
             return {}
+        from neurograph.sim import onnx_engine
+
         heard = {s.name: recording.spikes[s.name] for s in self.readout.sources}
-        run = onnx_engine.run(self.path / "host" / "output.onnx", self.readout, heard)
+        run = onnx_engine.run(self.files.path_of("host/output.onnx"), self.readout, heard)
         return {name: run.spikes[name] for name in self.readout.outputs}
 
     def check_values(self) -> tuple[int, float]:
@@ -126,6 +115,8 @@ class Bundle:
             return _differ([(ours.spikes[name], values[None]) for name, values in self.torch_values.items()])
         wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
+            from neurograph.sim import floating
+
             wanted = floating.run(self.readout, {s.name: spikes.spikes[s.name] for s in self.readout.sources}).spikes
         pairs = [(values, wanted[name].reshape(values.shape)) for name, values in self.values(spikes).items()]
         return _differ(pairs)
@@ -133,31 +124,39 @@ class Bundle:
     @property
     def torch_values(self) -> dict[str, Array]:
         """What the torch model's own real-valued readout gave at export, (T, *shape)."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["torch_values"].items()} if "torch_values" in file else {}
 
     @property
     def onnx_file(self) -> Path | None:
         """The float Network as ONNX, in a bundle for target onnx."""
-        path = self.path / "onnx" / "network.onnx"
-        return path if path.is_file() else None
+        return self._optional("onnx/network.onnx")
 
     def _network(self, kind: str) -> Network:
-        with h5py.File(self.path / "network.h5", "r") as file:
+        with self._hdf5("network.h5") as file:
             try:
                 return load_network(file[kind])
             except NetworkError as error:
                 raise BundleError(f"bundle {self.path}: {error}") from None
 
+    def _optional(self, name: str) -> Path | None:
+        """Path of a file that not every bundle has."""
+        return self.files.path_of(name) if name in self.files else None
+
+    def _hdf5(self, name: str) -> h5py.File:
+        import h5py
+
+        return h5py.File(self.files.path_of(name), "r")
+
     @cached_property
     def inputs(self) -> dict[str, Array]:
         """The sample input, source → values."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["input"].items()}
 
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             if engine not in file["expected"]:
                 return None
             spikes = {name: data[()] for name, data in file["expected"][engine].items()}
@@ -169,25 +168,35 @@ class Bundle:
         Raises:
             InputError: no encoder in this bundle, or features of another shape.
         """
-        encoder = self.path / "host" / "encoder.onnx"
+        encoder = self._optional("host/encoder.onnx")
         static = [source for source in self.network.sources if source.is_static]
-        if not encoder.is_file() or len(static) != 1:
+        if encoder is None or len(static) != 1:
             raise InputError(f"bundle {self.path}: has no encoder, so it takes currents and no features; give arrays by source name")
-        width = onnx.load(str(encoder)).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+        from neurograph.export.run_onnx import input_width, run_onnx
+
+        width = input_width(encoder)
         if features.shape != (static[0].shape[0], width):
-            raise InputError(f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle")
+            raise InputError(
+                f"features: shape {features.shape}, must be {(static[0].shape[0], width)} for this bundle; give one row a node"
+            )
         return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
 
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:
         """What the host's readout makes of the output spikes; None without a readout. Shape (N, C)."""
-        readout = self.path / "host" / "readout.onnx"
-        if not readout.is_file():
+        readout = self._optional("host/readout.onnx")
+        if readout is None:
             return None
-        return run_onnx(readout, {name: recording.spikes[name][sample].mean(axis=0) for name in self.network.outputs})
+        rates = {name: recording.spikes[name][sample].mean(axis=0) for name in self.manifest["outputs"]}
+        plain = run_plain(readout, rates)
+        if plain is not None:
+            return plain
+        from neurograph.export.run_onnx import run_onnx
+
+        return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:
         """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
-        with h5py.File(self.path / "check.h5", "r") as file:
+        with self._hdf5("check.h5") as file:
             if "labels" not in file:
                 return None
             labels, mask = file["labels"][()], file["test_mask"][()].astype(bool)
@@ -197,8 +206,12 @@ class Bundle:
     @cached_property
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of each host part, one inference."""
+        import onnx
+
+        from neurograph.export.host import host_macs
+
         nodes = next((s.shape[0] for s in self.network.sources), 1)
-        parts = {path.stem: path for path in sorted((self.path / "host").glob("*.onnx"))}
+        parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
         found = {name: host_macs(onnx.load(str(path)), nodes) for name, path in parts.items()}
         if self.readout is not None:  # dense, tick by tick
@@ -207,8 +220,12 @@ class Bundle:
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:
         """Of :attr:`host_macs`, the encoder's whose input is not 0, for features with so many nonzeros."""
-        encoder = self.path / "host" / "encoder.onnx"
-        return {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)} if encoder.is_file() else {}
+        import onnx
+
+        from neurograph.export.host import effective_macs
+
+        encoder = self._optional("host/encoder.onnx")
+        return {} if encoder is None else {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)}
 
 
 def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:

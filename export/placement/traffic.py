@@ -113,7 +113,7 @@ def spike_totals(network: Network, recording: Recording, sample: int | None = No
                 "record the network that is placed"
             )
         chosen = spikes if sample is None else spikes[sample : sample + 1]
-        found[population.name] = np.count_nonzero(chosen.reshape(-1, population.size), axis=0).astype(np.int64)
+        found[population.name] = np.count_nonzero(np.asarray(chosen).reshape(-1, population.size), axis=0).astype(np.int64)
     return found
 
 

@@ -98,4 +98,4 @@ def _spikes(network: Network, recording: Recording, name: str) -> Array:
             f"recording: population {name!r} {got}, the network needs {expected} (samples, ticks, *shape); "
             "record the network that is placed"
         )
-    return spikes.reshape(recording.samples, network.ticks, population.size) != 0
+    return np.asarray(spikes).reshape(recording.samples, network.ticks, population.size) != 0

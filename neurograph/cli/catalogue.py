@@ -5,27 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import argument, option
 from neurograph.cli.output import JSON, log, print_fields, print_json
 from neurograph.errors import InputError
 
-__all__ = ["register"]
-
-_HELP = {"help_option_names": ["-h", "--help"]}
-profiles = typer.Typer(help="Hardware profiles: constants with their sources.", no_args_is_help=True, context_settings=_HELP)
-datasets = typer.Typer(help="Datasets that 'train' knows.", no_args_is_help=True, context_settings=_HELP)
-lava = typer.Typer(help="The Lava runtime.", no_args_is_help=True, context_settings=_HELP)
+__all__ = ["datasets_list", "datasets_show", "lava_install", "lava_status", "profiles_list", "profiles_show", "profiles_validate"]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.add_typer(profiles, name="profiles")
-    app.add_typer(datasets, name="datasets")
-    app.add_typer(lava, name="lava")
-
-
-@profiles.command("list")
 def profiles_list(as_json: bool = JSON) -> None:
     """Names and one line each."""
     from neurograph.hw_profiles import load, names
@@ -38,10 +24,9 @@ def profiles_list(as_json: bool = JSON) -> None:
         print(f"{name:<16}{p.title}")
 
 
-@profiles.command("show")
 def profiles_show(
-    name: str = typer.Argument(..., help="Name, or path of a TOML."),
-    as_toml: bool = typer.Option(False, "--toml", help="The file itself: to start one of your own from."),
+    name: str = argument(help="Name, or path of a TOML."),
+    as_toml: bool = option(False, "--toml", help="The file itself: to start one of your own from."),
     as_json: bool = JSON,
 ) -> None:
     """Every constant with unit, range, status and source."""
@@ -73,8 +58,7 @@ def _print_profile(found: dict[str, Any]) -> None:
                 print(f"  {name}: {item}")
 
 
-@profiles.command("validate")
-def profiles_validate(file: Path = typer.Argument(..., help="TOML file."), as_json: bool = JSON) -> None:
+def profiles_validate(file: Path = argument(help="TOML file."), as_json: bool = JSON) -> None:
     """Check a profile file against the schema."""
     from neurograph.hw_profiles import load
 
@@ -87,7 +71,6 @@ def profiles_validate(file: Path = typer.Argument(..., help="TOML file."), as_js
         print(f"ok: {profile.name}, sha256 {profile.sha256}")
 
 
-@datasets.command("list")
 def datasets_list(as_json: bool = JSON) -> None:
     """Names and one line each."""
     from neurograph import data
@@ -99,10 +82,9 @@ def datasets_list(as_json: bool = JSON) -> None:
         print(f"{name:<12}{data.describe(name)}")
 
 
-@datasets.command("show")
 def datasets_show(
-    name: str = typer.Argument(...),
-    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    name: str = argument(),
+    data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     as_json: bool = JSON,
 ) -> None:
     """Load a dataset and print its sizes and split."""
@@ -117,7 +99,6 @@ def datasets_show(
         print_fields(found)
 
 
-@lava.command("status")
 def lava_status(as_json: bool = JSON) -> int:
     """Which interpreter would run Lava; exit 1 where none would."""
     from neurograph.sim.lava import runtime
@@ -130,7 +111,6 @@ def lava_status(as_json: bool = JSON) -> int:
     return 0 if found["version"] else 1
 
 
-@lava.command("install")
 def lava_install(as_json: bool = JSON) -> None:
     """Make an environment with Lava in the user's cache (needs a Python 3.10)."""
     from neurograph.sim.lava import runtime

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import opened
 from neurograph.cli.output import JSON, log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["on_profile", "placement_lines", "register", "routings"]
+__all__ = ["on_profile", "place", "placement_lines", "routings"]
 
 MARKER = "placement.json"
 OWN = (MARKER, "core_map.svg", "sanafe")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("place")(place)
 
 
 def on_profile(target: Any, profile: str | None) -> Any:
@@ -42,12 +35,12 @@ def on_profile(target: Any, profile: str | None) -> Any:
 
 
 def place(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    output: Path = typer.Option(..., "-o", "--output", help="Folder for placement.json and core_map.svg."),
-    profile: str | None = typer.Option(None, "--profile", help="Chip: a name or the path of a TOML; the bundle's own if not given."),
-    method: str = typer.Option("metis", "--method", help="metis; or greedy, greedy-nodes, random, to compare."),
-    seed: int = typer.Option(0, "--seed", min=0, max=2**31 - 1),
-    sanafe: bool = typer.Option(False, "--sanafe", help="Also write sanafe/: the placed network and its run as files that SANA-FE runs."),
+    bundle: Path = argument(help="Bundle folder."),
+    output: Path = option(..., "-o", "--output", help="Folder for placement.json and core_map.svg."),
+    profile: str | None = option(None, "--profile", help="Chip: a name or the path of a TOML; the bundle's own if not given."),
+    method: str = option("metis", "--method", help="metis; or greedy, greedy-nodes, random, to compare."),
+    seed: int = option(0, "--seed", min=0, max=2**31 - 1),
+    sanafe: bool = option(False, "--sanafe", help="Also write sanafe/: the placed network and its run as files that SANA-FE runs."),
     as_json: bool = JSON,
 ) -> None:
     """Place a bundle's integer network on the cores of a chip, and count the traffic of its sample."""
@@ -110,6 +103,7 @@ def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict
         profile's name → Routing, and profile's name → why the network has no placement on it.
     """
     import json
+    from dataclasses import replace
 
     from neurograph.errors import PlacementError, ProfileError
     from neurograph.export import placement

@@ -5,25 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import typer
-
+from neurograph.cli.declare import option
 from neurograph.cli.export import export_model
 from neurograph.cli.model_files import Request
 from neurograph.cli.output import log, print_json, write_text
 from neurograph.cli.train import train_model
 from neurograph.errors import InputError
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("demo")(demo)
+__all__ = ["demo"]
 
 
 def demo(
-    output: Path = typer.Option(Path("neurograph-demo"), "-o", "--output", help="Folder for the checkpoint, the bundle and the report."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    output: Path = option(Path("neurograph-demo"), "-o", "--output", help="Folder for the checkpoint, the bundle and the report."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Karate club: train, export to Loihi 2, run in Lava, compare every spike, report the energy."""
     start = time.perf_counter()

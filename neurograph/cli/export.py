@@ -7,43 +7,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from neurograph.cli.chips import on_profile, placement_lines
+from neurograph.cli.declare import argument, option
 from neurograph.cli.model_files import Request, check_request, compile_file
 from neurograph.cli.output import JSON, comparison_line, log, print_json
 from neurograph.errors import InputError
-from neurograph.files import refuse_foreign
 
-__all__ = ["export_model", "register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("export")(export)
+__all__ = ["export", "export_model", "verify_bundle"]
 
 
 def export(
-    model_file: Path = typer.Argument(..., help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
-    target: str = typer.Option(..., "--target", help="lava, loihi1, loihi2, generic, netx or onnx."),
-    profile: str | None = typer.Option(None, "--profile", help="Chip, a name or the path of a TOML; the target's own if not given."),
-    output: Path | None = typer.Option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
-    ticks: int | None = typer.Option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
-    weight_bits: int | None = typer.Option(
-        None, "--weight-bits", min=2, max=8, help="What a checkpoint was trained for, else 8, if not given."
-    ),
-    nir_form: str = typer.Option("auto", "--nir", help="graph, portable or auto."),
-    gates: str = typer.Option("auto", "--gates", help="Gates of two spikes as threshold or product neurons, or what is cheaper (auto)."),
-    relays: str = typer.Option("needed", "--relays", help="Graded partial sums where a sum is too long (needed), or one a core (cores)."),
-    dataset: str | None = typer.Option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
-    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
-    sample: Path | None = typer.Option(None, "--input", help="Sample input, .npy or .npz: to quantise and verify on."),
-    model: str | None = typer.Option(None, "--model", help="pkg.mod:factory of your own torch model, whose weights the file holds."),
-    allow_pickle: bool = typer.Option(False, "--allow-pickle", help="Load a whole pickled module: runs whatever code the file holds."),
-    dialect: str | None = typer.Option(None, "--dialect", help="Framework that wrote the NIR graph, where it holds no time metadata."),
-    dt: float | None = typer.Option(None, "--dt", help="Seconds a tick, where the file does not say; the dialect's own if not given."),
-    relax: bool = typer.Option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
-    verify: bool = typer.Option(True, "--verify/--no-verify", help="Run the engines on the sample and compare every spike."),
+    model_file: Path = argument(help="Checkpoint or weights (.pt), NIR graph (.nir) or lava-dl network (.net)."),
+    target: str = option(..., "--target", help="lava, loihi1, loihi2, generic, netx or onnx."),
+    profile: str | None = option(None, "--profile", help="Chip, a name or the path of a TOML; the target's own if not given."),
+    output: Path | None = option(None, "-o", "--output", help="Bundle folder; the file's name without ending if not given."),
+    ticks: int | None = option(None, "--ticks", min=1, help="Ticks an inference; the model's own if not given."),
+    weight_bits: int | None = option(None, "--weight-bits", min=2, max=8, help="What a checkpoint was trained for, else 8, if not given."),
+    nir_form: str = option("auto", "--nir", help="graph, portable or auto."),
+    gates: str = option("auto", "--gates", help="Gates of two spikes as threshold or product neurons, or what is cheaper (auto)."),
+    relays: str = option("needed", "--relays", help="Graded partial sums where a sum is too long (needed), or one a core (cores)."),
+    dataset: str | None = option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
+    data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    sample: Path | None = option(None, "--input", help="Sample input, .npy or .npz: to quantise and verify on."),
+    model: str | None = option(None, "--model", help="pkg.mod:factory of your own torch model, whose weights the file holds."),
+    allow_pickle: bool = option(False, "--allow-pickle", help="Load a whole pickled module: runs whatever code the file holds."),
+    dialect: str | None = option(None, "--dialect", help="Framework that wrote the NIR graph, where it holds no time metadata."),
+    dt: float | None = option(None, "--dt", help="Seconds a tick, where the file does not say; the dialect's own if not given."),
+    relax: bool = option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
+    verify: bool = option(True, "--verify/--no-verify", help="Run the engines on the sample and compare every spike."),
     as_json: bool = JSON,
 ) -> int:
     """Compile a trained model for a target, verify it, and write a bundle."""
@@ -71,9 +62,9 @@ def export_model(
     from neurograph.export import targets
 
     chosen = on_profile(targets.find(target), profile)
-    for option, value, values in (("--gates", gates, targets.GATES), ("--relays", relays, targets.RELAYS)):
+    for name, value, values in (("--gates", gates, targets.GATES), ("--relays", relays, targets.RELAYS)):
         if value not in values:
-            raise InputError(f"{option} {value!r}: must be {' or '.join(values)}")
+            raise InputError(f"{name} {value!r}: must be {' or '.join(values)}")
     lowering: Any = {"gates": gates, "relays": relays}
     chosen = replace(chosen, **lowering)
     if nir_form not in ("graph", "portable", "auto"):
@@ -81,6 +72,7 @@ def export_model(
     check_request(request)
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
+    from neurograph.files import refuse_foreign
 
     path = output or request.file.with_suffix("")
     refuse_foreign(path, bundles.MANIFEST)

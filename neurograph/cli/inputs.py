@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from neurograph.errors import BundleError, InputError
 
-__all__ = ["for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+
+__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -24,6 +23,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """
     if not path.is_file():
         raise InputError(f"input {path}: no such file; give a .npy or .npz file")
+    import zipfile
+
+    import numpy as np
+
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
@@ -39,19 +42,28 @@ def read_arrays(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def opened(path: Path) -> Any:
-    """A bundle; that its folder is there is seen before a library is loaded that takes seconds.
+def opened(path: Path, *, whole: bool = True) -> Any:
+    """A bundle. ``whole``: check all of its files, not just what is read.
 
     Raises:
         BundleError: no folder, or no unharmed bundle.
+    """
+    check_folder(path)
+    from neurograph.export.bundle import open_bundle
+
+    return open_bundle(path, whole=whole)
+
+
+def check_folder(path: Path) -> None:
+    """See that a bundle's folder is there before a library is loaded.
+
+    Raises:
+        BundleError: it is not.
     """
     if not path.is_dir():
         raise BundleError(
             f"bundle {path}: {'is a file' if path.exists() else 'does not exist'}, must be a folder; 'neurograph export' writes one"
         )
-    from neurograph.export.bundle import open_bundle
-
-    return open_bundle(path)
 
 
 def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
@@ -63,8 +75,9 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
         return arrays
     values = arrays[""]
     sources = [source for source in bundle.network.sources if not source.is_constant]
-    if len(sources) == 1 and values.shape[-len(sources[0].shape) :] == sources[0].shape:
-        return {sources[0].name: values}
+    encoded = "host/encoder.onnx" in bundle.manifest["files"]
+    if len(sources) == 1 and (values.shape[-len(sources[0].shape) :] == sources[0].shape or not encoded):
+        return {sources[0].name: values}  # whose shape is looked at where it is run
     return dict(bundle.encode(values))
 
 
@@ -86,6 +99,7 @@ def kind_of(graph: Any, inputs: dict[str, Array], ticks: int | None) -> tuple[st
         InputError: sources of different kinds or lengths, a shape that is neither, a static sample without --ticks.
     """
     import nir
+    import numpy as np
 
     shapes = {
         name: tuple(int(n) for n in np.atleast_1d(node.output_type["output"]))

@@ -5,25 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import argument, option
 from neurograph.cli.output import JSON, log, print_fields, print_json
 from neurograph.errors import InputError
 
-__all__ = ["register"]
+__all__ = ["inspect"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("inspect")(inspect)
+_KNOWN = "a .nir graph, a .net network, a bundle folder, a .pt checkpoint or a recording (.h5)"
 
 
 def inspect(
-    file: Path = typer.Argument(..., help="NIR graph, lava-dl network, bundle folder or checkpoint."),
-    svg: Path | None = typer.Option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
-    dialect: str | None = typer.Option(None, "--dialect", help="Framework that wrote the NIR graph; plain NIR if not given."),
-    dt: float | None = typer.Option(None, "--dt", help="Seconds a tick of such a graph; the dialect's own if not given."),
-    relax: bool = typer.Option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
+    file: Path = argument(help="NIR graph, lava-dl network, bundle folder, checkpoint or recording."),
+    svg: Path | None = option(None, "--svg", help="Draw the graph of a NIR file or a bundle there."),
+    dialect: str | None = option(None, "--dialect", help="Framework that wrote the NIR graph; plain NIR if not given."),
+    dt: float | None = option(None, "--dt", help="Seconds a tick of such a graph; the dialect's own if not given."),
+    relax: bool = option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
     as_json: bool = JSON,
 ) -> None:
     """Say what is in a file, and what can run it."""
@@ -37,12 +33,12 @@ def inspect(
         found = _net(file)
     elif file.suffix == ".pt":
         found = _checkpoint(file)
+    elif file.suffix in (".h5", ".hdf5"):
+        found = _recording(file)
     elif not file.exists():
-        raise InputError(f"{file}: does not exist; give a .nir graph, a .net network, a bundle folder or a .pt checkpoint")
+        raise InputError(f"{file}: does not exist; give {_KNOWN}")
     else:
-        raise InputError(
-            f"{file}: ending {file.suffix!r} is not known; give a .nir graph, a .net network, a bundle folder or a .pt checkpoint"
-        )
+        raise InputError(f"{file}: ending {file.suffix!r} is not known; give {_KNOWN}")
     if as_json:
         print_json(found)
     else:
@@ -186,6 +182,45 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         "metrics": checkpoint.metrics,
         "config": asdict(checkpoint.config),
         "versions": checkpoint.versions,
+    }
+
+
+def _recording(path: Path) -> dict[str, Any]:
+    """From the index of a recording: its spikes are not read."""
+    from neurograph.sim.recording_file import open_recording
+
+    with open_recording(path) as found:
+        tally = found.tally
+        counts = {} if tally is None else {"spikes": sum(found.counts().values())}
+        if tally is not None:
+            counts["synaptic_events"] = sum(int(events.sum()) for events in tally.synaptic_events)
+            counts["updates_active"] = sum(int(n.sum()) for n in tally.updates_active.values())
+            counts["messages"] = sum(int(n.sum()) for n in tally.messages.values())
+        return {
+            "kind": "recording",
+            **{key: getattr(found, key) for key in ("engine", "ticks", "samples", "machine_steps", "wall_s")},
+            "bytes": path.stat().st_size,
+            **({"counts": counts} if counts else {}),
+            "populations": [_recorded(found, name) for name in dict.fromkeys([*found.spikes, *found.voltages, *found.currents])],
+            "notes": {name: note for name, note in found.notes.items() if note not in ({}, [])},
+        }
+
+
+def _recorded(recording: Any, name: str) -> dict[str, Any]:
+    """Of one population: what is held of it, its spikes, and how often one of its neurons fires."""
+    kinds = [getattr(recording, kind) for kind in ("spikes", "voltages", "currents")]
+    held = {what: kind[name] for what, kind in zip(("spikes", "v", "u"), kinds, strict=True) if name in kind}
+    first, sent = next(iter(held.values())), held.get("spikes")
+    real = sent is not None and sent.dtype.kind == "f"
+    spikes = None if sent is None or real else sent.count_nonzero()
+    active = None if sent is None or spikes is None else f"{spikes / sent.size:.2%}"
+    return {
+        "name": name,
+        "shape": list(first.shape[2:]),
+        "holds": ", ".join("values" if real and what == "spikes" else what for what in held),
+        "spikes": spikes,
+        "active": active,
+        "bytes": sum(stored.stored_bytes for stored in held.values()),
     }
 
 

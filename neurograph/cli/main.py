@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import re
 import sys
-import traceback
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Any
 
-import typer
-
-from neurograph.cli import catalogue, chips, demo, export, inspect, run, train
+from neurograph.cli.plain import plain_call
+from neurograph.cli.postpone import postpone
 from neurograph.errors import NeurographError
 
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="neurograph",
-    help="Carry spiking graph networks from Norse and PyTorch to Lava, check every spike, report the energy.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for module in (train, export, run, chips, inspect, catalogue, demo):
-    module.register(app)
-
-
-def _version(value: bool) -> None:
-    if value:
-        from importlib import metadata
-
-        print(f"neurograph {metadata.version('neurograph')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    pass
+__all__ = ["main", "run_command"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    sys.exit(run_command(list(sys.argv[1:] if arguments is None else arguments)))
+    postpone()
+    status = run_command(list(sys.argv[1:] if arguments is None else arguments))
+    gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
+    sys.exit(status)
 
 
 def run_command(arguments: list[str]) -> int:
     """Run one command line and return its exit status; whatever goes wrong is one line on stderr."""
     debug = "--debug" in arguments
+    words = [a for a in arguments if a != "--debug"]
     # Of several processes the first one speaks; it knows what went wrong in the others.
     silent = "--sharded" in arguments and os.environ.get("RANK", "0") != "0"
-    command = typer.main.get_command(app)
     try:
-        # --debug may stand anywhere: it is about the whole command.
-        result = command.main(["--debug"] * debug + [a for a in arguments if a != "--debug"], prog_name="neurograph", standalone_mode=False)
+        call = plain_call(words)
+        result = _with_typer(words, debug) if call is None else call()
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except NeurographError as error:
@@ -68,7 +43,7 @@ def run_command(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _failed("out of memory: use a smaller graph or a machine with more", debug, silent)
+        return _failed("out of memory: use a smaller graph, --max-memory, or a machine with more", debug, silent)
     except OSError as error:
         return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug, silent)
     except Exception as error:
@@ -83,8 +58,17 @@ def run_command(arguments: list[str]) -> int:
         raise
 
 
+def _with_typer(words: list[str], debug: bool) -> Any:
+    from neurograph.cli import full
+
+    return full.run(words, debug=debug)
+
+
 def _with_value(message: str, arguments: list[str]) -> str:
     """The parser's message with the value that was given, which it leaves out for numbers."""
+    import re
+    from itertools import pairwise
+
     option = re.search(r"Invalid value for '[^']*?(--[\w-]+)'", message)
     if option is None:
         return message
@@ -95,6 +79,8 @@ def _with_value(message: str, arguments: list[str]) -> str:
 
 def _failed(message: str, debug: bool, silent: bool = False) -> int:
     if debug:
+        import traceback
+
         traceback.print_exc()
     if silent:
         return 2

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import option
 from neurograph.errors import InputError
-from neurograph.files import write_file
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "write_text"]
+__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "write_text"]
 
-JSON: bool = typer.Option(False, "--json", help="Print one JSON object.")
+JSON: bool = option(False, "--json", help="Print one JSON object.")
 
 
 def log(message: str) -> None:
@@ -57,6 +55,16 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
         print("  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip())
 
 
+def print_spikes(result: dict[str, Any]) -> None:
+    """How often each population spiked in a run, and in what run."""
+    for name, count in result["spikes"].items():
+        print(f"{count:>12,}  {name}")
+    print(
+        f"{sum(result['spikes'].values()):>12,}  spikes in {result['samples']} inference(s) of {result['ticks']} ticks, "
+        f"engine {result['engine']}, {result['wall_s']:.2f} s"
+    )
+
+
 def comparison_line(comparison: Any) -> str:
     """One line for a person: which engines, how much was compared, what differed."""
     c = comparison
@@ -86,4 +94,6 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    from neurograph.files import write_file
+
     write_file(path, text.encode())

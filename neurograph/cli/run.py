@@ -2,87 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from neurograph.cli.chips import routings
+from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, write_text
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
+from neurograph.cli.ready import keep_ready, simulate_ready
+from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
+from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
-__all__ = ["available_engines", "compare_engines", "make_report", "register"]
+__all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
 
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("simulate")(simulate)
-    app.command("check")(check)
-    app.command("report")(report)
-
-
 def simulate(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engine: str = typer.Option("fixed", "--engine", help="float or fixed, pipelined- or lava- before them; netx, onnx."),
-    sample: Path | None = typer.Option(
+    bundle: Path = argument(help="Bundle folder."),
+    engine: str = option("fixed", "--engine", help="float or fixed, pipelined- or lava- before them; netx, onnx."),
+    sample: Path | None = option(
         None, "--input", help=".npy of features or of a source, or .npz by source; the bundle's own if not given."
     ),
-    output: Path | None = typer.Option(None, "-o", "--output", help="Recording to write (HDF5)."),
-    rules: str = typer.Option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
-    sharded: bool = typer.Option(False, "--sharded", help="Split the nodes over the processes of torchrun; engines fixed and float."),
-    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for Lava, or for a rank to wait for another."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    output: Path | None = option(None, "-o", "--output", help="Recording to write (HDF5)."),
+    record: str | None = option(None, "--record", help="What -o keeps: all (spikes, u, v), spikes (if not given), outputs or none."),
+    counts: bool = option(False, "--counts", help="Count synaptic events, updates and messages in the run; float and fixed."),
+    max_memory: str | None = option(None, "--max-memory", help="Limit of the engine's buffers, as in 2GB or 500MiB; float and fixed."),
+    rules: str = option("lava", "--rules", help="Integer rules of engine fixed: lava, brian2loihi or nengo_loihi."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
+    sharded: bool = option(False, "--sharded", help="Split the nodes over the processes of torchrun; engines fixed and float."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for Lava, or for a rank to wait for another."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
-    from neurograph.sim.check import ENGINES, run_engine
-    from neurograph.sim.integer_rules import rules_named
-
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
-    if rules_named(rules).name != "lava" and engine != "fixed":
-        raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
+    if rules != "lava":
+        _check_rules(rules, engine)
+    _check_device(device)
     if output is not None:
         check_output(output)
+    wanted = Wanted(engine, record, counts, max_memory, output)
+    wanted.check()
+    wanted.options()  # a size that is none is refused before the bundle is read
+    plain = engine == "fixed" and rules == "lava" and device == "cpu" and not sharded and sample is None and wanted.is_plain
+    if plain and simulate_ready(bundle, as_json):
+        return
     if sharded:
         from neurograph.cli.sharded import simulate_sharded
 
-        done = simulate_sharded(bundle, engine, sample, rules=rules, states=output is not None, timeout_s=timeout_s)
+        done = simulate_sharded(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
         if done is None:  # rank 0 has it
             return
-        found, populations, run = done
-        every = run.notes["sharded"]["spikes"]
+        found, network, run, readout = done
     else:
-        found = opened(bundle)
-        more: Any = {"timeout_s": timeout_s, "onnx_file": found.onnx_file, "rules": rules}
-        run = run_engine(engine, found.network, found.integers, for_bundle(found, sample), **more)
-        populations, every = found.network.populations, run.counts()
+        found, network, run, readout = _simulate(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
+    populations = network.populations
     _say_overflow(run)
     if output is not None:
-        from neurograph.sim import recording as recordings
-
-        recordings.save(run, output)
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
-    counts = {name: count for name, count in every.items() if not populations[name].is_real}
-    result = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": counts, "wall_s": run.wall_s}
+    if plain:
+        keep_ready(found, run, accuracy)
+    every = run.notes["sharded"]["spikes"] if sharded else run.counts()
+    spikes = {name: count for name, count in every.items() if not populations[name].is_real}
+    result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
+    if counts:
+        result["counts"] = counts_of(network, run)
     if sharded:
         result["sharded"] = {key: value for key, value in run.notes["sharded"].items() if key != "spikes"}
+    elif "device" in run.notes:
+        result["device"] = run.notes["device"]
     if accuracy is not None:
         result["accuracy"] = accuracy
-    real = {name: v for name, v in run.spikes.items() if populations[name].is_real and name in found.manifest["outputs"]}
-    values = {name: v.mean(axis=1) for name, v in (found.values(run) or real).items()}
+    values = {name: v.mean(axis=1) for name, v in readout.items()}
     if values:
         result["readout_mean"] = {name: v.tolist() for name, v in values.items()}
     if as_json:
         print_json(result)
         return
-    for name, count in counts.items():
-        print(f"{count:>12,}  {name}")
-    print(f"{sum(counts.values()):>12,}  spikes in {run.samples} inference(s) of {run.ticks} ticks, engine {engine}, {run.wall_s:.2f} s")
+    print_spikes(result)
+    if counts:
+        print_counts(result["counts"])
     for name, v in values.items():
         shown = " ".join(f"{x:.4g}" for x in v[0].ravel()[:10])
         print(f"readout {name}, mean over ticks: {shown}{' …' if v[0].size > 10 else ''}")
@@ -90,16 +92,57 @@ def simulate(
         print(f"test accuracy {accuracy:.2%}")
 
 
+def _simulate(bundle: Path, sample: Path | None, wanted: Wanted, **more: Any) -> tuple[Any, Any, Any, Mapping[str, Any]]:
+    """The bundle, its network, the run and the readout's values."""
+    found = opened(bundle, whole=False)
+    from neurograph.sim.check import run_engine
+
+    inputs = for_bundle(found, sample)
+    engine, more = wanted.engine, {**more, "onnx_file": found.onnx_file}
+    network: Any = found.integers if engine in INTEGER_ENGINES else found.network
+    floats, integers = (None, network) if engine in INTEGER_ENGINES else (network, None)
+    if network is None:
+        run_engine(engine, floats, integers, inputs)  # says that there are no integers
+
+    def start(**asked: Any) -> Any:
+        return run_engine(engine, floats, integers, inputs, **{**more, **asked})
+
+    return found, network, *wanted.run(found, network, start)
+
+
+def _check_rules(rules: str, engine: str) -> None:
+    """Refuse integer rules that do not exist, or for another engine."""
+    from neurograph.sim.integer_rules import rules_named
+
+    if rules_named(rules).name != "lava" and engine != "fixed":
+        raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that does not exist here."""
+    if device == "cpu":
+        return
+    from neurograph.sim.check import check_device
+
+    check_device(device)
+
+
 def check(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    engines: str | None = typer.Option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
-    timeout_s: float = typer.Option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    bundle: Path = argument(help="Bundle folder."),
+    engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
+    device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
+    timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
+    _check_device(device)
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s)
+    if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):
+        raise InputError(
+            f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
+        )
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
@@ -123,8 +166,10 @@ def available_engines(bundle: Any) -> list[str]:
     return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
 
 
-def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0) -> list[Any]:
-    """Compare what promises the same spikes among ``engines``; ``done`` hears of each comparison."""
+def compare_engines(
+    bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0, device: str = "cpu"
+) -> list[Any]:
+    """Compare what promises the same spikes among ``engines``, those of them that can on ``device``; ``done`` hears of each comparison."""
     from neurograph.sim import check as checks
 
     def record(engine: str) -> Any:
@@ -135,7 +180,8 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
             return recorded
         if engine.startswith(("lava", "netx")):
             log(f"running {engine} ...")
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file}
+        there = device if engine in DEVICE_ENGINES else "cpu"
+        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
         return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
 
     return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
@@ -143,18 +189,21 @@ def compare_engines(bundle: Any, engines: Sequence[str], done: Callable[[Any], N
 
 def _say_overflow(run: Any) -> None:
     """Warn of u that wrapped and of v that was clipped in a run, population by population."""
+    wraps, clips = run.notes.get("wraps", {}), run.notes.get("clips", {})
+    if not wraps and not clips:
+        return
     from neurograph.export.rounding_report import overflow_warnings
 
-    for warning in overflow_warnings(run.notes.get("wraps", {}), run.notes.get("clips", {})):
+    for warning in overflow_warnings(wraps, clips):
         log(f"warning: {warning}")
 
 
 def report(
-    bundle: Path = typer.Argument(..., help="Bundle folder."),
-    profile: list[str] = typer.Option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = typer.Option("md", "--format", help="md or json."),
-    output: Path | None = typer.Option(None, "-o", "--output", help="File to write; stdout if not given."),
-    as_json: bool = typer.Option(False, "--json", help="The same as --format json."),
+    bundle: Path = argument(help="Bundle folder."),
+    profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
+    form: str = option("md", "--format", help="md or json."),
+    output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
+    as_json: bool = option(False, "--json", help="The same as --format json."),
 ) -> None:
     """Count every operation of one inference and print its energy under each profile."""
     if form not in ("md", "json"):
@@ -178,6 +227,7 @@ def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
     import h5py
     import numpy as np
 
+    from neurograph.cli.chips import routings
     from neurograph.hw_profiles import baselines, load
     from neurograph.hw_profiles.report import build
     from neurograph.sim import fixed

@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neurograph.cli.inputs import opened, read_arrays
+from neurograph.cli.recorded import Wanted
 from neurograph.errors import InputError
+from neurograph.sim.engines import DEVICE_ENGINES
 
 __all__ = ["simulate_sharded"]
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of a network that no rank holds as a whole."""
+
+    populations: Mapping[str, Any]
+    spiking_projections: Sequence[Any]
+    outputs: Sequence[str]
+    ticks: int
+
+
 def simulate_sharded(
-    path: Path,
-    engine: str,
-    sample: Path | None,
-    *,
-    rules: str,
-    states: bool,
-    timeout_s: float,
-    device: str = "cpu",
-    max_memory: int | None = None,
-) -> tuple[Any, Any, Any] | None:
-    """Read this rank's part of a bundle and run it with the others. ``states``: whether the recording is to hold everything.
+    path: Path, sample: Path | None, wanted: Wanted, *, rules: str, timeout_s: float, device: str
+) -> tuple[Any, Any, Any, Mapping[str, Any]] | None:
+    """Read this rank's part of a bundle and run it with the others.
 
     Returns:
-        On rank 0 the bundle, the populations of its network and the recording.
+        On rank 0 the bundle, what is shown of its network, the recording and the readout's values.
 
     Raises:
         InputError: an engine or rules that are not sharded, or no torchrun. NeurographError: as :func:`neurograph.sim.sharded.run.run`.
     """
-    if engine not in ("float", "fixed"):
-        raise InputError(f"--sharded: runs engines fixed and float, but --engine is {engine!r}; leave one of them out")
+    engine = wanted.engine
+    if engine not in DEVICE_ENGINES:
+        raise InputError(f"--sharded: runs engines {' and '.join(DEVICE_ENGINES)}, but --engine is {engine!r}; leave one of them out")
     if rules != "lava":
         raise InputError(f"--sharded: runs integer rules 'lava', but --rules is {rules!r}; leave one of them out")
+    from neurograph.sim.recording import send
     from neurograph.sim.sharded.run import run_part, together
     from neurograph.sim.sharded.world import opened_world
 
+    asked = wanted.options()
     with opened_world(device, timeout_s) as world:
         found, part, populations, inputs = together(world, lambda: _read(path, engine, sample, world.shards, world.rank))
-        record = "all" if states else "outputs" if _hears_outputs(found) else "spikes"
-        run = run_part(part, inputs, world, record=record, max_memory=max_memory)
-    return None if run is None else (found, populations, run)
+        record = wanted.kept if wanted.kept in ("all", "spikes") else "outputs" if _hears_outputs(found) else "spikes"
+        run = run_part(part, inputs, world, record=record, counts=wanted.counts, max_memory=asked["max_memory"])
+    if run is None:
+        return None
+    shown = _Shown(populations, part.network.spiking_projections, part.network.outputs, run.ticks)
+
+    def start(*, into: Any = None, **_: Any) -> Any:
+        if into is not None:
+            send(run, shown.outputs, into)
+        return run
+
+    return found, shown, *wanted.run(found, shown, start)
 
 
 def _read(path: Path, engine: str, sample: Path | None, shards: int, rank: int) -> Any:

@@ -6,32 +6,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from neurograph.cli.declare import argument, option
 from neurograph.cli.output import check_output, print_json
 from neurograph.errors import InputError
 
-__all__ = ["register", "train_model"]
+__all__ = ["train", "train_model"]
 
 MODELS = ("spikegraphormer",)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("train")(train)
-
-
 def train(
-    model: str = typer.Argument(..., help=f"Model: {', '.join(MODELS)}."),
-    dataset: str = typer.Option("karate", "--dataset", help="'neurograph datasets list' has the names."),
-    data_root: Path | None = typer.Option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
-    epochs: int | None = typer.Option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
-    seed: int = typer.Option(0, "--seed", min=0, max=2**63 - 1),
-    weight_bits: int | None = typer.Option(
+    model: str = argument(help=f"Model: {', '.join(MODELS)}."),
+    dataset: str = option("karate", "--dataset", help="'neurograph datasets list' has the names."),
+    data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    epochs: int | None = option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
+    seed: int = option(0, "--seed", min=0, max=2**63 - 1),
+    weight_bits: int | None = option(
         None, "--weight-bits", min=2, max=8, help="Train on for weights of so many bits, as many epochs again at most."
     ),
-    output: Path = typer.Option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    output: Path = option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
+    as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
     result = train_model(model, dataset, data_root, epochs, seed, output, weight_bits)

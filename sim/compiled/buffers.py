@@ -53,6 +53,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
     populations = program.memory["populations"].copy()
     sizes = dict.fromkeys(("spikes", "events", "rows", "u", "v", "current", "loop", "bias"), 0)
     row, wide, local, count = 1, 1, 1, len(program.names)
+    states = currents = 0
     bias_at = {}
     for i, name in enumerate(program.names):
         p = populations[i]
@@ -71,9 +72,12 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
             place(tb.P_ROWS, "rows", length + 1)
         if p[tb.P_STATE] < 0:
             continue
-        place(tb.P_STATE, "v", neurons)
+        p[tb.P_STATE] = states
+        states += neurons
         if p[tb.P_SYNAPTIC] >= 0:
-            place(tb.P_SYNAPTIC, "u", neurons)
+            p[tb.P_SYNAPTIC] = currents
+            currents += neurons
+        row = max(row, 2 * width)
         rows = nodes if name in program.driven else len(program.biased[name])
         p[tb.P_BIAS_STEP] = width if rows > 1 else 0
         bias_at[name] = sizes["bias"]
@@ -99,7 +103,10 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
             row = max(row, inputs + width, neurons if kind == tb.SPARSE else 0)
             wide = max(wide, inputs, neurons if kind == tb.SPARSE else 0)
             local = max(local, inputs + 1)
-    recorded = sizes["v"] * ticks if recording else 0
+    computing = populations[populations[:, tb.P_STATE] >= 0]
+    if ticks < program.network.ticks or (computing[:, tb.P_LOOP] >= 0).any() or (computing[:, tb.P_FLAGS] & tb.KEPT).any():
+        sizes["u"], sizes["v"] = currents, states  # else a neuron goes through all its ticks at once, and its state stands in a row
+    recorded = states * ticks if recording else 0
     more = {
         "active": max(sizes["current"], 1) if counting else 0,
         "loop_active": sizes["loop"] if counting else 0,

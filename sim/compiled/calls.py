@@ -10,27 +10,11 @@ from numpy.typing import NDArray
 
 from neurograph.sim.compiled.buffers import PER_THREAD, Plan
 from neurograph.sim.compiled.library import library
+from neurograph.sim.compiled.structures import ARRAYS, TABLES, Memory, Scratch
 
 __all__ = ["Machine"]
 
 Array = NDArray[Any]
-_TABLES = ("populations", "operations", "order", "groups", "fans")
-_ARRAYS = ("weights", "index", "pointer", "parameters", "counts")
-_BUFFERS = ("spikes", "events", "rows", "u", "v", "current", "active", "loop", "loop_active", "row", "wide", "local", "bias")
-_BUFFERS += ("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v")
-_SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads")
-
-
-class _Memory(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in _TABLES),
-        *((name, ctypes.c_int64) for name in ("population_count", "group_count")),
-        *((name, ctypes.c_void_p) for name in _ARRAYS),
-    ]
-
-
-class _Scratch(ctypes.Structure):
-    _fields_ = [*((name, ctypes.c_void_p) for name in _BUFFERS), *((name, ctypes.c_int64) for name in _SIZES)]
 
 
 class Machine:
@@ -43,12 +27,12 @@ class Machine:
         program = plan.program
         self.arrays = {**program.memory, "populations": plan.populations}
         self.buffers: dict[str, Array] = {key: np.zeros(size, plan.dtype_of(key)) for key, size in plan.sizes.items()}
-        self._memory = _Memory(
-            **{name: self.arrays[name].ctypes.data for name in (*_TABLES, *_ARRAYS)},
+        self._memory = Memory(
+            **{name: self.arrays[name].ctypes.data for name in (*TABLES, *ARRAYS)},
             population_count=len(plan.populations),
             group_count=len(program.memory["groups"]),
         )
-        self._scratch = _Scratch(
+        self._scratch = Scratch(
             **{name: buffer.ctypes.data if buffer.size else None for name, buffer in self.buffers.items()},
             **{f"{name}_size": plan.sizes[name] // plan.threads for name in PER_THREAD if name != "active"},
             ticks=plan.ticks,

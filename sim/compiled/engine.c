@@ -18,6 +18,7 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
+#define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
 #define AHEAD 4         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
 
@@ -25,6 +26,7 @@ typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;
     int64_t population_count, group_count;
     const void *weights;
+    const int8_t *bytes;
     const int32_t *index;
     const int64_t *pointer;
     const void *parameters;
@@ -121,3 +123,5 @@ typedef struct {
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"
+
+#include "readout.h"

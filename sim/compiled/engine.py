@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.worker import Worker
 from neurograph.sim.inputs import prepare
-from neurograph.sim.recording import Recording, check_record
+from neurograph.sim.recording import Recording, Sink, check_record
 from neurograph.sim.static_currents import bias_of
 
 __all__ = ["Simulator"]
@@ -63,6 +62,7 @@ class Simulator:
         counts: bool = False,
         max_memory: int | None = None,
         threads: int | None = None,
+        into: Sink | None = None,
     ) -> Recording:
         """Run it, see :func:`neurograph.sim.fixed.run` and :func:`neurograph.sim.floating.run`.
 
@@ -75,12 +75,17 @@ class Simulator:
         cores = threads or _cores()
         wanted = 1 if self.program.keeps else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)
-        chosen, count = self._fit(record == "all", counts, results.nbytes, max_memory, wanted, cores // wanted)
+        if into is not None:
+            into.begin(prepared.samples)
+            results.sink = into
+        chosen, count = self._fit("all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores // wanted)
         workers = [self._worker(chosen) for _ in range(count)]
         parts = [range(first, prepared.samples, count) for first in range(count)]
         if count == 1:
             workers[0].run(parts[0], prepared, results)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(count) as pool:
                 list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
         self._idle[id(chosen)] = workers

@@ -10,10 +10,6 @@ import ctypes
 import functools
 import hashlib
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from neurograph.errors import CompilerMissingError
@@ -52,6 +48,8 @@ def library() -> ctypes.CDLL:
 
 
 def _compiler() -> str:
+    import shutil
+
     names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
@@ -70,15 +68,22 @@ def _path() -> Path:
 
 
 def _processor() -> str:
+    system = os.uname() if hasattr(os, "uname") else None
     try:
-        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features")))
+        with Path("/proc/cpuinfo").open() as file:
+            flags = next(line for line in file if line.startswith(("flags", "Features")))
     except (OSError, StopIteration):
+        import platform
+
         flags = platform.processor()
-    return f"{platform.system()} {platform.machine()} {flags}"
+    return f"{system and (system.sysname, system.machine)} {flags}"
 
 
 def _make(path: Path) -> None:
     """Compile with OpenMP, or without where the compiler has none."""
+    import subprocess
+    import tempfile
+
     compiler = _compiler()
     source = tables.definitions() + '#include "engine.c"\n'
     try:

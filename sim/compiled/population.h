@@ -26,7 +26,14 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
         Neurons neurons = NEURONS;
 #undef OF
         int64_t at = node * size + c->c0;
-        SUM *v = (SUM *)s->v + p[P_STATE] + at, *u = p[P_SYNAPTIC] >= 0 ? (SUM *)s->u + p[P_SYNAPTIC] + at : NULL;
+        SUM *v = c->row, *u = p[P_SYNAPTIC] >= 0 ? v + width : NULL;
+        if (s->v) {
+            v = (SUM *)s->v + p[P_STATE] + at;
+            if (u) u = (SUM *)s->u + p[P_SYNAPTIC] + at;
+        } else { /* all ticks at once: nobody asks for the state before or after */
+            memcpy(v, parameters + p[P_START] + node * p[P_START_STEP] + c->c0, width * sizeof(SUM));
+            if (u) memset(u, 0, width * sizeof(SUM));
+        }
         const SUM *bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
         for (int64_t t = c->t0; t < c->t1; t++) {
             SUM *current = AT(current, node, t);
@@ -162,7 +169,7 @@ void NAME(begin)(const Memory *m, const Scratch *s, int64_t first) {
         if (p[P_HISTORY])
             for (int64_t node = 0; node < p[P_NODES]; node++)
                 memset(s->spikes + p[P_SPIKES] + node * p[P_LENGTH] * width, 0, p[P_HISTORY] * width);
-        if (p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
+        if (!s->v || p[P_STATE] < 0 || (p[P_FLAGS] & KEPT && !first)) continue;
         if (p[P_SYNAPTIC] >= 0) memset((SUM *)s->u + p[P_SYNAPTIC], 0, p[P_NODES] * width * sizeof(SUM));
         for (int64_t node = 0; node < p[P_NODES]; node++)
             memcpy((SUM *)s->v + p[P_STATE] + node * width, (const SUM *)m->parameters + p[P_START] + node * p[P_START_STEP], width * sizeof(SUM));

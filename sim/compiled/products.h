@@ -102,16 +102,46 @@ static void NAME(from_events)(const int64_t *op, const int32_t *events, int64_t 
         NAME(mark_events)(events, count, weights, stride, width, active);
 }
 
-/* A matrix over all neurons, by events. */
+#ifdef NARROW
+/* Where many neurons spike, weights that fit 8 bits once a common power of two is taken out: bytes times bytes, which processors multiply and
+ * add 64 at a time. The matrix stands by target. */
+static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
+    int64_t inputs = c->source[P_NODES] * c->source[P_WIDTH], width = c->c1 - c->c0;
+    const int8_t *weights = c->m->bytes + op[O_BYTES] + (node * c->target[P_WIDTH] + c->c0) * inputs;
+    for (int64_t t = c->t0; t < c->t1; t++) {
+        const uint8_t *restrict spikes = SPIKES(0, t);
+        for (int64_t j = 0; j < width; j++) {
+            const int8_t *restrict of = weights + j * inputs;
+            SUM sum = 0;
+            for (int64_t k = 0; k < inputs; k++) sum += spikes[k] * of[k];
+            ((SUM *)c->row)[j] = (SUM)((UNSIGNED)sum << op[O_SHIFT]);
+        }
+        NAME(commit)(c->row, width, op[O_EXPONENT], AT(current, node, t));
+        if (c->active && op[O_SIGNED]) NAME(mark_sums)(c->row, width, MARK(node, t));
+    }
+}
+#endif
+
+/* A matrix over all neurons: by events, or by bytes where there are too many. */
 static void NAME(dense)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source, *target = c->target;
     int64_t stride = target[P_NODES] * target[P_WIDTH], width = c->c1 - c->c0;
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
+    int busy = op[O_BYTES] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
     for (int64_t node = c->n0; node < c->n1; node++) {
         const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + node * target[P_WIDTH] + c->c0;
-        for (int64_t t = c->t0; t < c->t1; t++)
-            if (rows[t + 1] > rows[t])
-                NAME(from_events)(op, c->s->events + rows[t], rows[t + 1] - rows[t], weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+#ifdef NARROW
+        if (busy) NAME(dense_bytes)(c, op, node);
+#endif
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            const int32_t *events = c->s->events + rows[t];
+            int64_t count = rows[t + 1] - rows[t];
+            if (!count) continue;
+            if (!busy)
+                NAME(from_events)(op, events, count, weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+            else if (c->active && !op[O_SIGNED])
+                NAME(mark_events)(events, count, weights, stride, width, MARK(node, t));
+        }
     }
 }
 

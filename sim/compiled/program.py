@@ -23,6 +23,7 @@ __all__ = ["Program", "build", "unsupported"]
 
 Array = NDArray[Any]
 TILE = 512  # features of a tile of a population without nodes
+MANY = 1 << 12  # weights of a matrix that is worth a second form
 NARROW = (1 << 15) - 1  # the largest sum that 16 bits hold
 
 
@@ -96,6 +97,7 @@ def build(network: Network) -> Program:
     dtype = _dtype(network, found)
     stores = {
         "weights": _Store(np.int16 if dtype == np.int32 else dtype),
+        "bytes": _Store(np.int8),
         "index": _Store(np.int32),
         "pointer": _Store(np.int64),
         "parameters": _Store(dtype),
@@ -160,7 +162,8 @@ def _dtype(network: Network, found: Sequence[Form]) -> Any:
     for population in network.neurons:
         neuron = population.neuron
         if isinstance(neuron, FixedLIF):
-            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, neuron.reset_by or 0, neuron.v_start)]
+            taken = 0 if neuron.reset_by is None else neuron.reset_by
+            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, taken, neuron.v_start)]
             if np.abs(values[0]).max() << fx.V_SHIFT > fx.STATE_LIMIT or max(np.abs(x).max() for x in values[1:]) > fx.STATE_LIMIT:
                 return np.int64
     return np.int32
@@ -174,6 +177,20 @@ def _largest_sum(form: Form) -> int:
     if form.sparse is not None:
         return right * int(np.abs(sp.csr_matrix(form.sparse)).sum(axis=1).max()) if form.sparse.nnz else 0
     return right * (form.projection.weights.shape[1] // form.fan.shape[1] if form.kind == tb.REDUCE else 1)
+
+
+def _bytes(form: Form, dtype: Any, store: _Store) -> tuple[int, int]:
+    """Where a dense matrix stands by target in bytes, and the power of two that was taken out; −1 where it does not fit or is no use."""
+    assert form.matrix is not None
+    if dtype != np.int32 or form.kind != tb.DENSE or len(form.fan) > 1 or form.matrix.size < MANY:
+        return -1, 0
+    values = form.matrix.astype(np.int32)
+    common = int(np.bitwise_or.reduce(np.abs(values), axis=None))
+    shift = (common & -common).bit_length() - 1 if common else 0
+    values >>= shift
+    if values.min() < -128 or values.max() > 127:
+        return -1, 0
+    return store.add(np.ascontiguousarray(values.T.astype(np.int8))), shift
 
 
 def _packed_bits(form: Form, dtype: Any) -> int:
@@ -198,7 +215,8 @@ def _operations(
     stores: Mapping[str, _Store],
     dtype: Any,
 ) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.target == name]
         first[name] = len(rows), len(rows) + len(mine)
@@ -213,6 +231,7 @@ def _operations(
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)
                 most = int(np.abs(form.matrix).max(initial=0)) if dtype == np.int32 else 0
                 row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
+                row[tb.O_BYTES], row[tb.O_SHIFT] = _bytes(form, dtype, stores["bytes"])
             elif form.sparse is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)
@@ -225,7 +244,8 @@ def _operations(
 
 
 def _fans(found: Sequence[Form], names: Sequence[str], stores: Mapping[str, _Store]) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.source == name]
         first[name] = len(rows), len(rows) + len(mine)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.program import Program
+from neurograph.sim.recording import Sink
 from neurograph.sim.tally import Tally
 
 __all__ = ["Results"]
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass
 class Results:
-    """What all samples give: every thread writes its own samples' rows."""
+    """What all samples give: every thread writes its own samples' rows, and appends them to the sink where there is one."""
 
     record: str
     spikes: dict[str, Array]
@@ -27,6 +28,7 @@ class Results:
     v: dict[str, Array]
     counted: dict[str, Array]
     seen: list[Array] = field(default_factory=list)
+    sink: Sink | None = None
 
     @classmethod
     def empty(cls, program: Program, samples: int, record: str, counts: bool) -> Results:

@@ -6,9 +6,11 @@ stays in the cache for all its ticks. A population that no Kronecker product spl
 
 from __future__ import annotations
 
-from neurograph import fixedpoint as fx
+from neurograph.integer_widths import STATE_LIMIT, V_SHIFT
 
-__all__ = ["definitions"]
+__all__ = ["PROGRAM_VERSION", "definitions"]
+
+PROGRAM_VERSION = 1  # of programs that are kept in files: the next one where the same tables mean something else
 
 # Populations. "…, …_STEP" is where a parameter stands and by how much it moves from node to node: 0 where all nodes share a row.
 P_NODES, P_WIDTH, P_HISTORY, P_SPIKES, P_STATE, P_EVENTS, P_ROWS = range(7)
@@ -32,8 +34,9 @@ ALPHA, BETA, GAIN_OF, V_LEAK, RESET_FLOAT = range(P_PARAMETERS + 2, P_PARAMETERS
 SUBTRACT, SYNAPTIC, MEMORYLESS, GAIN, KEPT = 1, 2, 4, 8, 16
 
 # Operations: one projection each, grouped by target.
-O_KIND, O_SOURCE, O_LAG, O_EXPONENT, O_WEIGHTS, O_INDEX, O_POINTER, O_RIGHT, O_SIGNED, O_SIGNED_LEFT, O_INNER, O_VALUES = range(12)
-O_COLUMNS = 12
+(O_KIND, O_SOURCE, O_LAG, O_EXPONENT, O_WEIGHTS, O_INDEX, O_POINTER, O_RIGHT) = range(8)
+O_SIGNED, O_SIGNED_LEFT, O_INNER, O_VALUES, O_BYTES, O_SHIFT = range(8, 14)
+O_COLUMNS = 14
 DENSE, PER_NODE, ONE_TO_ONE, AGGREGATE, REDUCE, BROADCAST, SPARSE = range(7)
 IDENTITY, DIAGONAL, FULL = range(3)  # O_RIGHT: the factor over features
 
@@ -49,6 +52,6 @@ WRAPS, CLIPS, LARGEST_U, LARGEST_V = range(4)
 
 def definitions() -> str:
     """These constants as the C preprocessor takes them."""
-    columns = {"G_COLUMNS": 3, "F_COLUMNS": 4, "V_SHIFT": fx.V_SHIFT, "STATE_LIMIT": fx.STATE_LIMIT}
+    columns = {"G_COLUMNS": 3, "F_COLUMNS": 4, "V_SHIFT": V_SHIFT, "STATE_LIMIT": STATE_LIMIT}
     constants = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}
     return "".join(f"#define {name} {value}\n" for name, value in {**constants, **columns}.items())

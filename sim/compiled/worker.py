@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.network import FixedLIF
@@ -12,6 +13,7 @@ from neurograph.sim.compiled.buffers import Plan
 from neurograph.sim.compiled.calls import Machine
 from neurograph.sim.compiled.results import Results
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.recording import Sink
 
 __all__ = ["Worker"]
 
@@ -81,6 +83,20 @@ class Worker:
             for name, values in kept.items():
                 rows = values[sample, window]
                 rows.reshape(views[name][:ticks].shape)[:] = views[name][:ticks]
+        if results.sink is not None:
+            self._send(results.sink, sample, window)
         for key, counted in results.counted.items():
             counted[sample] += self.counts[key]
             self.counts[key][:] = 0
+
+    def _send(self, sink: Sink, sample: int, window: slice) -> None:
+        network, ticks = self.plan.program.network, window.stop - window.start
+        kinds = {"spikes": self.spikes, "voltages": self.states["v"], "currents": self.states["u"]} if sink.keeps == "all" else {}
+        if sink.keeps in ("spikes", "outputs"):
+            kinds = {"spikes": {name: z for name, z in self.spikes.items() if sink.keeps == "spikes" or name in network.outputs}}
+        for kind, views in kinds.items():
+            for name, view in views.items():
+                values = view[:ticks].reshape(1, ticks, *network.populations[name].shape)
+                if kind != "spikes" and values.dtype == np.int32:
+                    values = values.astype(np.int64)  # as they are recorded
+                sink.append(name, slice(sample, sample + 1), window, values, kind=kind)

@@ -20,7 +20,7 @@ __all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "INT64_EXACT", "Exact", "exact_type
 Array = NDArray[Any]
 Exact = Literal["float32", "float64", "int64"]
 FLOAT32_EXACT = 1 << 24
-FLOAT64_EXACT = 1 << 53
+FLOAT64_EXACT = (1 << 53) - 1  # bounds are summed in float64 themselves: from 2^53 on they may have been rounded down
 INT64_EXACT = 1 << 56  # sums are shifted by 6 bits before they reach u, and u and v are added to them
 
 

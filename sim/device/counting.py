@@ -62,42 +62,54 @@ class Arrivals:
 
 
 class Counter:
-    """The counts of a run, one chunk after another."""
+    """The counts of a run, one chunk of samples after another."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.names = [name for name, p in network.populations.items() if not p.is_static]
-        self._sent: dict[str, list[Tensor]] = {name: [] for name in self.names}
-        self._active: dict[str, list[Tensor]] = {p.name: [] for p in network.neurons}
+        self.reach = {name: reach_of(network, name) for name in self.names}
+        self.fan_out = [np.asarray(p.weights.fan_out(), np.int64) for p in network.spiking_projections]
+        self._sent: dict[str, Tensor] = {}
+        self._active: dict[str, Tensor] = {}
+        self._done: list[Tally] = []
 
     def start(self, samples: int, device: torch.device) -> None:
         """The next samples begin."""
         for name in self.names:
-            self._sent[name].append(torch.zeros((samples, self.network.populations[name].size), dtype=torch.int64, device=device))
-        for counts in self._active.values():
-            counts.append(torch.zeros(samples, dtype=torch.int64, device=device))
+            self._sent[name] = torch.zeros((samples, self.network.populations[name].size), dtype=torch.int64, device=device)
+            self._active[name] = torch.zeros(samples, dtype=torch.int64, device=device)
 
     def sent(self, name: str, spikes: Tensor) -> None:
         """A population sent this, (samples, ticks, size)."""
-        self._sent[name][-1] += torch.count_nonzero(spikes, dim=1)
+        self._sent[name] += torch.count_nonzero(spikes, dim=1)
 
     def active(self, name: str, spikes: Tensor, arrived: Tensor | None) -> None:
         """At a population this arrived, bool (samples, ticks, size), and this it sent; None: nothing can arrive."""
         fired = spikes != 0
-        self._active[name][-1] += torch.count_nonzero(fired if arrived is None else fired.logical_or_(arrived), dim=(1, 2))
+        self._active[name] += torch.count_nonzero(fired if arrived is None else fired.logical_or_(arrived), dim=(1, 2))
+
+    def finish(self) -> None:
+        """These samples are done."""
+        sent = {name: counts.cpu().numpy() for name, counts in self._sent.items()}
+        self._done.append(
+            Tally(
+                spikes={name: n.sum(axis=1) for name, n in sent.items()},
+                updates_active={p.name: self._active[p.name].cpu().numpy() for p in self.network.neurons},
+                synaptic_events=tuple(sent[p.source] @ f for p, f in zip(self.network.spiking_projections, self.fan_out, strict=True)),
+                messages={name: n @ self.reach[name] for name, n in sent.items()},
+                reached={name: n @ (self.reach[name] > 0).astype(np.int64) for name, n in sent.items()},
+            )
+        )
+        self._sent, self._active = {}, {}
 
     def tally(self) -> Tally:
-        """All of it, exact."""
-        network = self.network
-        sent = {name: torch.cat(counts).cpu().numpy() for name, counts in self._sent.items()}
-        reach = {name: reach_of(network, name) for name in self.names}
-        return Tally(
-            spikes={name: n.sum(axis=1) for name, n in sent.items()},
-            updates_active={name: torch.cat(counts).cpu().numpy() for name, counts in self._active.items()},
-            synaptic_events=tuple(sent[p.source] @ np.asarray(p.weights.fan_out(), np.int64) for p in network.spiking_projections),
-            messages={name: n @ reach[name] for name, n in sent.items()},
-            reached={name: n @ (reach[name] > 0).astype(np.int64) for name, n in sent.items()},
-        )
+        """All samples."""
+
+        def joined(key: str) -> dict[str, Array]:
+            return {name: np.concatenate([getattr(t, key)[name] for t in self._done]) for name in getattr(self._done[0], key)}
+
+        events = tuple(np.concatenate(counts) for counts in zip(*(t.synaptic_events for t in self._done), strict=True))
+        return Tally(joined("spikes"), joined("updates_active"), events, joined("messages"), joined("reached"))
 
 
 def _one_signed(weights: Weights) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,15 +19,14 @@ def device_named(name: str) -> torch.device:
     Raises:
         InputError: another name, or a GPU that is not there.
     """
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", name):
         raise InputError(f"device {name!r}: does not exist; there are cpu, cuda and cuda:N (the N-th GPU, from 0)")
-    if kind == "cpu":
+    if name == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
         why = "this PyTorch was built without CUDA" if torch.version.cuda is None else "PyTorch finds no usable NVIDIA GPU and driver"
         raise InputError(f"device {name!r}: CUDA is not available here ({why}); take --device cpu")
-    index, there = int(number or torch.cuda.current_device()), torch.cuda.device_count()
+    index, there = int(name.partition(":")[2] or torch.cuda.current_device()), torch.cuda.device_count()
     if index >= there:
         raise InputError(f"device {name!r}: there are {there} GPUs, counted from 0; take a smaller number or --device cpu")
     return torch.device("cuda", index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -34,16 +35,24 @@ class DeviceNeurons:
     Attributes:
         sent: type of what goes out: uint8 spikes, int32 messages, float64 values.
         state: type of u and v; None of neurons without a state.
+        scan_bytes: what a scan takes beside its results, for each sample; tick_bytes: for each tick of one.
     """
 
     sent: torch.dtype = torch.uint8
     state: torch.dtype | None = None
+    scan_bytes = tick_bytes = 0
 
     def __init__(self, population: Population, device: torch.device) -> None:
         self.population, self.device, self.size = population, device, population.size
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        """Take the bias of the next inferences, (samples, size), and clear the state unless it is to be kept."""
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        """Take the bias of the next inferences, and clear the state unless it is to be kept.
+
+        Args:
+            bias: (samples, size), or 1 for either where samples or neurons are alike.
+            samples: how many; as many as ``bias`` has if not given.
+            keep: whether u and v go on.
+        """
         raise NotImplementedError
 
     def scan(self, current: Tensor, out: Tensor | None = None, *, states: bool = True) -> Scanned:
@@ -86,22 +95,29 @@ class FixedDeviceNeurons(DeviceNeurons):
         self.way = way
         self.state = state_type(population, largest_current, ticks)
         self.parameters = FixedParameters.of(population, device, self.state)
+        self.scan_bytes = _temporaries(way, self.state, self.size)
         self.seen = torch.zeros(4, dtype=torch.int64, device=device)
         self.u = self.v = torch.zeros((0, self.size), dtype=self.state, device=device)
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        self.parameters.bias = torch.from_numpy(bias).to(device=self.device, dtype=self.u.dtype) << self.parameters.bias_exp
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        mantissa = torch.from_numpy(np.array(bias, dtype=np.int64)).to(device=self.device, dtype=self.u.dtype)
+        self.parameters.bias = mantissa << self.parameters.bias_exp
         if not keep:
-            self.u = torch.zeros(bias.shape, dtype=self.u.dtype, device=self.device)
-            self.v = self.parameters.v_start.repeat(len(bias), 1)
+            rows = len(bias) if samples is None else samples
+            self.u = torch.zeros((rows, self.size), dtype=self.u.dtype, device=self.device)
+            self.v = self.parameters.v_start.repeat(rows, 1)
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:
         self.way.fixed_scan(self.parameters, self.u, self.v, current, out, us, vs, self.seen)
 
     def overflow(self) -> tuple[int, int, int, int]:
-        """Wraps, clips, and the largest |u| and |v| before them, since these neurons were made."""
+        """Wraps, clips, and the largest |u| and |v| before them, since these neurons were made or :meth:`forget` was called."""
         wraps, clips, u, v = (int(x) for x in self.seen.tolist())
         return wraps, clips, u, v
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.seen.zero_()
 
 
 class FloatDeviceNeurons(DeviceNeurons):
@@ -114,13 +130,18 @@ class FloatDeviceNeurons(DeviceNeurons):
         self.way, self.parameters = way, FloatParameters.of(population, device)
         if self.parameters.real:
             self.sent = torch.float64
+        if self.parameters.memoryless:
+            self.tick_bytes = 9 * self.size
+        else:
+            self.scan_bytes = _temporaries(way, self.state, self.size)
         self.u = self.v = torch.zeros((0, self.size), dtype=torch.float64, device=device)
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
-        self.parameters.bias = torch.from_numpy(bias).to(device=self.device, dtype=torch.float64)
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
+        self.parameters.bias = torch.from_numpy(np.array(bias, dtype=np.float64)).to(self.device)
         if not keep:
-            self.u = torch.zeros(bias.shape, dtype=torch.float64, device=self.device)
-            self.v = self.parameters.v_leak.repeat(len(bias), 1)
+            rows = len(bias) if samples is None else samples
+            self.u = torch.zeros((rows, self.size), dtype=torch.float64, device=self.device)
+            self.v = self.parameters.v_leak.repeat(rows, 1)
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:
         if not self.parameters.memoryless:
@@ -138,7 +159,11 @@ class GradedDeviceNeurons(DeviceNeurons):
 
     sent = torch.int32
 
-    def start(self, bias: Array, *, keep: bool = False) -> None:
+    def __init__(self, population: Population, device: torch.device) -> None:
+        super().__init__(population, device)
+        self.tick_bytes = 8 * self.size * (population.ports + 2)
+
+    def start(self, bias: Array, *, samples: int | None = None, keep: bool = False) -> None:
         pass
 
     def _scan(self, current: Tensor, out: Tensor, us: Tensor | None, vs: Tensor | None) -> None:
@@ -155,6 +180,7 @@ def neurons_on(
     device: torch.device | str,
     population: Population,
     *,
+    integer: bool | None = None,
     scan: str = "auto",
     largest_current: int | None = None,
     ticks: int | None = None,
@@ -164,16 +190,25 @@ def neurons_on(
     Args:
         device: where they live.
         population: its neurons.
+        integer: whether the network is; if not given, what the neurons say.
         scan: see :func:`scan_module`.
         largest_current, ticks: see :class:`FixedDeviceNeurons`; int64 if not given.
+
+    Raises:
+        NetworkError: neurons of the other arithmetic.
     """
     device = torch.device(device)
     if population.is_graded:
         return GradedDeviceNeurons(population, device)
     way = scan_module(scan, device)
-    if isinstance(population.neuron, FixedLIF):
+    if isinstance(population.neuron, FixedLIF) if integer is None else integer:
         return FixedDeviceNeurons(population, device, way, largest_current=largest_current, ticks=ticks)
     return FloatDeviceNeurons(population, device, way)
+
+
+def _temporaries(way: Any, state: torch.dtype, size: int) -> int:
+    """Torch makes a new tensor of every operation of a tick; a kernel keeps them in registers."""
+    return 12 * state.itemsize * size if way is torch_scan else 0
 
 
 def scan_module(scan: str, device: torch.device) -> Any:

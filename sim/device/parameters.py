@@ -18,8 +18,11 @@ __all__ = ["FixedParameters", "FloatParameters", "state_type"]
 
 @dataclass
 class FixedParameters:
-    """A FixedLIF. ``u_kept`` and ``v_kept`` are 4096 − d; threshold, ``reset`` (what a spike subtracts, or what v becomes) and bias are in
-    steps of v. All of shape (size,) but the bias, (samples, size), which an inference brings."""
+    """A FixedLIF.
+
+    ``u_kept`` and ``v_kept`` are 4096 − d; threshold, ``reset`` (what a spike subtracts, or what v becomes) and bias are in steps of v. All
+    of shape (size,) but the bias, which an inference brings: (samples, size), or 1 for either where samples or neurons are alike.
+    """
 
     u_kept: Tensor
     v_kept: Tensor
@@ -117,8 +120,8 @@ def state_type(population: Population, largest_current: int | None, ticks: int |
     if left_over and ticks is None:
         return torch.int64
     u = fx.STATE_LIMIT + (ticks or 0) * left_over + arriving
-    taken = ("vth", "v_reset", "reset_by", "v_start")
-    parameters = [abs(int(x)) for key in taken for x in _extremes(getattr(neuron, key) or 0)]
+    taken = [neuron.vth, neuron.v_reset, neuron.v_start, *([] if neuron.reset_by is None else [neuron.reset_by])]
+    parameters = [abs(x) for value in taken for x in _extremes(value)]
     v = fx.STATE_LIMIT + max(parameters) + (max(parameters) << fx.V_SHIFT) + (-fx.BIAS_MANT_MIN << neuron.bias_exp)
     decays = [1 + d for d in _extremes(neuron.du)] + list(_extremes(neuron.dv))
     mild = min(decays) >= 0 and max(decays) <= fx.DECAY_UNITY

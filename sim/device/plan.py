@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,18 @@ class Synapses:
             arrived |= self.arrivals.at(spikes, sums)
         return self.weights.shifted(sums)
 
+    @property
+    def row_bytes(self) -> int:
+        """Memory for each row of spikes."""
+        if self.arrivals is None:
+            return self.weights.row_bytes
+        return self.weights.row_bytes + self.arrivals.row_bytes + 2 * self.weights.shape[0]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory for however few rows."""
+        return self.weights.weight_bytes + (self.arrivals.weight_bytes if self.arrivals else 0)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -59,16 +71,15 @@ class Plan:
     history: Mapping[str, int]
 
     @staticmethod
-    def of(network: Network, device: torch.device, scan: str, samples: int, *, counts: bool = False) -> Plan:
-        """Move ``network`` to ``device``; ``samples`` is how many inferences follow each other where state is kept.
+    def of(network: Network, device: torch.device, scan: str = "auto") -> Plan:
+        """Move ``network`` to ``device``.
 
         Raises:
             NetworkError: weights or neurons of another arithmetic. UnsupportedError: sums that no type holds exactly.
         """
         heard: dict[str, list[Synapses]] = {p.name: [] for p in network.neurons}
         for projection in network.spiking_projections:
-            arrivals = Arrivals(projection, network.populations[projection.source], device) if counts else None
-            heard[projection.target].append(Synapses(projection, _weights(network, projection, device), arrivals))
+            heard[projection.target].append(Synapses(projection, _weights(network, projection, device)))
         neurons: dict[str, DeviceNeurons] = {}
         currents: dict[str, torch.dtype] = {}
         for population in network.neurons:
@@ -76,14 +87,28 @@ class Plan:
             largest = sum(s.weights.bound or 0 for s in heard[name])
             summed = exact_type(largest, f"population {name!r}") if network.is_integer else "float64"
             currents[name] = getattr(torch, summed)
-            ticks = network.ticks * (samples if getattr(population.neuron, "state", "") == "kept" else 1)
-            neurons[name] = neurons_on(device, population, scan=scan, largest_current=largest, ticks=ticks)
+            ticks = None if getattr(population.neuron, "state", "") == "kept" else network.ticks
+            neurons[name] = neurons_on(device, population, integer=network.is_integer, scan=scan, largest_current=largest, ticks=ticks)
         history = {name: max((p.lag for p in network.out_of(name)), default=0) for name in network.populations}
         return Plan(network, device, heard, neurons, currents, groups(network), history)
+
+    def counting(self) -> Plan:
+        """The same, which also knows where spikes arrive."""
+
+        def counted(s: Synapses) -> Synapses:
+            return replace(s, arrivals=Arrivals(s.projection, self.network.populations[s.projection.source], self.device))
+
+        return replace(self, heard={name: [counted(s) for s in heard] for name, heard in self.heard.items()})
 
     def inner(self, group: list[str]) -> dict[str, list[Synapses]]:
         """Population of ``group`` → what it hears from within the group."""
         return {name: [s for s in self.heard[name] if s.projection.source in group] for name in group}
+
+    def forget(self) -> None:
+        """Begin to count wraps and clips anew."""
+        for neurons in self.neurons.values():
+            if isinstance(neurons, FixedDeviceNeurons):
+                neurons.forget()
 
     def notes(self) -> dict[str, Any]:
         """Those of the fixed engine: the rules, wraps and clips by population, the largest |u| and |v|."""
@@ -103,22 +128,22 @@ class Plan:
         sent = {name: sent_dtype(p).itemsize * p.size for name, p in populations.items() if not p.is_static}
         state = {name: 0 if n.state is None else n.state.itemsize * n.size for name, n in self.neurons.items()}
         current = {name: self.currents[name].itemsize * populations[name].ports * populations[name].size for name in self.neurons}
-        synapses = [s for heard in self.heard.values() for s in heard]
-        counted = {name: populations[name].size if any(s.arrivals for s in heard) else 0 for name, heard in self.heard.items()}
-        working = []
+        size = {name: p.size for name, p in populations.items() if not p.is_static}
+        counted = any(s.arrivals for heard in self.heard.values() for s in heard)
+        working = [2 * max(size.values(), default=0)] if counted else [0]
         for group in self.groups:
-            held = sum(current[name] + 2 * counted[name] for name in group)
-            products = [s.weights.row_bytes + current[name] + counted[name] for name in group for s in self.heard[name]]
-            patterns = [s.arrivals.row_bytes + s.weights.row_bytes for name in group for s in self.heard[name] if s.arrivals]
-            kept = [2 * state[name] for name in group if states]
-            working.append(held + max([*products, *patterns, *kept], default=0))
-        weight_bytes = sum(s.weights.weight_bytes + (s.arrivals.weight_bytes if s.arrivals else 0) for s in synapses)
+            held = sum(current[name] + size[name] * counted for name in group)
+            products = [s.row_bytes + current[name] for name in group for s in self.heard[name]]
+            scans = [self.neurons[name].tick_bytes + 2 * state[name] * states for name in group]
+            counts = [2 * size[name] for name in group if counted]
+            working.append(held + max([*products, *scans, *counts]))
         return Costs(
-            fixed=weight_bytes + 6 * sum(state.values()),
+            fixed=sum(s.weight_bytes for heard in self.heard.values() for s in heard) + sum(8 * n + 40 for n in state.values()),
             sample=3 * sum(state.values())
-            + sum(self.history[name] * size for name, size in sent.items())
-            + (8 * sum(p.size for p in populations.values()) if any(counted.values()) else 0),
-            tick=sum(sent.values()) + max(working, default=0),
+            + max((n.scan_bytes for n in self.neurons.values()), default=0)
+            + sum(self.history[name] * 2 * n for name, n in sent.items())
+            + 8 * (sum(size.values()) + len(size)) * counted,
+            tick=sum(sent.values()) + max(working),
             together=any(heard for group in self.groups for heard in self.inner(group).values()),
         )
 

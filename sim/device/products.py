@@ -18,7 +18,7 @@ from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Spars
 __all__ = ["DeviceWeights"]
 
 Array = NDArray[Any]
-ELEMENTS = 1 << 22  # of an elementwise product at a time
+ELEMENTS = 1 << 18  # of an elementwise product at a time
 
 
 class DeviceWeights:
@@ -39,7 +39,7 @@ class DeviceWeights:
         dtype: of the results: float32, float64 or int64, the smallest in which every partial sum is exact (:mod:`.bounds`).
         bound: the largest magnitude of a contribution; None of floats.
         row_bytes: memory that a product takes beside x, for each row of x.
-        weight_bytes: memory that the weights take.
+        weight_bytes: memory that the weights take, and products of however few rows.
 
     Raises:
         NetworkError: integer weights that are none. UnsupportedError: sums beyond int64.
@@ -69,6 +69,8 @@ class DeviceWeights:
         self.dtype: torch.dtype = getattr(torch, kind)
         self._map = _form(weights, self.dtype, torch.device(device))
         self.row_bytes, self.weight_bytes = self._map.row_elements * self.dtype.itemsize, self._map.weight_bytes
+        if self.dtype == torch.int64:
+            self.weight_bytes += 3 * ELEMENTS * self.dtype.itemsize
 
     def sums(self, x: Tensor) -> Tensor:
         """``W x`` for x of shape (..., in) and any type, as a new tensor (..., out); shifted left, never right.
@@ -112,7 +114,7 @@ def _form(weights: Weights, dtype: torch.dtype, device: torch.device) -> Any:
 
 
 def _tensor(values: Array, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device=device, dtype=dtype)
+    return torch.from_numpy(np.array(values, dtype=str(dtype).removeprefix("torch."))).to(device)
 
 
 def _typed(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -163,6 +165,7 @@ class _Csr:
                 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
                 self.matrix = torch.sparse_csr_tensor(pointers, self.columns, self.data, size=matrix.shape, check_invariants=True)
         else:
+            self.weight_bytes += 8 * matrix.nnz
             self.rows = _tensor(np.repeat(np.arange(self.out), np.diff(matrix.indptr)), torch.int64, device)
 
     def __call__(self, y: Tensor) -> Tensor:
@@ -196,12 +199,13 @@ class _Kronecker:
         left: tuple[int, int] = weights.left.shape
         self.m, self.n = left
         self.e, self.d = weights.right_shape
-        self.right = None if isinstance(weights.right, Identity) else _tensor(weights.right, dtype, device)
-        self.dense = _Matrix(weights.right, dtype, device) if isinstance(weights.right, np.ndarray) and weights.right.ndim == 2 else None
+        right = None if isinstance(weights.right, Identity) else weights.right
+        self.dense = _Matrix(right, dtype, device) if right is not None and right.ndim == 2 else None
+        self.diagonal = _tensor(right, dtype, device) if right is not None and right.ndim == 1 else None
         self.csr = _Csr(weights.left, dtype, device) if sp.issparse(weights.left) else None
         self.row_elements = self.n * self.d + self.m * self.e + (self.n * self.e if self.dense else 0)
         self.row_elements += (self.n + self.m) * self.e if self.csr else 0
-        self.weight_bytes = (0 if self.right is None else self.right.numel() * dtype.itemsize) + (self.csr.weight_bytes if self.csr else 0)
+        self.weight_bytes = (0 if right is None else right.size * dtype.itemsize) + (self.csr.weight_bytes if self.csr else 0)
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = len(x)
@@ -210,8 +214,8 @@ class _Kronecker:
             y = y.sum(dim=1, keepdim=True, dtype=self.dtype)
         if self.dense is not None:
             y = self.dense(y.reshape(-1, self.d)).reshape(rows, -1, self.e)
-        elif self.right is not None:
-            y = _typed(y, self.dtype).mul_(self.right)
+        elif self.diagonal is not None:
+            y = _typed(y, self.dtype).mul_(self.diagonal)
         if self.csr is not None:
             side = _typed(y.transpose(0, 1), self.dtype).reshape(self.n, rows * self.e)
             y = self.csr(side).reshape(self.m, rows, self.e).transpose(0, 1).contiguous()

@@ -41,6 +41,7 @@ def fixed_scan(
         current,
         sent,
         us,
+        p.bias,
         SUBTRACT=p.subtract,
         KEEP=us is not None,
     )
@@ -55,6 +56,7 @@ def float_scan(p: FloatParameters, u: Tensor, v: Tensor, current: Tensor, sent: 
         current,
         sent,
         us,
+        p.bias,
         SUBTRACT=p.subtract,
         KEEP=us is not None,
         SYNAPTIC=p.synaptic,
@@ -63,7 +65,7 @@ def float_scan(p: FloatParameters, u: Tensor, v: Tensor, current: Tensor, sent: 
     )
 
 
-def _launch(kernel: Any, pointers: tuple[Any, ...], current: Tensor, sent: Tensor, us: Tensor | None, **flags: bool) -> None:
+def _launch(kernel: Any, pointers: tuple[Any, ...], current: Tensor, sent: Tensor, us: Tensor | None, bias: Tensor, **flags: bool) -> None:
     samples, ticks, size = current.shape
     lanes = samples * size
     if not lanes * ticks:
@@ -73,7 +75,7 @@ def _launch(kernel: Any, pointers: tuple[Any, ...], current: Tensor, sent: Tenso
     given = [sent if pointer is None else pointer for pointer in pointers]  # what a flag leaves out is never touched
     wide = lanes >= 1 << 15
     block = 128 if wide else 32
-    strides = (current.stride(0), sent.stride(0), 0 if us is None else us.stride(0))
+    strides = (current.stride(0), sent.stride(0), 0 if us is None else us.stride(0), *bias.expand(samples, size).stride())
     with torch.cuda.device(current.device) if current.is_cuda else nullcontext():
         kernel[(triton.cdiv(lanes, block),)](
             *given, lanes, size, ticks, *strides, **flags, BLOCK=block, num_warps=4 if wide else 1, enable_fp_fusion=False
@@ -92,7 +94,7 @@ if triton is not None:
     @triton.jit
     def _fixed_kernel(
         current, u, v, u_kept, v_kept, threshold, reset, bias, sent, us, vs, seen, lanes, size, ticks, current_step, sent_step, kept_step,
-        SUBTRACT: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr,
+        bias_sample, bias_neuron, SUBTRACT: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr,
     ):  # fmt: skip
         lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
         inside = lane < lanes
@@ -102,7 +104,7 @@ if triton is not None:
         v_left = tl.load(v_kept + neuron, mask=inside, other=0)
         limit = tl.load(threshold + neuron, mask=inside, other=0)
         after = tl.load(reset + neuron, mask=inside, other=0)
-        held = tl.load(bias + lane, mask=inside, other=0)
+        held = tl.load(bias + sample * bias_sample + neuron * bias_neuron, mask=inside, other=0)
         now_u = tl.load(u + lane, mask=inside, other=0)
         now_v = tl.load(v + lane, mask=inside, other=0)
         current += sample * current_step + neuron
@@ -146,8 +148,8 @@ if triton is not None:
     @triton.jit
     def _float_kernel(
         current, u, v, u_kept, beta, gain, v_leak, threshold, reset, bias, sent, us, vs, lanes, size, ticks, current_step, sent_step,
-        kept_step, SUBTRACT: tl.constexpr, KEEP: tl.constexpr, SYNAPTIC: tl.constexpr, GAIN: tl.constexpr, REAL: tl.constexpr,
-        BLOCK: tl.constexpr,
+        kept_step, bias_sample, bias_neuron, SUBTRACT: tl.constexpr, KEEP: tl.constexpr, SYNAPTIC: tl.constexpr, GAIN: tl.constexpr,
+        REAL: tl.constexpr, BLOCK: tl.constexpr,
     ):  # fmt: skip
         lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
         inside = lane < lanes
@@ -158,7 +160,7 @@ if triton is not None:
         rest = tl.load(v_leak + neuron, mask=inside, other=0.0)
         limit = tl.load(threshold + neuron, mask=inside, other=0.0)
         after = tl.load(reset + neuron, mask=inside, other=0.0)
-        held = tl.load(bias + lane, mask=inside, other=0.0)
+        held = tl.load(bias + sample * bias_sample + neuron * bias_neuron, mask=inside, other=0.0)
         now_u = tl.load(u + lane, mask=inside, other=0.0)
         now_v = tl.load(v + lane, mask=inside, other=0.0)
         current += sample * current_step + neuron

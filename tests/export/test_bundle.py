@@ -12,7 +12,7 @@ import torch
 from neurograph.cli.main import run_command
 from neurograph.errors import BundleError, InputError
 from neurograph.export.bundle import open_bundle, write_bundle
-from neurograph.export.host import run_onnx
+from neurograph.export.run_onnx import run_onnx
 from neurograph.export.targets import TARGETS, check_target, find
 from neurograph.nn import as_features
 from neurograph.sim import fixed, floating
@@ -70,6 +70,26 @@ def test_a_damaged_file_is_found_by_its_hash(bundle, tmp_path):
     (copy / "manifest.json").write_text("{")
     with pytest.raises(BundleError, match=r"manifest\.json is damaged"):
         open_bundle(copy)
+
+
+def test_what_is_read_is_checked_and_nothing_else(bundle, tmp_path):
+    copy = Path(shutil.copytree(bundle.path, tmp_path / "b"))
+    for name in ("network.h5", "model.nir", "host/readout.onnx"):
+        with (copy / name).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\xff")
+    opened = open_bundle(copy, whole=False)
+    assert opened.inputs.keys() == bundle.inputs.keys()
+    with pytest.raises(BundleError, match=r"network\.h5 is not what was exported"):
+        _ = opened.integers
+    shutil.copy(bundle.path / "network.h5", copy / "network.h5")
+    with pytest.raises(BundleError, match=r"host/readout\.onnx is not what was exported"):
+        opened.accuracy(fixed.run(opened.quantized, opened.inputs))
+    with pytest.raises(BundleError, match=r"is not what was exported"):
+        open_bundle(copy)
+    (copy / "lava" / "run.py").unlink()
+    with pytest.raises(BundleError, match=r"lava/run\.py is missing"):
+        open_bundle(copy, whole=False)
 
 
 def test_another_version_is_refused(bundle, tmp_path):

@@ -13,7 +13,7 @@ from frameworks import X, graph_of, lif, made, weights
 from nir_framework_models import INPUTS, NEURONS, STEPS, uniform, zeros
 from typer.testing import CliRunner
 
-from neurograph.cli.main import app
+from neurograph.cli.full import app
 from neurograph.export import nir_io
 from neurograph.export.bundle import open_bundle
 from neurograph.export.dialects import interpret
@@ -24,7 +24,7 @@ def export(tmp_path, graph, sample, *options, verify=False):
     np.save(tmp_path / "sample.npy", sample)
     files = [str(tmp_path / "model.nir"), "--input", str(tmp_path / "sample.npy"), "-o", str(tmp_path / "bundle")]
     return CliRunner().invoke(
-        app, ["export", *files, "--target", "loihi2", "--nir", "graph", *([] if verify else ["--no-verify"]), *options]
+        app(), ["export", *files, "--target", "loihi2", "--nir", "graph", *([] if verify else ["--no-verify"]), *options]
     )
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import onnx
 import scipy.sparse as sp
 
-from neurograph.export.host import effective_macs, encoder_model, host_macs, readout_model, run_onnx
+from neurograph.export.host import effective_macs, encoder_model, host_macs, readout_model
+from neurograph.export.run_onnx import run_onnx
 
 RNG = np.random.default_rng(0)
 

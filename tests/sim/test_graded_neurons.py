@@ -15,7 +15,7 @@ from neurograph.graded import check_messages, input_bounds, message_range
 from neurograph.network import LIF, Graded, Network, Population, Product, Projection, Source
 from neurograph.sim import fixed, floating
 from neurograph.sim.parity import compare
-from neurograph.sim.recording import load, save
+from neurograph.sim.recording_file import load, save
 from neurograph.storage import load_network, save_network
 from neurograph.weights import Dense, Identity, Kron, one_to_one
 

@@ -9,7 +9,6 @@ from neurograph.network import LIF, Integrator, Network, Population, Projection,
 from neurograph.sim import floating
 from neurograph.sim.check import pairs_of
 from neurograph.sim.parity import compare
-from neurograph.sim.recording import load, save
 from neurograph.weights import one_to_one
 
 
@@ -105,19 +104,3 @@ def test_engines_are_paired_only_where_they_promise_the_same():
         pairs_of(["float", "fixed"])
     with pytest.raises(InputError, match="'cuda': does not exist"):
         pairs_of(["float", "cuda"])
-
-
-def test_recording_round_trip_and_bad_files(tmp_path):
-    network, inputs = random_network(6)
-    run = floating.run(network, inputs)
-    save(run, tmp_path / "r.h5")
-    back = load(tmp_path / "r.h5")
-    assert (back.engine, back.ticks, back.counts()) == (run.engine, run.ticks, run.counts())
-    for name, v in run.voltages.items():
-        np.testing.assert_array_equal(back.voltages[name], v)
-    whole = (tmp_path / "r.h5").read_bytes()
-    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="cut.h5: cannot be read"):
-        load(tmp_path / "cut.h5")
-    with pytest.raises(InputError, match="missing.h5"):
-        load(tmp_path / "missing.h5")

@@ -70,13 +70,13 @@ def test_loops_are_those_of_numpy(seed):
 
 
 @pytest.mark.parametrize("width", [1, 63, 64, 65, 255, 256, 257, 600, 1100])
-@pytest.mark.parametrize("rate", [0.0, 0.05, 1.0])
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.5, 1.0])
 def test_every_width_of_a_row(width, rate):
     """Vectors, their remainders, tiles of features, and threads."""
     rng = np.random.default_rng(width)
     neuron = FixedLIF(100, 300, 900, 5, 1, 1.0)
-    weights = Dense(rng.integers(-128, 128, (width, width)) * 2)
-    network = chain(width, neuron, Projection("in", "n", weights, exponent=-2), Projection("n", "n", weights, lag=2, exponent=-5), ticks=30)
+    weights, loop = Dense(rng.integers(-128, 128, (width, width)) * 2), Dense(rng.integers(0, 128, (width, width)))
+    network = chain(width, neuron, Projection("in", "n", weights, exponent=-2), Projection("n", "n", loop, lag=2, exponent=-5), ticks=30)
     inputs = {"in": rng.random((30, width)) < rate}
     assert_same(fixed.run(network, inputs, counts=True, compiled=False), Simulator(network).run(inputs, counts=True))
 

@@ -1,0 +1,87 @@
+"""The manifest of a bundle and the hashes in it; without NumPy, so that a run may begin before it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neurograph.errors import BundleError
+
+__all__ = ["FORMAT", "MANIFEST", "VERSION", "Files", "open_files"]
+
+FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
+
+
+def open_files(path: Path, *, whole: bool) -> Files:
+    """Read the manifest and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
+
+    Raises:
+        BundleError: no bundle, another version, or a file that is missing or changed.
+    """
+    if not (path / MANIFEST).is_file():
+        raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        names, version, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
+    if kind != FORMAT or version != VERSION:
+        raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
+    files = Files(path, manifest)
+    for name in names:
+        if not (path / name).is_file():
+            raise BundleError(f"bundle {path}: {name} is missing; export it again")
+        if whole:
+            files.path_of(name)
+    return files
+
+
+class Files:
+    """The files of a bundle; nothing is read of one whose hash is not that of the manifest.
+
+    Args:
+        path: the folder.
+        manifest: what stands in its manifest.
+    """
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
+        self.path, self.manifest = path, manifest
+        self._checked: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.manifest["files"]
+
+    def path_of(self, name: str) -> Path:
+        """Path of a file, whose hash is checked once.
+
+        Raises:
+            BundleError: it is not what was exported.
+        """
+        if name not in self._checked:
+            digest = hashlib.sha256()
+            with (self.path / name).open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            self._check(name, digest.hexdigest())
+        return self.path / name
+
+    def content(self, name: str) -> bytearray:
+        """What stands in a file, read once for its hash and for itself.
+
+        Raises:
+            BundleError: it is not what was exported.
+        """
+        with (self.path / name).open("rb") as file:
+            content = bytearray(os.fstat(file.fileno()).st_size)
+            content = content[: file.readinto(content)]
+        self._check(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def _check(self, name: str, digest: str) -> None:
+        if digest != self.manifest["files"].get(name):
+            raise BundleError(f"bundle {self.path}: {name} is not what was exported (its sha256 differs); export it again")
+        self._checked.add(name)

@@ -1,0 +1,40 @@
+"""The structures that ``engine.c`` declares, as ctypes has them."""
+
+from __future__ import annotations
+
+import ctypes
+
+__all__ = ["ARRAYS", "BUFFERS", "TABLES", "Memory", "Readout", "Scratch"]
+
+TABLES: tuple[str, ...] = ("populations", "operations", "order", "groups", "fans")
+ARRAYS: tuple[str, ...] = ("weights", "bytes", "index", "pointer", "parameters", "counts")
+BUFFERS: tuple[str, ...] = (
+    *("spikes", "events", "rows", "u", "v", "current", "active", "loop", "loop_active", "row", "wide", "local", "bias"),
+    *("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v"),
+)
+_SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads")
+
+
+class Memory(ctypes.Structure):
+    """A program."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in TABLES),
+        *((name, ctypes.c_int64) for name in ("population_count", "group_count")),
+        *((name, ctypes.c_void_p) for name in ARRAYS),
+    ]
+
+
+class Scratch(ctypes.Structure):
+    """What one thread of samples writes."""
+
+    _fields_ = [*((name, ctypes.c_void_p) for name in BUFFERS), *((name, ctypes.c_int64) for name in _SIZES)]
+
+
+class Readout(ctypes.Structure):
+    """A linear readout of rates, with what is known of the classes (``readout.h``)."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("nodes", "classes", "parts", "ticks")),
+        *((name, ctypes.c_void_p) for name in ("sources", "weight", "bias", "pointer", "index", "values", "labels", "tested", "sums")),
+    ]
