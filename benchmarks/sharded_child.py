@@ -30,8 +30,8 @@ def make(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     from neurograph.export.bundle import write_bundle
     from neurograph.export.carried_integers import carry_integers
     from neurograph.export.compile import compile_checkpoint
-    from neurograph.export.host import run_onnx
     from neurograph.export.other_graph import on_graph
+    from neurograph.export.run_onnx import run_onnx
     from neurograph.export.targets import TARGETS
     from neurograph.nn import gcn_norm
     from neurograph.sim.sharded.assignment import by_graph
