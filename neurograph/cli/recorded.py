@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from neurograph.cli.sizes import read_size
 from neurograph.errors import InputError
 from neurograph.sim.engines import STREAMING_ENGINES
 
@@ -17,8 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Wanted", "counts_of", "print_counts"]
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The options of one run.
 
     Args:
@@ -58,8 +55,14 @@ class Wanted:
         if self.engine not in STREAMING_ENGINES:
             return {}
         record = self.kept if self.output is None and self.kept in ("all", "spikes") else "outputs"
-        limit = None if self.max_memory is None else read_size("--max-memory", self.max_memory)
-        return {"record": record, "counts": self.counts or record == "outputs", "max_memory": limit}
+        return {"record": record, "counts": self.counts or record == "outputs", "max_memory": self._limit()}
+
+    def _limit(self) -> int | None:
+        if self.max_memory is None:
+            return None
+        from neurograph.cli.sizes import read_size
+
+        return read_size("--max-memory", self.max_memory)
 
     @property
     def is_plain(self) -> bool:

@@ -40,10 +40,7 @@ def simulate(
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if rules != "lava":
         _check_rules(rules, engine)
-    if device != "cpu":
-        from neurograph.sim.check import check_device
-
-        check_device(device)
+    _check_device(device)
     if output is not None:
         check_output(output)
     wanted = Wanted(engine, record, counts, max_memory, output)
@@ -103,10 +100,14 @@ def _simulate(bundle: Path, sample: Path | None, wanted: Wanted, **more: Any) ->
     inputs = for_bundle(found, sample)
     engine, more = wanted.engine, {**more, "onnx_file": found.onnx_file}
     network: Any = found.integers if engine in INTEGER_ENGINES else found.network
-    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
+    floats, integers = (None, network) if engine in INTEGER_ENGINES else (network, None)
     if network is None:
-        run_engine(engine, *networks, inputs)  # says that there are no integers
-    return found, network, *wanted.run(found, network, lambda **asked: run_engine(engine, *networks, inputs, **more, **asked))
+        run_engine(engine, floats, integers, inputs)  # says that there are no integers
+
+    def start(**asked: Any) -> Any:
+        return run_engine(engine, floats, integers, inputs, **{**more, **asked})
+
+    return found, network, *wanted.run(found, network, start)
 
 
 def _check_rules(rules: str, engine: str) -> None:
@@ -117,6 +118,15 @@ def _check_rules(rules: str, engine: str) -> None:
         raise InputError(f"--rules {rules}: are for engine 'fixed', but --engine is {engine!r}; leave one of them out")
 
 
+def _check_device(device: str) -> None:
+    """Refuse a device that does not exist here."""
+    if device == "cpu":
+        return
+    from neurograph.sim.check import check_device
+
+    check_device(device)
+
+
 def check(
     bundle: Path = argument(help="Bundle folder."),
     engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
@@ -125,9 +135,7 @@ def check(
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
-    from neurograph.sim.check import check_device
-
-    check_device(device)
+    _check_device(device)
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
     if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):

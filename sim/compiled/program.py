@@ -162,7 +162,8 @@ def _dtype(network: Network, found: Sequence[Form]) -> Any:
     for population in network.neurons:
         neuron = population.neuron
         if isinstance(neuron, FixedLIF):
-            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, neuron.reset_by or 0, neuron.v_start)]
+            taken = 0 if neuron.reset_by is None else neuron.reset_by
+            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, taken, neuron.v_start)]
             if np.abs(values[0]).max() << fx.V_SHIFT > fx.STATE_LIMIT or max(np.abs(x).max() for x in values[1:]) > fx.STATE_LIMIT:
                 return np.int64
     return np.int32
@@ -214,7 +215,8 @@ def _operations(
     stores: Mapping[str, _Store],
     dtype: Any,
 ) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.target == name]
         first[name] = len(rows), len(rows) + len(mine)
@@ -242,7 +244,8 @@ def _operations(
 
 
 def _fans(found: Sequence[Form], names: Sequence[str], stores: Mapping[str, _Store]) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.source == name]
         first[name] = len(rows), len(rows) + len(mine)

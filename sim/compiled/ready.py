@@ -112,7 +112,7 @@ def _sent(made: Plan, prepared: Prepared) -> dict[str, Array]:
 def _readout(readout: LinearReadout | None, made: Plan) -> dict[str, Array]:
     if readout is None:
         return {}
-    arrays = {
+    arrays: dict[str, Array] = {
         "sources": np.array([(made.program.names.index(name), width) for name, width in readout.rates.items()], np.int64),
         "weight": readout.weight.T.astype(np.float64),
         "bias": readout.bias.astype(np.float64),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from neurograph.sim.inputs import Prepared, prepare
 from neurograph.sim.recording import Recording, check_record
 from neurograph.sim.ticks import sent_type
 
-__all__ = ["run"]
+__all__ = ["Simulator", "run"]
 
 Array = NDArray[Any]
 
@@ -45,42 +45,80 @@ def run(
 
     Args:
         network: any that :func:`neurograph.sim.floating.run` or :func:`neurograph.sim.fixed.run` takes.
-        inputs: source → values, see :mod:`neurograph.sim.inputs`.
-        device: "cuda", "cuda:N" or "cpu".
-        record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
-        counts: whether to gather a tally, which needs no recorded spikes.
-        max_memory: bytes for what the run holds on the device, weights included; if not given, seven tenths of what is free on a GPU, 1 GiB
-            beside the weights on a CPU. Samples and ticks are run in as many pieces as that asks for.
-        scan: "triton", "torch" or "auto", see :func:`neurograph.sim.device.neurons.scan_module`.
+        inputs, record, counts, max_memory: see :meth:`Simulator.run`.
+        device, scan: see :class:`Simulator`.
 
     Returns:
         Recording of engine "fixed" or "float": bit for bit that of the NumPy engine in integers, in floats the same spikes but for ties, as
         sums are taken in another order. ``notes`` names the device and the scan.
 
     Raises:
-        InputError: inputs that do not fit, no such device, no such record. UnsupportedError: sums that no type holds exactly.
-        MemoryLimitError: one tick of one sample does not fit. QuantizationError: a value that no graded message holds.
+        As :class:`Simulator` and :meth:`Simulator.run`.
     """
+    start = time.perf_counter()
     check_record(record)
     place = device_named(device)
-    start = time.perf_counter()
     prepared = prepare(network, inputs)
-    with torch.no_grad(), exact_products(), memory_named(place):
-        plan = Plan.of(network, place, scan, prepared.samples, counts=counts)
-        made = _Run(plan, prepared, record, max_memory, Counter(network) if counts else None)
-        made.all_samples()
-        synchronize(place)
-        notes = {"device": described(place), "scan": scan_module(scan, place).__name__.rpartition(".")[2], **plan.notes()}
-        tally = made.counter.tally() if made.counter else None
-    return Recording(
-        "fixed" if network.is_integer else "float",
-        network.ticks,
-        *made.recorded(),
-        machine_steps=network.ticks,
-        wall_s=time.perf_counter() - start,
-        notes=notes,
-        tally=tally,
-    )
+    made = Simulator(network, device=str(place), scan=scan)._run(prepared, record, counts, max_memory)
+    return replace(made, wall_s=time.perf_counter() - start)
+
+
+class Simulator:
+    """A network on a device, made ready to run many times.
+
+    Args:
+        network: float or integer.
+        device: "cuda", "cuda:N" or "cpu".
+        scan: "triton", "torch" or "auto", see :func:`neurograph.sim.device.neurons.scan_module`.
+
+    Raises:
+        InputError: no such device. UnsupportedError: sums that no type holds exactly. NetworkError: weights or neurons of another
+            arithmetic. MemoryLimitError: the weights alone do not fit.
+    """
+
+    def __init__(self, network: Network, *, device: str = "cuda", scan: str = "auto") -> None:
+        self.network, self.device = network, device_named(device)
+        self._scan = scan_module(scan, self.device).__name__.rpartition(".")[2]
+        with torch.no_grad(), memory_named(self.device):
+            self._plan = Plan.of(network, self.device, scan)
+        self._counting: Plan | None = None
+
+    def run(self, inputs: Mapping[str, Array], *, record: str = "all", counts: bool = False, max_memory: int | None = None) -> Recording:
+        """Run it, see :func:`run`.
+
+        Args:
+            inputs: source → values, see :mod:`neurograph.sim.inputs`.
+            record: what to keep, see :data:`neurograph.sim.recording.RECORDS`.
+            counts: whether to gather a tally, which needs no recorded spikes.
+            max_memory: bytes for what the run holds on the device, weights included; if not given, seven tenths of what is free on a GPU,
+                1 GiB beside the weights on a CPU. Samples and ticks are run in as many pieces as that asks for.
+
+        Raises:
+            InputError: inputs that do not fit, no such record. MemoryLimitError: one tick of one sample does not fit.
+            QuantizationError: a value that no graded message holds.
+        """
+        start = time.perf_counter()
+        check_record(record)
+        made = self._run(prepare(self.network, inputs), record, counts, max_memory)
+        return replace(made, wall_s=time.perf_counter() - start)
+
+    def _run(self, prepared: Prepared, record: str, counts: bool, max_memory: int | None) -> Recording:
+        with torch.no_grad(), exact_products(), memory_named(self.device):
+            if counts and self._counting is None:
+                self._counting = self._plan.counting()
+            plan = self._counting if counts and self._counting else self._plan
+            plan.forget()
+            made = _Run(plan, prepared, record, max_memory, Counter(self.network) if counts else None)
+            made.all_samples()
+            synchronize(self.device)
+            return Recording(
+                "fixed" if self.network.is_integer else "float",
+                self.network.ticks,
+                *made.recorded(),
+                machine_steps=self.network.ticks,
+                notes={"device": described(self.device), "scan": self._scan, **plan.notes()},
+                tally=made.counter.tally() if made.counter else None,
+            )
 
 
 class _Run:

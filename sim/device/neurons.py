@@ -111,9 +111,13 @@ class FixedDeviceNeurons(DeviceNeurons):
         self.way.fixed_scan(self.parameters, self.u, self.v, current, out, us, vs, self.seen)
 
     def overflow(self) -> tuple[int, int, int, int]:
-        """Wraps, clips, and the largest |u| and |v| before them, since these neurons were made."""
+        """Wraps, clips, and the largest |u| and |v| before them, since these neurons were made or :meth:`forget` was called."""
         wraps, clips, u, v = (int(x) for x in self.seen.tolist())
         return wraps, clips, u, v
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.seen.zero_()
 
 
 class FloatDeviceNeurons(DeviceNeurons):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -71,16 +71,15 @@ class Plan:
     history: Mapping[str, int]
 
     @staticmethod
-    def of(network: Network, device: torch.device, scan: str, samples: int, *, counts: bool = False) -> Plan:
-        """Move ``network`` to ``device``; ``samples`` is how many inferences follow each other where state is kept.
+    def of(network: Network, device: torch.device, scan: str = "auto") -> Plan:
+        """Move ``network`` to ``device``.
 
         Raises:
             NetworkError: weights or neurons of another arithmetic. UnsupportedError: sums that no type holds exactly.
         """
         heard: dict[str, list[Synapses]] = {p.name: [] for p in network.neurons}
         for projection in network.spiking_projections:
-            arrivals = Arrivals(projection, network.populations[projection.source], device) if counts else None
-            heard[projection.target].append(Synapses(projection, _weights(network, projection, device), arrivals))
+            heard[projection.target].append(Synapses(projection, _weights(network, projection, device)))
         neurons: dict[str, DeviceNeurons] = {}
         currents: dict[str, torch.dtype] = {}
         for population in network.neurons:
@@ -88,14 +87,28 @@ class Plan:
             largest = sum(s.weights.bound or 0 for s in heard[name])
             summed = exact_type(largest, f"population {name!r}") if network.is_integer else "float64"
             currents[name] = getattr(torch, summed)
-            ticks = network.ticks * (samples if getattr(population.neuron, "state", "") == "kept" else 1)
+            ticks = None if getattr(population.neuron, "state", "") == "kept" else network.ticks
             neurons[name] = neurons_on(device, population, integer=network.is_integer, scan=scan, largest_current=largest, ticks=ticks)
         history = {name: max((p.lag for p in network.out_of(name)), default=0) for name in network.populations}
         return Plan(network, device, heard, neurons, currents, groups(network), history)
 
+    def counting(self) -> Plan:
+        """The same, which also knows where spikes arrive."""
+
+        def counted(s: Synapses) -> Synapses:
+            return replace(s, arrivals=Arrivals(s.projection, self.network.populations[s.projection.source], self.device))
+
+        return replace(self, heard={name: [counted(s) for s in heard] for name, heard in self.heard.items()})
+
     def inner(self, group: list[str]) -> dict[str, list[Synapses]]:
         """Population of ``group`` → what it hears from within the group."""
         return {name: [s for s in self.heard[name] if s.projection.source in group] for name in group}
+
+    def forget(self) -> None:
+        """Begin to count wraps and clips anew."""
+        for neurons in self.neurons.values():
+            if isinstance(neurons, FixedDeviceNeurons):
+                neurons.forget()
 
     def notes(self) -> dict[str, Any]:
         """Those of the fixed engine: the rules, wraps and clips by population, the largest |u| and |v|."""

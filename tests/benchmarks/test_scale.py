@@ -46,7 +46,7 @@ def test_every_size_is_alive_and_does_what_the_plain_loop_does(found):
         assert row["neurons"] == 12 * 16 * nodes + 16 and row["check"]["compared"] == 4 * row["neurons"]
         assert row["edges"] == 5 * nodes
         assert row["spikes"] > 0.05 * row["updates"] and row["synaptic_events"] > 5 * row["spikes"]
-        assert 0 < row["run_s"] == min(row["runs_s"]) and 0 < row["grown_gib"] < row["peak_gib"]
+        assert 0 < row["run_s"] <= row["first_s"] and row["cpu_s"] > 0 and 0 < row["grown_gib"] < row["peak_gib"]
 
 
 def test_synapses_are_those_of_the_model(found):

@@ -12,7 +12,7 @@ from calling import call, refused
 from spiky import karate_checkpoint
 
 from neurograph.cli.main import run_command
-from neurograph.sim import recording
+from neurograph.sim.recording_file import load
 from neurograph.training.checkpoint import save
 
 
@@ -32,16 +32,16 @@ def torchrun(*arguments):
 
 
 def test_a_bundle_over_two_processes_is_the_bundle_in_one(capsys, bundle, tmp_path):
-    one = json.loads(call(capsys, "simulate", bundle, "--json", "-o", tmp_path / "one.h5")[1])
-    done = torchrun(bundle, "--sharded", "--json", "-o", tmp_path / "two.h5")
+    one = json.loads(call(capsys, "simulate", bundle, "--json", "--counts", "--record", "all", "-o", tmp_path / "one.h5")[1])
+    done = torchrun(bundle, "--sharded", "--json", "--counts", "--record", "all", "-o", tmp_path / "two.h5")
     assert done.returncode == 0, done.stderr
     two = json.loads(done.stdout)
     assert two["sharded"]["shards"] == 2 and min(two["sharded"]["halo_nodes"]) > 0
-    assert {key: two[key] for key in ("engine", "ticks", "samples", "spikes", "accuracy")} == {
-        key: one[key] for key in ("engine", "ticks", "samples", "spikes", "accuracy")
+    assert {key: two[key] for key in ("engine", "ticks", "samples", "spikes", "counts", "accuracy")} == {
+        key: one[key] for key in ("engine", "ticks", "samples", "spikes", "counts", "accuracy")
     }
     assert done.stderr.count("recording ") == 1
-    a, b = recording.load(tmp_path / "one.h5"), recording.load(tmp_path / "two.h5")
+    a, b = load(tmp_path / "one.h5"), load(tmp_path / "two.h5")
     for kind in ("spikes", "voltages", "currents"):
         assert getattr(a, kind).keys() == getattr(b, kind).keys()
         assert all(np.array_equal(getattr(a, kind)[name], getattr(b, kind)[name]) for name in getattr(a, kind))
@@ -61,7 +61,7 @@ def test_without_torchrun_and_with_what_is_not_sharded(capsys, bundle, monkeypat
     monkeypatch.delenv("RANK", raising=False)
     start = "start it with: torchrun --nproc-per-node 2 -m neurograph simulate BUNDLE --sharded"
     refused(capsys, "simulate", bundle, "--sharded", says=["RANK", start])
-    says = "--sharded: runs engines fixed and float, but --engine is 'lava-fixed'"
+    says = "--sharded: runs engines float and fixed, but --engine is 'lava-fixed'"
     refused(capsys, "simulate", bundle, "--sharded", "--engine", "lava-fixed", says=says)
     says = "--sharded: runs integer rules 'lava', but --rules is 'brian2loihi'"
     refused(capsys, "simulate", bundle, "--sharded", "--rules", "brian2loihi", says=says)

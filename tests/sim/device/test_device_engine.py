@@ -223,6 +223,19 @@ def test_graded_populations_are_equal(seed, exponent, lag, place):
         assert_same_tally(got.tally, wanted.tally)
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_a_simulator_begins_anew_with_each_run(place):
+    network, inputs = integer_network(9, samples=2, kept=False, largest=1 << 20)
+    simulator = device.Simulator(network, device=place)
+    wanted = fixed.run(network, inputs, counts=True)
+    assert wanted.notes["clips"]
+    nothing = {name: np.zeros_like(z) for name, z in inputs.items()}
+    for _ in range(2):
+        assert_equal(simulator.run(inputs), wanted)
+        assert_same_tally(simulator.run(inputs, counts=True, record="none").tally, wanted.tally)
+        assert_equal(simulator.run(nothing), fixed.run(network, nothing))
+
+
 def test_a_message_too_large_is_refused():
     populations = {"x": Population("x", (1,), Source("graded")), "y": Population("y", (1,), Graded())}
     network = Network(populations, (Projection("x", "y", Dense(np.array([[2]])), sign_mode="excitatory"),), 2)
