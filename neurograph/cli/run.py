@@ -103,10 +103,14 @@ def _simulate(bundle: Path, sample: Path | None, wanted: Wanted, **more: Any) ->
     inputs = for_bundle(found, sample)
     engine, more = wanted.engine, {**more, "onnx_file": found.onnx_file}
     network: Any = found.integers if engine in INTEGER_ENGINES else found.network
-    networks: tuple[Any, Any] = (None, network) if engine in INTEGER_ENGINES else (network, None)
+    floats, integers = (None, network) if engine in INTEGER_ENGINES else (network, None)
     if network is None:
-        run_engine(engine, *networks, inputs)  # says that there are no integers
-    return found, network, *wanted.run(found, network, lambda **asked: run_engine(engine, *networks, inputs, **more, **asked))
+        run_engine(engine, floats, integers, inputs)  # says that there are no integers
+
+    def start(**asked: Any) -> Any:
+        return run_engine(engine, floats, integers, inputs, **{**more, **asked})
+
+    return found, network, *wanted.run(found, network, start)
 
 
 def _check_rules(rules: str, engine: str) -> None:

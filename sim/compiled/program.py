@@ -215,7 +215,8 @@ def _operations(
     stores: Mapping[str, _Store],
     dtype: Any,
 ) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.target == name]
         first[name] = len(rows), len(rows) + len(mine)
@@ -243,7 +244,8 @@ def _operations(
 
 
 def _fans(found: Sequence[Form], names: Sequence[str], stores: Mapping[str, _Store]) -> tuple[Array, dict[str, tuple[int, int]]]:
-    rows, first = [], {}
+    rows: list[Any] = []
+    first = {}
     for name in names:
         mine = [form for form in found if form.projection.source == name]
         first[name] = len(rows), len(rows) + len(mine)

@@ -215,7 +215,9 @@ def _read(network: Network, prepared: Prepared, out: Path, engine: str, record: 
         machine_steps=program.steps(network, prepared.samples),
         wall_s=result["run_s"],
         notes={"startup_s": result["startup_s"], "processes": result["processes"]},
-        **recorded,
+        spikes=recorded["spikes"],
+        voltages=recorded.get("voltages", {}),
+        currents=recorded.get("currents", {}),
     )
 
 

@@ -234,10 +234,10 @@ class StagedRun:
         scanned = neurons.scan(current, states=self.states)
         if self.counter is not None:
             self.counter.worked(name, samples, scanned.spikes, arrived)
-            for number, share in enumerate(self.part.shares):
-                source = share.projection.source
-                if share.projection.target == name and self.part.is_mine(source):
-                    self.counter.events[number][samples] = share.fan_out.events(held[source].sum(axis=1, dtype=np.int64))
+            for number, owned in enumerate(self.part.shares):
+                source = owned.projection.source
+                if owned.projection.target == name and self.part.is_mine(source):
+                    self.counter.events[number][samples] = owned.fan_out.events(held[source].sum(axis=1, dtype=np.int64))
         spikes = scanned.spikes.numpy()
         states = [None if x is None else x.numpy() for x in (scanned.u, scanned.v)]
         self.fired[name] += int(np.count_nonzero(spikes))
