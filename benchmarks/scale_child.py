@@ -17,8 +17,8 @@ from scale_network import lively_checkpoint, random_edges, random_features  # no
 from neurograph.export.bundle import open_bundle, write_bundle  # noqa: E402
 from neurograph.export.carried_integers import carry_integers  # noqa: E402
 from neurograph.export.compile import compile_checkpoint  # noqa: E402
-from neurograph.export.host import run_onnx  # noqa: E402
 from neurograph.export.other_graph import on_graph  # noqa: E402
+from neurograph.export.run_onnx import run_onnx  # noqa: E402
 from neurograph.export.targets import TARGETS  # noqa: E402
 from neurograph.network import Network  # noqa: E402
 from neurograph.nn import gcn_norm  # noqa: E402
