@@ -4,10 +4,11 @@
 
 A seeded SpikeGraphormer (as in benchmarks/scale.py) is put on two graphs of N nodes and written to a file: a random one, in which nearly
 every node has neighbours on every rank, and a ring of near neighbours whose nodes are numbered at random, in which METIS finds a cut that
-ranges of numbers miss. Rows: the fixed engine in one process; a sharded run of one rank; ranks in ranges of nodes; ranks by METIS. Each is
-a process (or torchrun) of its own, one thread a process, which reads the file, runs the inference k times with everything counted and
-keeps the outputs. Time is that of the best run; memory the growth of a process's peak since its libraries were there, the reading of its
-part of the file included, and by itself. The outputs' spikes and all counts must be the same in every row: exit status 1 where not.
+ranges of numbers miss. Rows: the fixed engine in one process, on all cores and on one; a sharded run of one rank; ranks in ranges of
+nodes; ranks by METIS. Each is a process (or torchrun) of its own, one thread a rank, which reads the file, runs the inference k times with
+everything counted and keeps the outputs. Time is that of the best run; memory the growth of a process's peak since its libraries were
+there, the reading of its part of the file included, and by itself. The outputs' spikes and all counts must be the same in every row: exit
+status 1 where not.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def measure(*, nodes: int, shards: int, degree: float, width: int, best_of: int,
         with tempfile.TemporaryDirectory(prefix="neurograph-sharded-") as name:
             folder = Path(name)
             _child(folder, settings | {"task": "make", "graph": graph, "shards": shards}, 1)
-            for task, ranks in (("one", 1), ("ranges", 1), ("ranges", shards), ("metis", shards)):
+            for task, ranks in (("one process", 1), ("one thread", 1), ("ranges", 1), ("ranges", shards), ("metis", shards)):
                 found = _child(folder, settings | {"task": task}, ranks)
                 rows.append({"graph": graph, "task": task, "ranks": ranks, **found})
                 print(f"{graph}, {task}, {ranks} rank(s): {found['run_s']:.3g} s", file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from neurograph.sim import fixed
+from neurograph.sim.compiled.engine import Simulator
 from neurograph.sim.recording import Recording
 from neurograph.sim.sharded.run import run_part
 from neurograph.sim.sharded.stored import read_part
@@ -30,8 +30,8 @@ def make(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     from neurograph.export.bundle import write_bundle
     from neurograph.export.carried_integers import carry_integers
     from neurograph.export.compile import compile_checkpoint
-    from neurograph.export.host import run_onnx
     from neurograph.export.other_graph import on_graph
+    from neurograph.export.run_onnx import run_onnx
     from neurograph.export.targets import TARGETS
     from neurograph.nn import gcn_norm
     from neurograph.sim.sharded.assignment import by_graph
@@ -65,14 +65,16 @@ def near_edges(nodes: int, degree: float, seed: int) -> Any:
 
 
 def one(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The fixed engine."""
+    """The fixed engine's kernels, on all cores or on one."""
     with h5py.File(folder / "network.h5", "r") as file:
         network = load_network(file)
     inputs = dict(np.load(folder / "inputs.npz"))
     read_gib = _gib("VmHWM")
     runs, made = [], None
+    threads = 1 if settings["task"] == "one thread" else None
+    simulator = Simulator(network)
     for _ in range(settings["best_of"]):
-        made = fixed.run(network, inputs, record="outputs", counts=True)
+        made = simulator.run(inputs, record="outputs", counts=True, threads=threads)
         runs.append(made.wall_s)
     return {"run_s": min(runs), "runs_s": runs, "read_gib": read_gib, **_what(made)}
 
@@ -121,7 +123,7 @@ if __name__ == "__main__":
     folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
     base = _gib("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    found = {"make": make, "one": one}.get(settings["task"], sharded)(folder, settings)
+    found = {"make": make, "ranges": sharded, "metis": sharded}.get(settings["task"], one)(folder, settings)
     found |= {"peak_gib": _gib("VmHWM") - base}
     if "read_gib" in found:
         found["read_gib"] -= base

@@ -101,6 +101,10 @@ class Simulator:
             tally=results.tally(self.program) if counts else None,
         )
 
+    def release(self) -> None:
+        """Let go of the buffers, which the next run makes again."""
+        self._idle.clear()
+
     def least_bytes(self, samples: int, *, record: str = "all", counts: bool = False) -> int:
         """Below which :meth:`run` refuses to run so many samples: one tick at a time in one thread, and what is recorded of all."""
         kept = Results.empty(self.program, samples, record, counts).nbytes

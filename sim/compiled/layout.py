@@ -59,13 +59,13 @@ def one_sign(weights: Array) -> bool:
 
 
 def nodes_of(network: Network) -> dict[str, int]:
-    """Nodes that each population is split into; 1 where no Kronecker product asks for more."""
+    """Nodes that each population is split into; 1 where no Kronecker product asks for more. One to one has a say where no other does."""
     votes: dict[str, Counter[int]] = {name: Counter() for name in network.populations}
     for projection in network.spiking_projections:
         weights = projection.weights
-        if isinstance(weights, Kron) and not _is_elementwise(weights):
+        if isinstance(weights, Kron):
             m, n = weights.left.shape
-            strength = max(m, n)
+            strength = 0 if _is_elementwise(weights) else max(m, n)
             votes[projection.source][n] += strength
             votes[projection.target][m] += strength
     return {name: max(found, key=lambda n: found[n]) if found else 1 for name, found in votes.items()}

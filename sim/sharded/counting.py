@@ -59,18 +59,21 @@ class Counter:
             active |= arrived
         self.active[name][samples] += active.sum(dim=(1, 2)).cpu().numpy()
 
-    def end_of(self, samples: slice, *, events: bool = True) -> None:
-        """These samples have no more ticks; ``events``: whether synaptic events follow from what was sent, or come from elsewhere."""
+    def end_of(self, samples: slice) -> None:
+        """These samples have no more ticks."""
         for name, counts in self._by_neuron.items():
-            by_neuron = counts.cpu().numpy()
-            reach = self._reach(name)
-            self.spikes[name][samples] = by_neuron.sum(axis=1)
-            self.messages[name][samples] = by_neuron @ reach
-            self.reached[name][samples] = by_neuron @ (reach > 0).astype(np.int64)
-            for found, share in zip(self.events, self.part.shares, strict=True):
-                if events and share.projection.source == name and self.part.is_mine(name):
-                    found[samples] = share.fan_out.events(by_neuron)
+            self.count(name, samples, counts.cpu().numpy(), events=True)
         self._by_neuron = {}
+
+    def count(self, name: str, samples: slice, by_neuron: Array, *, events: bool) -> None:
+        """What follows from the spikes of each own neuron over all ticks, (samples, own size); ``events``: its synaptic events as well."""
+        reach = self._reach(name)
+        self.spikes[name][samples] = by_neuron.sum(axis=1, dtype=np.int64)
+        self.messages[name][samples] = [np.multiply(row, reach).sum(dtype=np.int64) for row in by_neuron]
+        self.reached[name][samples] = [row[reach > 0].sum(dtype=np.int64) for row in by_neuron]
+        for found, share in zip(self.events, self.part.shares, strict=True):
+            if events and share.projection.source == name and self.part.is_mine(name):
+                found[samples] = share.fan_out.events(by_neuron)
 
     def tally(self, world: World) -> Tally:
         """The sum over all ranks; a collective."""
@@ -97,7 +100,7 @@ class Counter:
                 found = share.fan_out.per_neuron() > 0
                 target = share.projection.target
                 reaches[target] = reaches[target] | found if target in reaches else found
-        total = np.zeros(size, dtype=np.int64)
+        total = np.zeros(size, dtype=np.int32)
         for found in reaches.values():
             total += found
         return total

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurograph.network import Population
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["FanOut", "Remote", "columns_of", "fan_out_of", "neurons_of", "node_form", "rows_of", "split_columns"]
+__all__ = ["FanOut", "Remote", "at_nodes", "columns_of", "fan_out_of", "neurons_of", "node_form", "rows_of", "split_columns"]
 
 Array = NDArray[Any]
 
@@ -129,6 +129,13 @@ def fan_out_of(weights: Weights, nodes: Array | None, source: Population) -> Fan
     left = np.asarray(Kron(weights.left, Identity(1)).fan_out(), dtype=np.int64)
     right = np.asarray(Kron(Identity(1), weights.right).fan_out(), dtype=np.int64)
     return FanOut(left if nodes is None else left[nodes], right)
+
+
+def at_nodes(values: Array, nodes: Array, axis: int) -> Array:
+    """The entries of some nodes, ascending, along an axis; a view where they follow each other."""
+    if len(nodes) and nodes[-1] - nodes[0] + 1 == len(nodes):
+        return values[(slice(None),) * axis + (slice(int(nodes[0]), int(nodes[-1]) + 1),)]
+    return np.take(values, nodes, axis=axis)
 
 
 def neurons_of(nodes: Array, population: Population) -> Array:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim.sharded.assignment import Assignment
-from neurograph.sim.sharded.cutting import FanOut, Remote, columns_of, fan_out_of, node_form, rows_of, split_columns
+from neurograph.sim.sharded.cutting import FanOut, Remote, at_nodes, columns_of, fan_out_of, node_form, rows_of, split_columns
 from neurograph.sim.sharded.static import StaticShare, static_share
 from neurograph.weights import Weights
 
@@ -82,12 +82,7 @@ class Part:
 
     def own(self, name: str, values: Array, axis: int) -> Array:
         """The rows of own nodes of an array over a whole population, whose nodes lie along ``axis``."""
-        if name not in self.nodes:
-            return values
-        rows = self.nodes[name]
-        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-            return values[(slice(None),) * axis + (slice(int(rows[0]), int(rows[-1]) + 1),)]
-        return np.take(values, rows, axis=axis)
+        return at_nodes(values, self.nodes[name], axis) if name in self.nodes else values
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class StagedRun:
             """A population's spikes of own nodes are known, (samples, ticks, size)."""
             held[name] = spikes
             if self.counter is not None:
-                self.counter.sent(name, torch.from_numpy(spikes))
+                self.counter.count(name, samples, spikes.sum(axis=1, dtype=np.int32), events=False)
             if name in self.halos:
                 coming[name] = self.halos[name].start(torch.from_numpy(spikes))
 
@@ -157,17 +157,18 @@ class StagedRun:
                 there(source.name, self._given(source.name, samples))
                 self.fired[source.name] += int(np.count_nonzero(held[source.name]))
                 self._keep(source.name, samples, held[source.name])
-        for sums, stage in self.steps.levels:
+        for level, (sums, stage) in enumerate(self.steps.levels):
             for name in sums:
                 there(name, self._sum(name, samples, held))
             if stage is not None:
                 for name in [what.population for what in stage.heard.values() if what.halo and what.population in coming]:
                     halo[name] = coming.pop(name)().numpy()
                 self._stage(stage, samples, held, halo, there)
+            for name in [name for name in held if self.steps.last.get(name, -1) <= level]:
+                halo.pop(name, None)
+                del held[name]
         for received in coming.values():  # what others wanted of this rank has to be waited for as well
             received()
-        if self.counter is not None:
-            self.counter.end_of(samples, events=False)
 
     def _given(self, name: str, samples: slice) -> Array:
         """The inputs of own nodes, (samples, ticks, size)."""
@@ -194,6 +195,7 @@ class StagedRun:
         left = None if self.max_memory is None else self.max_memory - count * self.sample_bytes
         simulator = self.stages[id(stage)]
         run = simulator.run(inputs, record=self._record, counts=True, max_memory=left, threads=torch.get_num_threads())
+        simulator.release()
         self._take(stage, samples, run, there)
 
     def _take(self, stage: Stage, samples: slice, run: Recording, there: Any) -> None:
@@ -234,10 +236,10 @@ class StagedRun:
         scanned = neurons.scan(current, states=self.states)
         if self.counter is not None:
             self.counter.worked(name, samples, scanned.spikes, arrived)
-            for number, owned in enumerate(self.part.shares):
-                source = owned.projection.source
-                if owned.projection.target == name and self.part.is_mine(source):
-                    self.counter.events[number][samples] = owned.fan_out.events(held[source].sum(axis=1, dtype=np.int64))
+            for number, piece in enumerate(self.part.shares):
+                source = piece.projection.source
+                if piece.projection.target == name and self.part.is_mine(source):
+                    self.counter.events[number][samples] = piece.fan_out.events(held[source].sum(axis=1, dtype=np.int32))
         spikes = scanned.spikes.numpy()
         states = [None if x is None else x.numpy() for x in (scanned.u, scanned.v)]
         self.fired[name] += int(np.count_nonzero(spikes))

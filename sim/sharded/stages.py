@@ -60,10 +60,12 @@ class Steps:
     Args:
         levels: of each level the sums, then the stage; either may be missing.
         kept: populations and sources whose spikes are held beyond their level, in the order in which they come.
+        last: of those that are heard, the level that hears them last.
     """
 
     levels: tuple[tuple[tuple[str, ...], Stage | None], ...]
     kept: tuple[str, ...]
+    last: Mapping[str, int]
 
 
 def steps_of(part: Part, exchanged: Collection[str], wanted: Collection[str]) -> Steps | None:
@@ -94,7 +96,11 @@ def steps_of(part: Part, exchanged: Collection[str], wanted: Collection[str]) ->
         stage = [name for name in here if name not in sums]
         levels.append((tuple(n for n in here if n in sums), _stage(part, stage, exchanged, beyond) if stage else None))
     sources = [p.name for p in network.sources if not p.is_static]
-    return Steps(tuple(levels), (*sources, *(name for name in order if name in beyond or name in sums)))
+    last: dict[str, int] = {}
+    for share in part.shares:
+        p = share.projection
+        last[p.source] = max(last.get(p.source, 0), level[p.target])
+    return Steps(tuple(levels), (*sources, *(name for name in order if name in beyond or name in sums)), last)
 
 
 def _levels(part: Part, exchanged: Collection[str]) -> dict[str, int] | None:

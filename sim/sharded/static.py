@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Population, Projection
 from neurograph.sim.sharded.assignment import Assignment
-from neurograph.sim.sharded.cutting import neurons_of, node_form, rows_of
+from neurograph.sim.sharded.cutting import at_nodes, node_form, rows_of
 from neurograph.sim.static_currents import bias_from, chosen_features
 from neurograph.weights import Identity, Kron, Sparse, Weights
 
@@ -31,19 +31,19 @@ class StaticShare:
     """A projection from a static source.
 
     Args:
-        projection: its weights lead to own neurons, or to all where ``rows`` says which of them are own.
+        projection: its weights lead to own neurons, or to all of them where ``whole``.
         nodes, size: own nodes of the target (1 of one that is not split), and own neurons.
         alone: whether each neuron takes one value; else the product is made in advance.
-        inputs: neurons of the source that the weights act on; None for all.
-        rows: own neurons among those that the weights lead to; None for all.
+        own: own nodes, by their numbers in the whole network; None of a target that is not split.
+        whole: whether own neurons are taken out of the product.
     """
 
     projection: Projection
     nodes: int
     size: int
     alone: bool
-    inputs: Array | None = None
-    rows: Array | None = None
+    own: Array | None = None
+    whole: bool = False
 
     @property
     def weights(self) -> Weights:
@@ -58,10 +58,17 @@ class StaticShare:
         """
         flat = values.reshape(len(values), -1)
         if self.alone:
-            return self.projection, flat if self.inputs is None else flat[:, self.inputs]
+            return self.projection, flat if self.own is None else _of_nodes(values, self.own)
         every = np.broadcast_to(flat, (samples, flat.shape[1]))  # as many rows for BLAS as in one process
         current = self.projection.weights.apply(every.astype(np.float64, copy=False))
-        return replace(self.projection, weights=self.weights), current if self.rows is None else current[:, self.rows]
+        if self.whole and self.own is not None:
+            current = _of_nodes(current.reshape(samples, -1, self.size // self.nodes), self.own)
+        return replace(self.projection, weights=self.weights), current
+
+
+def _of_nodes(values: Array, nodes: Array) -> Array:
+    """(samples, nodes, …) of some nodes, flat."""
+    return at_nodes(values, nodes, 1).reshape(len(values), -1)
 
 
 def driven_biases(
@@ -88,14 +95,14 @@ def static_share(projection: Projection, source: Population, target: Population,
         nodes = given.left.size if isinstance(given, Kron) and isinstance(given.left, Identity) else 1
         return StaticShare(projection, nodes, target.size, _one_value_each(given))
     own = assignment.nodes(target, rank)
-    rows = neurons_of(own, target)
+    size = len(own) * (target.size // target.shape[0])
     weights = node_form(given, source, target, split=(assignment.is_split(source), True))
     if _one_value_each(weights):
         cut = replace(projection, weights=rows_of(weights, own, target))
-        return StaticShare(cut, len(own), len(rows), True, inputs=neurons_of(own, source))
+        return StaticShare(cut, len(own), size, True, own)
     if weights is given and _row_by_row(weights):
-        return StaticShare(replace(projection, weights=rows_of(weights, own, target)), len(own), len(rows), False)
-    return StaticShare(projection, len(own), len(rows), False, rows=rows)
+        return StaticShare(replace(projection, weights=rows_of(weights, own, target)), len(own), size, False, own)
+    return StaticShare(projection, len(own), size, False, own, whole=True)
 
 
 def _one_value_each(weights: Weights) -> bool:
