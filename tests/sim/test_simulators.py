@@ -12,6 +12,8 @@ import simulator_measure
 import simulators
 from hypothesis import given
 from hypothesis import strategies as st
+from nir_table import BEGIN
+from pages import standing
 from simulator_children import SIMULATORS
 from simulator_floor import parts_of
 from simulator_kernels import gather8, gather16
@@ -154,6 +156,17 @@ def test_the_command_measures_and_writes_every_figure(tmp_path, capsys):
     assert "figures that are asked for are reached" in text
     assert simulators.main(["--figures", str(path)]) == 0
     assert capsys.readouterr().out == text
+
+
+def test_the_page_has_every_row_with_lava_and_the_others():
+    text = standing(simulators.PAGE)
+    named = [line for line in text.splitlines() if line.startswith("| ")]
+    for name in simulators.ROWS:
+        assert any(f"| `{name}` |" in line for line in named), (
+            f"run 'python benchmarks/simulators.py --write': {name} is not in {simulators.PAGE}"
+        )
+    for who in ("Lava / ours", "nengo-loihi 1.1.0", "SANA-FE 2.2.9", "snnTorch", "Norse", "ours / floor", "neurograph simulate BUNDLE"):
+        assert who in text.split(BEGIN)[1]
 
 
 def test_a_spike_that_differs_ends_it_with_an_error(monkeypatch, capsys):
