@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.network import Network
 from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, FLOAT_ENGINES, INTEGER_ENGINES, STREAMING_ENGINES
-from neurograph.sim.recording import Recording, Sink, send
+from neurograph.sim.recording import Recording, Sink
 
 if TYPE_CHECKING:
     from neurograph.sim.parity import Comparison
@@ -41,7 +41,7 @@ def run_engine(
 
     ``onnx_file``, which was made of ``network``, is what "onnx" runs; ``rules`` are the integer rules of "fixed". "float" and "fixed" take
     ``record``, ``counts``, ``max_memory`` in bytes and ``into``, see :func:`neurograph.sim.fixed.run`; the others record all that they see.
-    ``device`` is where they run, "cpu" or a GPU of :mod:`neurograph.sim.device`, which sends what it recorded after the run.
+    ``device`` is where they run, "cpu" or a GPU of :mod:`neurograph.sim.device`.
 
     Raises:
         InputError: no such engine or device, one whose network or file is not there, or an option that it does not know.
@@ -58,7 +58,7 @@ def run_engine(
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
     if device != "cpu":
-        return _on_device(engine, chosen, inputs, rules, device, into, record=record, counts=counts, max_memory=max_memory)
+        return _on_device(engine, chosen, inputs, rules, device, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine == "float":
         from neurograph.sim import floating
 
@@ -89,9 +89,7 @@ def run_engine(
     raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
 
 
-def _on_device(
-    engine: str, network: Network, inputs: Mapping[str, Array], rules: str, device: str, into: Sink | None, **asked: Any
-) -> Recording:
+def _on_device(engine: str, network: Network, inputs: Mapping[str, Array], rules: str, device: str, **asked: Any) -> Recording:
     check_device(device)
     if engine not in DEVICE_ENGINES:
         raise InputError(f"device {device!r}: runs engines {' and '.join(DEVICE_ENGINES)}, but the engine is {engine!r}; leave it out")
@@ -99,12 +97,7 @@ def _on_device(
         raise UnsupportedError(f"device {device!r}", [f"rules {rules!r}"], "take --device cpu, or rules 'lava'")
     from neurograph.sim import device as torch_device
 
-    if into is None:
-        return torch_device.run(network, inputs, device=device, **asked)
-    held = asked["record"] if into.keeps == "none" else into.keeps
-    run = torch_device.run(network, inputs, device=device, **{**asked, "record": held})
-    send(run, network.outputs, into)
-    return run
+    return torch_device.run(network, inputs, device=device, **asked)
 
 
 def check_device(device: str) -> None:

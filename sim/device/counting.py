@@ -46,8 +46,9 @@ class Arrivals:
         if self.from_sums:
             return
         by_node, self.repeat = _without_features(weights)
-        self.missed = by_node is None and isinstance(weights, Dense) and np.count_nonzero(weights.matrix == 0) < FEW * weights.matrix.size
-        looked_at = Sparse(sp.csr_matrix(weights.matrix == 0, dtype=np.float32)) if self.missed else pattern_of(by_node or weights)
+        looked_at = pattern_of(by_node or weights)
+        if by_node is None and isinstance(weights, Dense) and np.count_nonzero(weights.matrix == 0) < FEW * weights.matrix.size:
+            looked_at, self.missed = Sparse(sp.csr_matrix(weights.matrix == 0, dtype=np.float32)), True
         self.pattern = DeviceWeights(looked_at, device, integer=True, name=projection.name)
 
     @property

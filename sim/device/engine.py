@@ -22,9 +22,9 @@ from neurograph.sim.device.counting import Counter
 from neurograph.sim.device.devices import described, device_named, exact_products, memory_named, synchronize
 from neurograph.sim.device.neurons import scan_module
 from neurograph.sim.device.plan import Plan, Synapses, sent_dtype
+from neurograph.sim.device.results import Results
 from neurograph.sim.inputs import Prepared, prepare
-from neurograph.sim.recording import Recording, check_record
-from neurograph.sim.ticks import sent_type
+from neurograph.sim.recording import Recording, Sink, check_record
 
 __all__ = ["Simulator", "run"]
 
@@ -40,12 +40,13 @@ def run(
     counts: bool = False,
     max_memory: int | None = None,
     scan: str = "auto",
+    into: Sink | None = None,
 ) -> Recording:
     """Run a float network or an integer one, by Lava's rules, on a torch device.
 
     Args:
         network: any that :func:`neurograph.sim.floating.run` or :func:`neurograph.sim.fixed.run` takes.
-        inputs, record, counts, max_memory: see :meth:`Simulator.run`.
+        inputs, record, counts, max_memory, into: see :meth:`Simulator.run`.
         device, scan: see :class:`Simulator`.
 
     Returns:
@@ -59,7 +60,7 @@ def run(
     check_record(record)
     place = device_named(device)
     prepared = prepare(network, inputs)
-    made = Simulator(network, device=str(place), scan=scan)._run(prepared, record, counts, max_memory)
+    made = Simulator(network, device=str(place), scan=scan)._run(prepared, record, counts, max_memory, into)
     return replace(made, wall_s=time.perf_counter() - start)
 
 
@@ -83,7 +84,15 @@ class Simulator:
             self._plan = Plan.of(network, self.device, scan)
         self._counting: Plan | None = None
 
-    def run(self, inputs: Mapping[str, Array], *, record: str = "all", counts: bool = False, max_memory: int | None = None) -> Recording:
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        *,
+        record: str = "all",
+        counts: bool = False,
+        max_memory: int | None = None,
+        into: Sink | None = None,
+    ) -> Recording:
         """Run it, see :func:`run`.
 
         Args:
@@ -92,6 +101,7 @@ class Simulator:
             counts: whether to gather a tally, which needs no recorded spikes.
             max_memory: bytes for what the run holds on the device, weights included; if not given, seven tenths of what is free on a GPU,
                 1 GiB beside the weights on a CPU. Samples and ticks are run in as many pieces as that asks for.
+            into: takes what it ``keeps`` while the network runs, beside what ``record`` holds in memory.
 
         Raises:
             InputError: inputs that do not fit, no such record. MemoryLimitError: one tick of one sample does not fit.
@@ -99,59 +109,41 @@ class Simulator:
         """
         start = time.perf_counter()
         check_record(record)
-        made = self._run(prepare(self.network, inputs), record, counts, max_memory)
+        made = self._run(prepare(self.network, inputs), record, counts, max_memory, into)
         return replace(made, wall_s=time.perf_counter() - start)
 
-    def _run(self, prepared: Prepared, record: str, counts: bool, max_memory: int | None) -> Recording:
+    def _run(self, prepared: Prepared, record: str, counts: bool, max_memory: int | None, into: Sink | None) -> Recording:
         with torch.no_grad(), exact_products(), memory_named(self.device):
             if counts and self._counting is None:
                 self._counting = self._plan.counting()
             plan = self._counting if counts and self._counting else self._plan
             plan.forget()
-            made = _Run(plan, prepared, record, max_memory, Counter(self.network) if counts else None)
-            made.all_samples()
+            types = {name: n.state for name, n in plan.neurons.items() if n.state is not None}
+            results = Results(self.network, types, prepared.samples, record, into)
+            counter = Counter(self.network) if counts else None
+            _Run(plan, prepared, results, max_memory, counter).all_samples()
             synchronize(self.device)
             return Recording(
                 "fixed" if self.network.is_integer else "float",
                 self.network.ticks,
-                *made.recorded(),
+                results.spikes,
+                results.v,
+                results.u,
                 machine_steps=self.network.ticks,
                 notes={"device": described(self.device), "scan": self._scan, **plan.notes()},
-                tally=made.counter.tally() if made.counter else None,
+                tally=counter.tally() if counter else None,
             )
 
 
 class _Run:
     """One run of a plan over prepared inputs, chunk by chunk."""
 
-    def __init__(self, plan: Plan, prepared: Prepared, record: str, max_memory: int | None, counter: Counter | None) -> None:
-        network = plan.network
-        self.plan, self.prepared, self.counter = plan, prepared, counter
-        self.kept = {p.name for p in network.neurons if getattr(p.neuron, "state", "") == "kept"}
-        self.states = record == "all"
-        samples, ticks = prepared.samples, network.ticks
-        self.chunks = Chunks.of(plan.costs(states=self.states), plan.device, max_memory, samples, ticks, one_by_one=bool(self.kept))
-        dynamic = [name for name, p in network.populations.items() if not p.is_static]
-        names = {"outputs": [name for name in network.outputs if name in dynamic], "none": []}.get(record, dynamic)
-        self.spikes: dict[str, Array] = {}
-        self.u: dict[str, Array] = {}
-        self.v: dict[str, Array] = {}
-        for name in names:
-            population = network.populations[name]
-            self.spikes[name] = np.zeros((samples, ticks, population.size), sent_type(population))
-        for name, neurons in plan.neurons.items():
-            if self.states and neurons.state is not None:
-                kind = np.float64 if neurons.state == torch.float64 else np.int64
-                self.u[name], self.v[name] = (np.zeros((samples, ticks, neurons.size), kind) for _ in range(2))
-
-    def recorded(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        """Spikes, v and u as (samples, T, *shape), the order in which a Recording takes them."""
-        populations = self.plan.network.populations
-
-        def shaped(values: dict[str, Array]) -> dict[str, Array]:
-            return {name: value.reshape(*value.shape[:2], *populations[name].shape) for name, value in values.items()}
-
-        return shaped(self.spikes), shaped(self.v), shaped(self.u)
+    def __init__(self, plan: Plan, prepared: Prepared, results: Results, max_memory: int | None, counter: Counter | None) -> None:
+        self.plan, self.prepared, self.results, self.counter = plan, prepared, results, counter
+        self.kept = {p.name for p in plan.network.neurons if getattr(p.neuron, "state", "") == "kept"}
+        samples, ticks = prepared.samples, plan.network.ticks
+        costs = plan.costs(states=results.has_states)
+        self.chunks = Chunks.of(costs, plan.device, max_memory, samples, ticks, one_by_one=bool(self.kept))
 
     def all_samples(self) -> None:
         """Run every chunk of samples, and of ticks within it."""
@@ -188,8 +180,8 @@ class _Run:
         if self.counter is not None:
             for name in buffers:
                 self.counter.sent(name, self._window(buffers, name, 0, count))
-        for name, spikes in self.spikes.items():
-            spikes[samples, ticks] = self._window(buffers, name, 0, count).cpu().numpy()
+        for name in self.results.sending:
+            self.results.take_spikes(name, samples, ticks, self._window(buffers, name, 0, count))
         for name, buffer in buffers.items():
             history = self.plan.history[name]
             if history:
@@ -204,6 +196,7 @@ class _Run:
         plan, count = self.plan, ticks.stop - ticks.start
         inner = plan.inner(group)
         arriving = {name: self._outer(name, group, samples.stop - samples.start, count, buffers) for name in group}
+        states = self._states(group, samples, count)
         block = min((s.projection.lag for heard in inner.values() for s in heard if s.projection.lag), default=count)
         for first in range(0, count, block):
             some = min(block, count - first)
@@ -212,13 +205,23 @@ class _Run:
                 for synapses in inner[name]:
                     p = synapses.projection
                     now.add(synapses, self._window(buffers, p.source, first, some, p.lag))
-                scanned = plan.neurons[name].scan(now.current, self._window(buffers, name, first, some), states=self.states)
-                if scanned.u is not None and scanned.v is not None:
-                    at = slice(ticks.start + first, ticks.start + first + some)
-                    self.u[name][samples, at], self.v[name][samples, at] = scanned.u.cpu().numpy(), scanned.v.cpu().numpy()
+                plan.neurons[name].scan(now.current, self._window(buffers, name, first, some), states=_ticks(states.get(name), first, some))
+        for name, (u, v) in states.items():
+            self.results.take_states(name, samples, ticks, u, v)
         if self.counter is not None:
             for name in group:
                 self.counter.active(name, self._window(buffers, name, 0, count), arriving[name].arrived)
+
+    def _states(self, group: list[str], samples: slice, ticks: int) -> dict[str, tuple[Tensor, Tensor]]:
+        """Where u and v of a chunk go, of those of the group that have them."""
+        made = {}
+        for name in group if self.results.has_states else ():
+            neurons = self.plan.neurons[name]
+            if neurons.state is not None:
+                shape = (2, samples.stop - samples.start, ticks, neurons.size)
+                u, v = torch.empty(shape, dtype=neurons.state, device=self.plan.device)
+                made[name] = u, v
+        return made
 
     def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> _Arriving:
         """What arrives from outside the group in a chunk."""
@@ -234,6 +237,11 @@ class _Run:
         for synapses, spikes in zip(heard, windows, strict=True):
             found.add(synapses, spikes)
         return found
+
+
+def _ticks(states: tuple[Tensor, Tensor] | None, first: int, count: int) -> tuple[Tensor, Tensor] | None:
+    """u and v of some ticks."""
+    return None if states is None else (states[0][:, first : first + count], states[1][:, first : first + count])
 
 
 @dataclass(frozen=True)

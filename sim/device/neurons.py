@@ -56,13 +56,13 @@ class DeviceNeurons:
         """
         raise NotImplementedError
 
-    def scan(self, current: Tensor, out: Tensor | None = None, *, states: bool = True) -> Scanned:
+    def scan(self, current: Tensor, out: Tensor | None = None, *, states: bool | tuple[Tensor, Tensor] | None = True) -> Scanned:
         """Go through the ticks of ``current`` (samples, ticks, ports · size), which goes on where the last scan ended.
 
         Args:
             current: of any type; exact integers for a FixedLIF.
             out: where to write the spikes, of type ``sent``; a new tensor if not given.
-            states: whether u and v are wanted.
+            states: whether u and v are wanted, or where to write them, of type ``state``.
         """
         samples, ticks, _ = current.shape
         if out is None:
@@ -70,7 +70,10 @@ class DeviceNeurons:
         if self.state is None or not states:
             self._scan(current, out, None, None)
             return Scanned(out)
-        u, v = (torch.empty((samples, ticks, self.size), dtype=self.state, device=self.device) for _ in range(2))
+        if isinstance(states, bool):
+            first, second = torch.empty((2, samples, ticks, self.size), dtype=self.state, device=self.device)
+            states = first, second
+        u, v = states
         self._scan(current, out, u, v)
         return Scanned(out, u, v)
 

@@ -133,9 +133,9 @@ class Plan:
         # In a chunk: currents of a group, then what one product, scan or count after another takes; and a copy from or to the host.
         working = [2 * max(size.values(), default=0)] if counted else [0]
         for group in self.groups:
-            held = sum(current[name] + size[name] * counted for name in group)
+            held = sum(current[name] + size[name] * counted + 2 * state[name] * states for name in group)
             products = [s.row_bytes + current[name] for name in group for s in self.heard[name]]
-            scans = [self.neurons[name].tick_bytes + 2 * state[name] * states for name in group]
+            scans = [self.neurons[name].tick_bytes for name in group]
             counts = [2 * size[name] for name in group if counted]
             working.append(held + max([*products, *scans, *counts]))
         return Costs(

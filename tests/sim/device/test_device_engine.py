@@ -226,6 +226,47 @@ def test_graded_populations_are_equal(seed, exponent, lag, place):
         assert_same_tally(got.tally, wanted.tally)
 
 
+class Pieces:
+    """A sink that puts the pieces together and checks that none comes twice."""
+
+    def __init__(self, keeps, wanted):
+        self.keeps, self.samples, self.largest = keeps, 0, 0
+        kinds = {"all": ("spikes", "voltages", "currents"), "none": ()}.get(keeps, ("spikes",))
+        self.made = {kind: {n: np.zeros_like(z) for n, z in getattr(wanted, kind).items()} for kind in kinds}
+        self.seen = {kind: {n: np.zeros(z.shape[:2], int) for n, z in values.items()} for kind, values in self.made.items()}
+
+    def begin(self, samples):
+        self.samples = samples
+
+    def append(self, population, samples, ticks, values, *, kind="spikes"):
+        self.made[kind][population][samples, ticks] = values
+        self.seen[kind][population][samples, ticks] += 1
+        assert values.dtype == self.made[kind][population].dtype
+        self.largest = max(self.largest, values.shape[0] * values.shape[1])
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("keeps", ["all", "spikes", "outputs", "none"])
+@pytest.mark.parametrize("seed", [3, 4, 7])
+def test_a_sink_gets_all_that_it_keeps_piece_by_piece(seed, keeps, place):
+    network, inputs = quantised(seed)
+    wanted = fixed.run(network, inputs)
+    with pytest.raises(MemoryLimitError) as refused:
+        device.run(network, inputs, device=place, max_memory=1)
+    least = int(str(refused.value).split(" takes ")[1].split()[0].replace(",", ""))
+    sink = Pieces(keeps, wanted)
+    got = device.run(network, inputs, device=place, record="none", max_memory=least, into=sink)
+    assert got.spikes == got.voltages == {} and sink.samples == len(next(iter(wanted.spikes.values())))
+    for kind, values in sink.made.items():
+        for name, value in values.items():
+            if keeps != "outputs" or name in network.outputs:
+                np.testing.assert_array_equal(value, getattr(wanted, kind)[name])
+                assert (sink.seen[kind][name] == 1).all()
+            else:
+                assert not sink.seen[kind][name].any()
+    assert sink.largest < wanted.samples * network.ticks
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_simulator_begins_anew_with_each_run(place):
     network, inputs = integer_network(9, samples=2, kept=False, largest=1 << 20)
