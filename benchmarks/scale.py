@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = ["child", "exponent", "failures", "measure"]
 NODES = (10_000, 100_000, 1_000_000)
 SMALL = 1000
 MOST_EXPONENT, MOST_GIB = 1.05, 20.0
+GROWTH = ("run_s", "grown_gib", "first_s", "cpu_s", "set_up_s")
 ALIVE = (0.02, 0.6)  # spikes a neuron and tick, of every population
 MOST_CHANGE = 0.25  # of a rate between the graph that the network was compiled on and a larger one
 
@@ -56,7 +58,8 @@ def measure(nodes: Sequence[int], **options: Any) -> dict[str, Any]:
             rows.append(row)
     found: dict[str, Any] = {"machine": machine.describe(), "settings": settings, "compiled": compiled, "rows": rows}
     if len(rows) > 1:
-        found["exponents"] = {key: exponent(rows, key) for key in ("run_s", "grown_gib", "first_s", "cpu_s", "set_up_s")}
+        found["steepest"] = {key: max(exponent(pair, key) for pair in pairwise(rows)) for key in GROWTH}
+        found["exponents"] = {key: exponent(rows, key) for key in GROWTH}
     return found
 
 
@@ -142,7 +145,7 @@ def main() -> int:
     print(f"machine: {found['machine']}")
     Console(width=180).print(_table(found))
     for key, value in found.get("exponents", {}).items():
-        print(f"{key} grows with nodes^{value:.3f}")
+        print(f"{key} grows with nodes^{value:.3f}, from one size to the next at most with nodes^{found['steepest'][key]:.3f}")
     for row in found["rows"][-1:]:
         print("rates at the most nodes: " + ", ".join(f"{name} {rate:.1%}" for name, rate in row["rates"].items()))
     if out:

@@ -66,12 +66,13 @@ class Simulator:
         Raises:
             LookupError: it is not here, or cannot take the network. RuntimeError: it broke off, with its last line, or took too long.
         """
-        refused = self.limits(network) or _too_large(network)
+        arrays = _job(network, inputs)
+        refused = self.limits(network) or _too_large(network, json.loads(str(arrays["about"]))["whole"])
         if refused:
             raise LookupError(refused)
         with tempfile.TemporaryDirectory() as folder:
             job, answer = Path(folder, "job.npz"), Path(folder, "answer.npz")
-            np.savez(job, **_job(network, inputs))
+            np.savez(job, **arrays)
             command = [str(self.find()), str(Path(__file__).with_name(self.script)), str(job), str(answer), str(repetitions)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
@@ -84,9 +85,13 @@ class Simulator:
         return Answer(found["seconds"].tolist(), {p.name: spikes[p.name] for p in network.neurons})
 
 
-def _too_large(network: Network) -> str | None:
-    synapses = sum(int(p.weights.fan_out().sum()) for p in network.spiking_projections)
-    return f"{synapses:,} synapses, an object each: at most {LARGEST:,} are tried" if synapses > LARGEST else None
+def _too_large(network: Network, whole: bool) -> str | None:
+    """Of a network that runs population by population only the synapses into one are held at once."""
+    into = {p.name: 0 for p in network.neurons}
+    for projection in network.spiking_projections:
+        into[projection.target] += int(projection.weights.fan_out().sum())
+    synapses = sum(into.values()) if whole else max(into.values())
+    return f"{synapses:,} synapses at once, an object each: at most {LARGEST:,} are tried" if synapses > LARGEST else None
 
 
 def _nengo_limits(network: Network) -> str | None:

@@ -28,6 +28,7 @@ __all__ = ["Settings", "measure"]
 
 Array = NDArray[Any]
 BATCHES = (1, 32)
+FEW = 2_000_000  # synapses; more take other simulators a minute to build
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,7 @@ def _others(row: Row, loop: StepLoop, settings: Settings) -> dict[str, Any]:
     """nengo-loihi and SANA-FE, one sample."""
     found: dict[str, Any] = {}
     spikes = loop.run(row.batch(1))
+    synapses = sum(int(p.weights.fan_out().sum()) for p in row.network.spiking_projections)
     slots = sum(spikes[p.name].size for p in loop.order)
     for key, other in SIMULATORS.items():
         say(f"{row.name}: {other.name}")
@@ -207,7 +209,7 @@ def _others(row: Row, loop: StepLoop, settings: Settings) -> dict[str, Any]:
             found[key] = {"said": f"missing: {missing}"}
             continue
         try:
-            answer = other.run(row.network, row.inputs, settings.slow_rounds, settings.timeout_s)
+            answer = other.run(row.network, row.inputs, settings.slow_rounds if synapses < FEW else 1, settings.timeout_s)
         except (LookupError, RuntimeError) as error:
             found[key] = {"said": f"cannot: {error}"}
             continue

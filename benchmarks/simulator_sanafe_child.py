@@ -78,6 +78,7 @@ class Chip:
                 "leak_decay": float(keep_v[i]),
                 "input_decay": float(keep_u[i]),
                 "bias": float(group.bias[i]) / 64,
+                "potential": float(group.start[i] - group.bias[i]) / 64,  # the bias acts in the step before tick 0, which does not leak
                 "reset_mode": "soft" if group.subtract else "hard",
             }
             made[i].set_attributes(model_attributes=attributes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def simulate(
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Run a bundle in one engine."""
+    # Threads that have nothing to do sleep: spinning, they take the core from those that have, wherever the machine has other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if engine not in ENGINES:
         raise InputError(f"engine {engine!r}: does not exist; there are {', '.join(ENGINES)}")
     if rules != "lava":

@@ -1,4 +1,4 @@
-"""The compiled engine: a Network becomes flat arrays and a table of operations (program), which kernels of Numba run (interpreter).
+"""The compiled engine: a Network becomes flat arrays and a table of operations, which kernels of C run.
 
-network ──program.build──▶ Program ──engine.Simulator.run──▶ Recording
+network ──program.build──▶ Program ──buffers.plan──▶ Plan ──engine.Simulator.run──▶ Recording
 """

@@ -1,23 +1,20 @@
 /* Events: which neurons spiked in a row of bytes, as a list of their numbers. */
 
-/* Append number + j for every j < width that spiked; returns the new count. The list may be written one place past its end. */
-static int64_t compress(const uint8_t *spikes, int64_t width, int64_t number, int32_t *events, int64_t count) {
-    int64_t j = 0;
-    for (; j + 64 <= width; j += 64) {
+/* Append number + j for every j < width that spiked; returns the new count. */
+static inline int64_t compress(const uint8_t *spikes, int64_t width, int64_t number, int32_t *events, int64_t count) {
+    for (int64_t j = 0; j < width; j += 64) {
+        int64_t size = MIN(64, width - j), bit = 0;
         uint64_t word = 0;
-        for (int part = 0; part < 8; part++) {
+        for (; bit + 8 <= size; bit += 8) {
             uint64_t eight;
-            memcpy(&eight, spikes + j + 8 * part, 8);
-            word |= ((eight * 0x0102040810204080ull) >> 56) << (8 * part); /* bytes 0 or 1 into one bit each, first byte lowest */
+            memcpy(&eight, spikes + j + bit, 8);
+            word |= ((eight * 0x0102040810204080ull) >> 56) << bit; /* bytes 0 or 1 into one bit each, first byte lowest */
         }
+        for (; bit < size; bit++) word |= (uint64_t)spikes[j + bit] << bit;
         while (word) {
             events[count++] = (int32_t)(number + j + __builtin_ctzll(word));
             word &= word - 1;
         }
-    }
-    for (; j < width; j++) {
-        events[count] = (int32_t)(number + j);
-        count += spikes[j];
     }
     return count;
 }
@@ -36,61 +33,89 @@ static void list_events(const Memory *m, const Scratch *s, int64_t number, int64
     }
 }
 
-/* count[j] += Σ over rows of bytes[row · stride + j]. Bytes are added as bytes as long as none can overflow: 64 at a time. */
+/* Bytes are added as bytes as long as none can overflow, BLOCK at a time: a loop whose length the compiler knows. */
+static inline void add_blocks(const uint8_t *restrict bytes, const uint8_t *restrict or_bytes, int64_t blocks, uint8_t *restrict part) {
+    memset(part, 0, BLOCK);
+    for (int64_t b = 0; b < blocks; b++)
+        for (int j = 0; j < BLOCK; j++) part[j] += or_bytes ? bytes[b * BLOCK + j] | or_bytes[b * BLOCK + j] : bytes[b * BLOCK + j];
+}
+
+/* count[j] += Σ over rows of bytes[row · stride + j]. */
 static void count_bytes(const uint8_t *bytes, int64_t rows, int64_t stride, int64_t width, int64_t *restrict count) {
+    uint8_t part[BLOCK];
+    if (stride == width && BLOCK % width == 0) { /* several rows are one block */
+        int64_t together = BLOCK / width, blocks = rows / together;
+        for (int64_t first = 0; first < blocks; first += 255) {
+            add_blocks(bytes + first * BLOCK, NULL, MIN(255, blocks - first), part);
+            for (int64_t j = 0; j < BLOCK; j++) count[j % width] += part[j];
+        }
+        for (int64_t j = blocks * BLOCK; j < rows * width; j++) count[j % width] += bytes[j];
+        return;
+    }
     for (int64_t c = 0; c < width; c += BLOCK)
         for (int64_t first = 0; first < rows; first += 255) {
             int64_t last = MIN(rows, first + 255), size = MIN(BLOCK, width - c);
-            uint8_t part[BLOCK] = {0};
+            memset(part, 0, BLOCK);
             for (int64_t t = first; t < last; t++)
                 for (int64_t j = 0; j < size; j++) part[j] += bytes[t * stride + c + j];
             for (int64_t j = 0; j < size; j++) count[c + j] += part[j];
         }
 }
 
-/* Σ over rows and j < width of bytes[row · stride + j]. */
-static int64_t sum_bytes(const uint8_t *bytes, int64_t rows, int64_t stride, int64_t width) {
-    int64_t total = 0;
-    if (stride == width && width < BLOCK) { /* one block after the other, whatever the rows are */
-        int64_t left = rows * width % BLOCK;
-        total = sum_bytes(bytes, rows * width / BLOCK, BLOCK, BLOCK);
-        for (int64_t j = rows * width - left; j < rows * width; j++) total += bytes[j];
-        return total;
+/* How many of so many places are 1 in a or in b. */
+static int64_t count_either(const uint8_t *restrict a, const uint8_t *restrict b, int64_t places) {
+    uint8_t part[BLOCK];
+    int64_t blocks = places / BLOCK, total = 0;
+    for (int64_t first = 0; first < blocks; first += 255) {
+        uint32_t some = 0;
+        add_blocks(a + first * BLOCK, b + first * BLOCK, MIN(255, blocks - first), part);
+        for (int j = 0; j < BLOCK; j++) some += part[j];
+        total += some;
     }
-    for (int64_t c = 0; c < width; c += BLOCK) {
-        int64_t size = MIN(BLOCK, width - c), count[BLOCK] = {0};
-        count_bytes(bytes + c, rows, stride, size, count);
-        for (int64_t j = 0; j < size; j++) total += count[j];
-    }
+    for (int64_t j = blocks * BLOCK; j < places; j++) total += a[j] | b[j];
     return total;
 }
 
-/* Spikes of this chunk, and the synapses and populations that they reach. */
+/* Spikes of the nodes first … last − 1 of a population in this chunk, neuron by neuron of a node. */
+static void neuron_spikes(const Scratch *s, const int64_t *p, int64_t first, int64_t last, int64_t ticks, int64_t *count) {
+    int64_t width = p[P_WIDTH];
+    const uint8_t *spikes = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+    memset(count, 0, width * sizeof *count);
+    if (p[P_LENGTH] == ticks) /* rows of all nodes lie together */
+        count_bytes(spikes + first * ticks * width, (last - first) * ticks, width, width, count);
+    else
+        for (int64_t node = first; node < last; node++) count_bytes(spikes + node * p[P_LENGTH] * width, ticks, width, width, count);
+}
+
+static int64_t dot(const int64_t *restrict a, const int64_t *restrict b, int64_t width) {
+    int64_t sum = 0;
+    for (int64_t j = 0; j < width; j++) sum += a[j] * b[j];
+    return sum;
+}
+
+/* Spikes of this chunk, and the synapses and populations that they reach: all nodes at once where no fan-out tells them apart. */
 static void tally(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
     const int64_t *p = m->populations + number * P_COLUMNS;
-    int64_t width = p[P_WIDTH], *restrict count = s->wide, total = 0, messages = 0, reached = 0;
-    for (int64_t node = 0; node < p[P_NODES]; node++) {
-        const int64_t *restrict reach = m->counts + p[P_REACH] + node * p[P_REACH_STEP];
+    int64_t width = p[P_WIDTH], *count = s->wide, by_node = p[P_REACH_STEP] != 0;
+    for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
+        by_node |= m->fans[f * F_COLUMNS + F_LEFT] >= 0 || m->fans[f * F_COLUMNS + F_RIGHT_STEP];
+    int64_t step = by_node ? 1 : p[P_NODES];
+    for (int64_t node = 0; node < p[P_NODES]; node += step) {
+        const int64_t *reach = m->counts + p[P_REACH] + node * p[P_REACH_STEP];
         int64_t some = 0;
-        memset(count, 0, width * sizeof *count);
-        count_bytes(s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY]) * width, ticks, width, width, count);
+        neuron_spikes(s, p, node, node + step, ticks, count);
         for (int64_t j = 0; j < width; j++) {
             some += count[j];
-            messages += count[j] * reach[j];
-            reached += reach[j] > 0 ? count[j] : 0;
+            s->message_counts[2 * number] += count[j] * reach[j];
+            s->message_counts[2 * number + 1] += reach[j] > 0 ? count[j] : 0;
         }
-        total += some;
-        if (!some) continue;
-        for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++) {
-            const int64_t *fan = m->fans + f * F_COLUMNS, *restrict right = m->counts + fan[F_RIGHT] + node * fan[F_RIGHT_STEP];
-            int64_t met = 0;
-            for (int64_t j = 0; j < width; j++) met += count[j] * right[j];
+        s->spike_counts[number] += some;
+        for (int64_t f = p[P_FIRST_OUT]; some && f < p[P_LAST_OUT]; f++) {
+            const int64_t *fan = m->fans + f * F_COLUMNS;
+            int64_t met = dot(count, m->counts + fan[F_RIGHT] + node * fan[F_RIGHT_STEP], width);
             s->event_counts[fan[F_PROJECTION]] += met * (fan[F_LEFT] < 0 ? 1 : m->counts[fan[F_LEFT] + node]);
         }
     }
-    s->spike_counts[number] += total;
-    s->message_counts[2 * number] += messages;
-    s->message_counts[2 * number + 1] += reached;
 }
 
 /* The last rows become the first ones of the next chunk. */

@@ -21,6 +21,9 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
     const Scratch *s = c->s;
     const SUM *parameters = c->m->parameters;
     int64_t width = c->c1 - c->c0, size = p[P_WIDTH], updates = 0;
+    int64_t ticks = c->t1 - c->t0, whole = width == size && c->stride == size && ticks == c->length && ticks == p[P_LENGTH];
+    uint8_t *sent = s->spikes + p[P_SPIKES] + p[P_HISTORY] * size + c->c0;
+    NAME(Lanes) lanes = {0};
     for (int64_t node = c->n0; node < c->n1; node++) {
 #define OF(column) (parameters + p[column] + node * p[column + 1] + c->c0)
         Neurons neurons = NEURONS;
@@ -37,20 +40,19 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
         const SUM *bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
         for (int64_t t = c->t0; t < c->t1; t++) {
             SUM *current = AT(current, node, t);
-            uint8_t *spikes = s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY] + t) * size + c->c0;
-            NAME(step)(&neurons, current, u, v, bias, spikes, width, notes);
-            if (c->active) {
-                uint8_t *restrict active = MARK(node, t);
-                for (int64_t j = 0; j < width; j++) active[j] |= spikes[j];
-            }
+            uint8_t *spikes = sent + (node * p[P_LENGTH] + t) * size;
+            NAME(step)(&neurons, current, u, v, bias, spikes, width, &lanes);
+            if (c->active && !whole) updates += count_either(MARK(node, t), spikes, width);
             if (s->recorded_v) {
                 int64_t to = p[P_STATE] * s->ticks + (node * s->ticks + t) * size + c->c0;
                 memcpy((SUM *)s->recorded_u + to, KEPT_U, width * sizeof(SUM));
                 memcpy((SUM *)s->recorded_v + to, v, width * sizeof(SUM));
             }
         }
-        if (c->active) updates += sum_bytes(MARK(node, c->t0), c->t1 - c->t0, c->stride, width);
     }
+    if (c->active && whole) /* marks and spikes of all nodes lie together */
+        updates = count_either(MARK(c->n0, 0), sent + c->n0 * size * ticks, (c->n1 - c->n0) * size * ticks);
+    NAME(gathered)(&lanes, notes);
     return updates;
 }
 

@@ -4,31 +4,31 @@
  * the tile. Where active neurons are counted it marks them as well: by the sum, if all weights have one sign, else by the weights met.
  */
 
-static inline SUM NAME(shifted)(SUM total, int64_t exponent) {
-#ifdef REAL
-    (void)exponent;
-    return total;
-#else
-    return exponent >= 0 ? (SUM)((UNSIGNED)total << exponent) : total >> -exponent;
-#endif
-}
+/* Loops over LANES have a length that the compiler knows: a row of a few lanes costs no more than its instructions. */
+#define BY_LANES(width, j, statement)                         \
+    {                                                         \
+        int64_t j = 0;                                        \
+        for (; j + LANES <= (width); j += LANES)              \
+            for (int64_t _o = j, j = _o; j < _o + LANES; j++) statement \
+        for (; j < (width); j++) statement                    \
+    }
 
 static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t exponent, SUM *restrict current) {
 #ifdef REAL
     (void)exponent;
-    for (int64_t j = 0; j < width; j++) current[j] += row[j];
+    BY_LANES(width, j, { current[j] += row[j]; })
 #else
     if (exponent == 0)
-        for (int64_t j = 0; j < width; j++) current[j] += row[j];
+        BY_LANES(width, j, { current[j] += row[j]; })
     else if (exponent > 0)
-        for (int64_t j = 0; j < width; j++) current[j] += (SUM)((UNSIGNED)row[j] << exponent);
+        BY_LANES(width, j, { current[j] += (SUM)((UNSIGNED)row[j] << exponent); })
     else
-        for (int64_t j = 0; j < width; j++) current[j] += row[j] >> -exponent;
+        BY_LANES(width, j, { current[j] += row[j] >> -exponent; })
 #endif
 }
 
 static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8_t *restrict active) {
-    for (int64_t j = 0; j < width; j++) active[j] |= row[j] != 0;
+    BY_LANES(width, j, { active[j] |= row[j] != 0; })
 }
 
 /* Mark every target of the events; ends as soon as there is none left to mark. */
@@ -36,11 +36,11 @@ static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT
     for (int64_t k = 0; k < count;) {
         int64_t end = k + 4 < count ? k + 4 : count;
         for (; k < end; k++) {
-            const WEIGHT *column = weights + events[k] * stride;
-            for (int64_t j = 0; j < width; j++) active[j] |= column[j] != 0;
+            const WEIGHT *restrict column = weights + events[k] * stride;
+            BY_LANES(width, j, { active[j] |= column[j] != 0; })
         }
         uint8_t all = 1;
-        for (int64_t j = 0; j < width; j++) all &= active[j];
+        BY_LANES(width, j, { all &= active[j]; })
         if (all) return;
     }
 }
@@ -158,15 +158,17 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
 
 /* I ⊗ diagonal. */
 static void NAME(one_to_one)(const Call *c, const int64_t *op) {
-    const SUM *values = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
+    const SUM *restrict values = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
+    SUM *restrict row = c->row;
+    int64_t width = c->c1 - c->c0;
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             const uint8_t *restrict spikes = SPIKES(node, t) + c->c0;
             SUM *restrict current = AT(current, node, t);
             uint8_t *restrict active = MARK(node, t);
-            for (int64_t j = 0; j < c->c1 - c->c0; j++) current[j] += NAME(shifted)(values[j] * spikes[j], op[O_EXPONENT]);
-            if (active)
-                for (int64_t j = 0; j < c->c1 - c->c0; j++) active[j] |= spikes[j] & (values[j] != 0);
+            BY_LANES(width, j, { row[j] = values[j] * spikes[j]; })
+            NAME(commit)(row, width, op[O_EXPONENT], current);
+            if (active) BY_LANES(width, j, { active[j] |= spikes[j] & (values[j] != 0); })
         }
 }
 

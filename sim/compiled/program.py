@@ -108,7 +108,7 @@ def build(network: Network) -> Program:
     number = {name: i for i, name in enumerate(names)}
     order = groups(network)
     loops = {name: i for i, group in enumerate(order) for name in group if _is_loop(network, group)}
-    operations, first_op = _operations(found, names, number, loops, stores, dtype)
+    operations, first_op = _operations(found, names, number, loops, stores, dtype, network.ticks)
     fans, first_out = _fans(found, names, stores)
     populations = np.full((len(names), tb.P_COLUMNS), -1, np.int64)
     biased: dict[str, Array] = {}
@@ -214,6 +214,7 @@ def _operations(
     loops: Mapping[str, int],
     stores: Mapping[str, _Store],
     dtype: Any,
+    ticks: int,
 ) -> tuple[Array, dict[str, tuple[int, int]]]:
     rows: list[Any] = []
     first = {}
@@ -225,7 +226,8 @@ def _operations(
             row[tb.O_KIND], row[tb.O_RIGHT] = form.kind, form.right
             row[tb.O_SIGNED] = one_sign(form.weights)
             row[tb.O_SIGNED_LEFT] = form.sparse is None or one_sign(form.sparse.data)
-            row[tb.O_SOURCE], row[tb.O_LAG], row[tb.O_EXPONENT] = number[projection.source], projection.lag, projection.exponent
+            row[tb.O_SOURCE], row[tb.O_EXPONENT] = number[projection.source], projection.exponent
+            row[tb.O_LAG] = min(projection.lag, ticks)  # what is longer never arrives
             row[tb.O_INNER] = projection.source in loops and loops[projection.source] == loops.get(name)
             if form.matrix is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)

@@ -7,10 +7,10 @@ void count_spikes(const Memory *m, const Scratch *s, int64_t ticks, int64_t *cou
         int64_t node_size = p[P_LENGTH] * p[P_WIDTH];
         const uint8_t *spikes = s->spikes + p[P_SPIKES] + p[P_HISTORY] * p[P_WIDTH];
         if (!p[P_HISTORY] && ticks == p[P_LENGTH])
-            counts[number] = sum_bytes(spikes, p[P_NODES], node_size, node_size);
+            counts[number] = count_either(spikes, spikes, p[P_NODES] * node_size);
         else
             for (int64_t node = counts[number] = 0; node < p[P_NODES]; node++)
-                counts[number] += sum_bytes(spikes + node * node_size, ticks, p[P_WIDTH], p[P_WIDTH]);
+                counts[number] += count_either(spikes + node * node_size, spikes + node * node_size, ticks * p[P_WIDTH]);
     }
 }
 

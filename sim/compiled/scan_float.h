@@ -1,9 +1,17 @@
 /* One tick of a row of float neurons, as neurograph.sim.floating, in the same order of operations. The row's currents become u. */
 
-static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *restrict u, SUM *restrict v, const SUM *restrict bias, uint8_t *restrict spikes, int64_t width, Notes *notes) {
+typedef struct {
+    int none;
+} NAME(Lanes);
+
+static void NAME(gathered)(const NAME(Lanes) *lanes, Notes *notes) {
+    (void)lanes, (void)notes;
+}
+
+static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *restrict u, SUM *restrict v, const SUM *restrict bias, uint8_t *restrict spikes, int64_t width, NAME(Lanes) *lanes) {
     const SUM *restrict threshold = n->threshold, *restrict alpha = n->alpha, *restrict beta = n->beta, *restrict gain = n->gain;
     const SUM *restrict v_leak = n->v_leak, *restrict reset = n->reset;
-    (void)notes;
+    (void)lanes;
     for (int64_t j = 0; j < width; j++) current[j] += bias[j];
     if (u)
         for (int64_t j = 0; j < width; j++) current[j] = u[j] = (1 - alpha[j]) * u[j] + current[j];

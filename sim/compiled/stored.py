@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import mmap
 import os
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from neurograph.errors import InputError
@@ -39,10 +41,15 @@ class Outcome(NamedTuple):
     wall_s: float
 
 
+@functools.cache
 def kind() -> str:
-    """What such a file is: it changes with whatever its tables and arrays mean."""
-    layout = [tables.definitions(), *structures.TABLES, *structures.ARRAYS, *structures.BUFFERS]
-    return f"neurograph ready run {tables.PROGRAM_VERSION}-{hashlib.sha256(' '.join(layout).encode()).hexdigest()[:12]}"
+    """What such a file is: another one with any change of the sources that make it or give its tables a meaning."""
+    here = Path(__file__).parent
+    sources = [*sorted(here.glob("*.[chp]*")), *(here.parent / name for name in ("inputs.py", "static_currents.py"))]
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.read_bytes())
+    return f"neurograph ready run {digest.hexdigest()[:16]}"
 
 
 def run_stored(content: bytearray) -> Outcome | None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from neurograph.integer_widths import STATE_LIMIT, V_SHIFT
 
-__all__ = ["PROGRAM_VERSION", "definitions"]
-
-PROGRAM_VERSION = 1  # of programs that are kept in files: the next one where the same tables mean something else
+__all__ = ["definitions"]
 
 # Populations. "…, …_STEP" is where a parameter stands and by how much it moves from node to node: 0 where all nodes share a row.
 P_NODES, P_WIDTH, P_HISTORY, P_SPIKES, P_STATE, P_EVENTS, P_ROWS = range(7)

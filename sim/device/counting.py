@@ -2,7 +2,8 @@
 
 Spikes, synaptic events and messages follow from how often each neuron spiked. Whether a spike arrived at a neuron is what takes a product
 of its own, and not always one: where all weights of a projection have one sign, its sum is not 0 exactly where a spike arrived; where a
-matrix over features holds no zero, a spike arrives at all neurons of a node or at none.
+matrix over features holds no zero, a spike arrives at all neurons of a node or at none; and where a dense matrix holds few zeros, what is
+counted is how many of a tick's spikes meet one of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,11 +21,12 @@ from neurograph.network import Network, Population, Projection
 from neurograph.sim.device.bounds import factors_of
 from neurograph.sim.device.products import DeviceWeights
 from neurograph.sim.tally import Tally, pattern_of, reach_of
-from neurograph.weights import Dense, Kron, Weights
+from neurograph.weights import Dense, Kron, Sparse, Weights
 
 __all__ = ["Arrivals", "Counter"]
 
 Array = NDArray[Any]
+FEW = 1 / 16  # share of zeros up to which a sparse product with them costs less than a dense one with the rest
 
 
 class Arrivals:
@@ -38,15 +41,19 @@ class Arrivals:
     def __init__(self, projection: Projection, source: Population, device: torch.device) -> None:
         weights = projection.weights
         self.from_sums = not source.is_graded and not source.is_real and _one_signed(weights)
-        self.by_node, self.repeat = (None, 1) if self.from_sums else _without_features(weights)
+        self.repeat, self.missed = 1, False
         self.pattern: DeviceWeights | None = None
-        if not self.from_sums:
-            self.pattern = DeviceWeights(pattern_of(self.by_node or weights), device, integer=True, name=projection.name)
+        if self.from_sums:
+            return
+        by_node, self.repeat = _without_features(weights)
+        self.missed = by_node is None and isinstance(weights, Dense) and np.count_nonzero(weights.matrix == 0) < FEW * weights.matrix.size
+        looked_at = Sparse(sp.csr_matrix(weights.matrix == 0, dtype=np.float32)) if self.missed else pattern_of(by_node or weights)
+        self.pattern = DeviceWeights(looked_at, device, integer=True, name=projection.name)
 
     @property
     def row_bytes(self) -> int:
         """Memory for each row of spikes."""
-        return 0 if self.pattern is None else self.pattern.row_bytes + self.pattern.shape[1]
+        return 0 if self.pattern is None else self.pattern.row_bytes + self.pattern.shape[1] + 16
 
     @property
     def weight_bytes(self) -> int:
@@ -57,7 +64,10 @@ class Arrivals:
         """Bool (..., out); ``sums`` are those of ``spikes`` (..., in), before any right shift."""
         if self.pattern is None:
             return sums != 0
-        arrived = self.pattern.sums(spikes != 0) > 0
+        fired = spikes != 0
+        if self.missed:
+            return self.pattern.sums(fired) < torch.count_nonzero(fired, dim=-1)[..., None]
+        arrived = self.pattern.sums(fired) > 0
         return arrived if self.repeat == 1 else arrived[..., None].expand(*arrived.shape, self.repeat).reshape(*arrived.shape[:-1], -1)
 
 

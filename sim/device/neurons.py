@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurograph.errors import InputError
 from neurograph.network import FixedLIF, Population, Product
 from neurograph.sim.device import torch_scan, triton_scan
 from neurograph.sim.device.parameters import FixedParameters, FloatParameters, state_type
@@ -212,7 +213,15 @@ def _temporaries(way: Any, state: torch.dtype, size: int) -> int:
 
 
 def scan_module(scan: str, device: torch.device) -> Any:
-    """The module that scans: "triton", "torch", or "auto": Triton's kernels on a GPU where Triton can compile, else torch."""
+    """The module that scans: "triton", "torch", or "auto": Triton's kernels on a GPU where Triton can compile, else torch.
+
+    Raises:
+        InputError: another name, or Triton where it is missing.
+    """
+    if scan not in ("auto", "torch", "triton"):
+        raise InputError(f"scan {scan!r}: does not exist; there are auto, torch and triton")
+    if scan == "triton" and not triton_scan.usable():
+        raise InputError("scan 'triton': needs Triton and a C compiler (gcc, clang or $CC); install them, or take 'torch'")
     if scan == "auto":
         scan = "triton" if device.type == "cuda" and triton_scan.usable() else "torch"
-    return {"triton": triton_scan, "torch": torch_scan}[scan]
+    return triton_scan if scan == "triton" else torch_scan

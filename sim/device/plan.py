@@ -130,6 +130,7 @@ class Plan:
         current = {name: self.currents[name].itemsize * populations[name].ports * populations[name].size for name in self.neurons}
         size = {name: p.size for name, p in populations.items() if not p.is_static}
         counted = any(s.arrivals for heard in self.heard.values() for s in heard)
+        # In a chunk: currents of a group, then what one product, scan or count after another takes; and a copy from or to the host.
         working = [2 * max(size.values(), default=0)] if counted else [0]
         for group in self.groups:
             held = sum(current[name] + size[name] * counted for name in group)
@@ -143,7 +144,7 @@ class Plan:
             + max((n.scan_bytes for n in self.neurons.values()), default=0)
             + sum(self.history[name] * 2 * n for name, n in sent.items())
             + 8 * (sum(size.values()) + len(size)) * counted,
-            tick=sum(sent.values()) + max(working),
+            tick=sum(sent.values()) + max(sent.values(), default=0) + max(working),
             together=any(heard for group in self.groups for heard in self.inner(group).values()),
         )
 

@@ -68,7 +68,9 @@ class DeviceWeights:
                 weights = _scaled(weights, 1 << exponent)
         self.dtype: torch.dtype = getattr(torch, kind)
         self._map = _form(weights, self.dtype, torch.device(device))
-        self.row_bytes, self.weight_bytes = self._map.row_elements * self.dtype.itemsize, self._map.weight_bytes
+        gathered = self.shape[1] * (8 if not integer else 4 if most > 1 else 1)
+        self.row_bytes = gathered + self._map.row_elements * self.dtype.itemsize
+        self.weight_bytes = self._map.weight_bytes
         if self.dtype == torch.int64:
             self.weight_bytes += 3 * ELEMENTS * self.dtype.itemsize
 

@@ -155,6 +155,19 @@ def test_records_what_is_asked_for():
         fixed.run(network, inputs, record="some")
 
 
+@pytest.mark.parametrize("lag", [1, 6, 7, 8, 100])
+def test_lags_as_long_as_an_inference_and_longer(lag):
+    rng = np.random.default_rng(lag)
+    weights = Dense(rng.integers(1, 128, (5, 5)))
+    own, loop = Projection("in", "n", weights, lag=lag), Projection("n", "n", weights, lag=lag)
+    network = chain(5, FixedLIF(4095, 400, 300, 30, 2, 1.0), Projection("in", "n", weights), own, loop, ticks=7)
+    inputs = {"in": rng.random((2, 7, 5)) < 0.4}
+    whole = Simulator(network).run(inputs, counts=True)
+    assert_same(fixed.run(network, inputs, counts=True, compiled=False), whole)
+    memory = 10_000 + sum(x.nbytes for part in (whole.spikes, whole.currents, whole.voltages) for x in part.values())
+    assert_same(whole, Simulator(network).run(inputs, counts=True, max_memory=memory))
+
+
 def test_runs_again_from_a_clean_start():
     network, inputs = integer_network(11, samples=2)
     simulator = Simulator(network)

@@ -136,7 +136,7 @@ def test_large_products_stay_below_what_is_given(limit):
     with LiveMemory() as live:
         got = device.run(network, inputs, device="cpu", max_memory=limit, record="outputs", counts=True)
     assert live.peak <= limit
-    assert live.peak > limit // 2  # and what is given is made use of
+    assert live.peak > limit // 3  # and what is given is made use of
     np.testing.assert_array_equal(got.spikes["c"], fixed.run(network, inputs).spikes["c"])
     assert got.spikes["c"].any()
 
@@ -168,7 +168,9 @@ def test_counts_of_full_matrices_and_of_weights_of_one_sign(place):
     rng = np.random.default_rng(0)
     full = rng.integers(1, 9, (3, 2)) * np.array([[1], [-1], [1]])
     some = np.array([[0, 2], [4, 0]])
-    shapes = {"in": (5, 2), "a": (5, 3), "b": (5, 2), "c": (1, 2)}
+    nearly_full = rng.choice([-2, 2], (9, 10))
+    nearly_full[range(5), [3, 3, 0, 1, 9]] = 0
+    shapes = {"in": (5, 2), "a": (5, 3), "b": (5, 2), "c": (1, 2), "d": (1, 9)}
     neuron = FixedLIF(4095, 4095, 3, 0, 0, 1.0)
     populations = {n: Population(n, s, Source() if n == "in" else neuron) for n, s in shapes.items()}
     projections = (
@@ -177,12 +179,13 @@ def test_counts_of_full_matrices_and_of_weights_of_one_sign(place):
         Projection("a", "b", Dense(rng.integers(0, 2, (10, 15)) * rng.choice([-2, 2], (10, 15))), sign_mode="mixed", lag=1),
         Projection("b", "c", Kron(OnesRow(5), np.array([-3, 0])), sign_mode="inhibitory"),
         Projection("c", "c", Dense(np.array([[5, -5], [1, 1]])), lag=2, sign_mode="mixed"),
+        Projection("in", "d", Dense(nearly_full), sign_mode="mixed", exponent=-6),
     )
     network = Network(populations, projections, 7)
     inputs = {"in": rng.random((4, 7, 5, 2)) < 0.1}
     got = device.run(network, inputs, device=place, counts=True).tally
     assert_same_tally(got, fixed.run(network, inputs, counts=True).tally)
-    assert got.updates_active["b"].any()
+    assert got.updates_active["b"].any() and (got.updates_active["d"] % 9 != 0).any()
 
 
 def test_records_are_what_was_asked_for():

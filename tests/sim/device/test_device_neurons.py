@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import INTERPRETED, PLACES, SCANS
 
-from neurograph.errors import NetworkError
-from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Population, Threshold
+from neurograph.errors import InputError, NetworkError
+from neurograph.network import LIF, CubaLIF, FixedLIF, Integrator, Population, Source, Threshold
 from neurograph.sim.device import neurons_on
+from neurograph.sim.device.neurons import scan_module
 from neurograph.sim.fixed import FixedNeurons
 from neurograph.sim.floating import FloatNeurons
 
@@ -133,8 +134,16 @@ def test_state_that_is_kept_goes_on_under_the_next_bias():
     assert neurons.scan(zero).v.flatten().tolist() == [-3, -6]
 
 
-def test_a_source_has_no_neurons():
-    from neurograph.network import Source
+def test_ways_to_scan_that_are_not_there_are_refused(monkeypatch):
+    population = Population("n", (1,), Threshold(1.0))
+    with pytest.raises(InputError, match="scan 'numba': does not exist; there are auto, torch and triton"):
+        neurons_on("cpu", population, scan="numba")
+    monkeypatch.setattr("neurograph.sim.device.triton_scan.triton", None)
+    with pytest.raises(InputError, match="scan 'triton': needs Triton and a C compiler"):
+        neurons_on("cpu", population, scan="triton")
+    assert scan_module("auto", torch.device("cuda")).__name__.endswith("torch_scan")
 
+
+def test_a_source_has_no_neurons():
     with pytest.raises(NetworkError, match="population 'x': Source is not a float neuron"):
         neurons_on("cpu", Population("x", (1,), Source()))

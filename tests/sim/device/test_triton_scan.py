@@ -13,7 +13,7 @@ from neurograph.sim.device import triton_scan
 
 triton = pytest.importorskip("triton")
 HERE = Path(__file__).resolve().parent
-STEPS = dict.fromkeys(("lanes", "size", "ticks", "current_step", "sent_step", "kept_step", "bias_sample", "bias_neuron"), "i64")
+STEPS = ("lanes", "size", "ticks", "current_step", "sent_step", "kept_step", "bias_sample", "bias_neuron")
 
 
 def test_the_kernels_pass_the_tests_of_scans_in_the_interpreter():
@@ -38,7 +38,7 @@ def compiled(kernel, types, flags, capability):
     from triton.compiler import ASTSource
 
     constants = {**flags, "BLOCK": 128}
-    signature = {name: "constexpr" if name in constants else types[name] for name in kernel.arg_names}
+    signature = {name: "constexpr" if name in constants else types.get(name, "i32") for name in kernel.arg_names}
     places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
     source = ASTSource(fn=kernel, signature=signature, constexprs=places)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": 4, "enable_fp_fusion": False}).asm
@@ -50,18 +50,29 @@ def compiled(kernel, types, flags, capability):
 def test_the_fixed_kernel_compiles(state, current, capability, monkeypatch, tmp_path):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     names = ("u", "v", "u_kept", "v_kept", "threshold", "reset", "bias")
-    types = {**dict.fromkeys(names, f"*{state}"), "current": f"*{current}", "sent": "*u8", "seen": "*i64", **STEPS}
+    types = {**dict.fromkeys(names, f"*{state}"), "current": f"*{current}", "sent": "*u8", "seen": "*i64"}
     for subtract, keep in product([False, True], repeat=2):
         kept = dict.fromkeys(("us", "vs"), f"*{state}" if keep else "*u8")
         code = compiled(triton_scan._fixed_kernel, {**types, **kept}, {"SUBTRACT": subtract, "KEEP": keep}, capability)
         assert code["cubin"]
 
 
+def test_numbers_that_are_one_or_large_compile_too(monkeypatch, tmp_path):
+    """Triton makes a constant of a 1, and 64 bits of what needs them."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    names = ("u", "v", "u_kept", "v_kept", "threshold", "reset", "bias", "us", "vs")
+    types = {**dict.fromkeys(names, "*i32"), "current": "*fp32", "sent": "*u8", "seen": "*i64"}
+    flags = {"SUBTRACT": False, "KEEP": False}
+    for more in (dict.fromkeys(STEPS, 1), {"ticks": 1}):
+        assert compiled(triton_scan._fixed_kernel, types, {**flags, **more}, 90)["cubin"]
+    assert compiled(triton_scan._fixed_kernel, {**types, **dict.fromkeys(STEPS, "i64")}, flags, 90)["cubin"]
+
+
 def test_the_float_kernel_compiles_and_fuses_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     names = ("current", "u", "v", "u_kept", "beta", "gain", "v_leak", "threshold", "reset", "bias", "us", "vs")
     for synaptic, gain, real in product([False, True], repeat=3):
-        types = {**dict.fromkeys(names, "*fp64"), "sent": "*fp64" if real else "*u8", **STEPS}
+        types = {**dict.fromkeys(names, "*fp64"), "sent": "*fp64" if real else "*u8"}
         flags = {"SUBTRACT": gain, "KEEP": True, "SYNAPTIC": synaptic, "GAIN": gain, "REAL": real}
         code = compiled(triton_scan._float_kernel, types, flags, 90)["ptx"]
         assert "fma" not in code
