@@ -59,7 +59,8 @@ def one_sign(weights: Array) -> bool:
 
 
 def nodes_of(network: Network) -> dict[str, int]:
-    """Nodes that each population is split into; 1 where no Kronecker product asks for more. One to one has a say where no other does."""
+    """Nodes that each population is split into; 1 where no Kronecker product asks for more. One to one, and what is static, have a say
+    where no other has."""
     votes: dict[str, Counter[int]] = {name: Counter() for name in network.populations}
     for projection in network.spiking_projections:
         weights = projection.weights
@@ -68,6 +69,9 @@ def nodes_of(network: Network) -> dict[str, int]:
             strength = 0 if _is_elementwise(weights) else max(m, n)
             votes[projection.source][n] += strength
             votes[projection.target][m] += strength
+    for projection in network.projections:
+        if network.populations[projection.source].is_static and isinstance(projection.weights, Kron):
+            votes[projection.target][projection.weights.left.shape[0]] += 0
     return {name: max(found, key=lambda n: found[n]) if found else 1 for name, found in votes.items()}
 
 
