@@ -68,8 +68,9 @@ class StagedRun:
         self.steps, self.halos, self.values, self.samples = steps, halos, values, samples
         self.states, self.counter, self.max_memory = states, counter, max_memory
         self.stages = {id(stage): Simulator(stage.network) for _, stage in steps.levels if stage is not None}
+        own: dict[str, Array] = {}
         self.currents = {
-            name: share.brought(values[share.projection.source], samples)[1]
+            name: share.brought(values[share.projection.source], samples, own)[1]
             for _, stage in steps.levels
             for name, share in (stage.statics.items() if stage is not None else ())
         }

@@ -50,15 +50,26 @@ class StaticShare:
         """The weights with which :meth:`brought` gives its values."""
         return self.projection.weights if self.alone else Kron(Identity(self.nodes), Identity(self.size // self.nodes))
 
-    def brought(self, values: Array, samples: int) -> tuple[Projection, Array]:
+    def brought(self, values: Array, samples: int, own: dict[str, Array] | None = None) -> tuple[Projection, Array]:
         """What values (1 or all samples, *shape) of the whole source are to own neurons, as :func:`..static_currents.bias_from` takes it.
+
+        Args:
+            values: of the whole source.
+            samples: how many there are.
+            own: source → its values at own nodes, which several projections may share; filled in.
 
         Returns:
             A projection to own neurons, and the values that it takes, flat, (1 or all samples, size).
         """
         flat = values.reshape(len(values), -1)
         if self.alone:
-            return self.projection, flat if self.own is None else _of_nodes(values, self.own)
+            if self.own is None:
+                return self.projection, flat
+            own = {} if own is None else own
+            name = self.projection.source
+            if name not in own:
+                own[name] = _of_nodes(values, self.own)
+            return self.projection, own[name]
         every = np.broadcast_to(flat, (samples, flat.shape[1]))  # as many rows for BLAS as in one process
         current = self.projection.weights.apply(every.astype(np.float64, copy=False))
         if self.whole and self.own is not None:
