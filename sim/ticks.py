@@ -104,8 +104,10 @@ def _run(network: Network, prepared: Prepared, dynamics: Dynamics, kept: dict[st
         traces.spikes[name] = values.reshape(samples, ticks, -1)
     neurons: dict[str, Neurons] = {}
     for population in network.neurons:
-        state = kept.get(population.name) or dynamics.neurons(population, prepared.bias[population.name].reshape(samples, -1))
+        state = dynamics.neurons(population, prepared.bias[population.name].reshape(samples, -1))
         if getattr(population.neuron, "state", "cleared") == "kept":
+            before = kept.get(population.name, state)
+            state.u, state.v = before.u, before.v
             kept[population.name] = state
         neurons[population.name] = state
         shape = (samples, ticks, population.size)

@@ -168,6 +168,19 @@ def test_lags_as_long_as_an_inference_and_longer(lag):
     assert_same(whole, Simulator(network).run(inputs, counts=True, max_memory=memory))
 
 
+def test_a_kept_state_hears_the_currents_of_its_own_sample():
+    neuron = LIF(0.25, 1.0, state="kept")
+    network = Network(
+        {"current": Population("current", (2,), Source("static")), "n": Population("n", (2,), neuron)},
+        (Projection("current", "n", Dense(np.eye(2))),),
+        4,
+    )
+    inputs = {"current": np.array([[0.5, 3.0], [2.0, 0.0]])}
+    by_numpy = floating.run(network, inputs, counts=True, compiled=False)
+    assert by_numpy.voltages["n"][1, 0, 0] == pytest.approx(0.75 * by_numpy.voltages["n"][0, -1, 0] + 0.25 * 2.0)
+    assert_same(by_numpy, floating.run(network, inputs, counts=True, compiled=True), exact=False)
+
+
 def test_runs_again_from_a_clean_start():
     network, inputs = integer_network(11, samples=2)
     simulator = Simulator(network)
