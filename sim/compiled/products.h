@@ -31,17 +31,15 @@ static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8
     BY_LANES(width, j, { active[j] |= row[j] != 0; })
 }
 
-/* Mark every target of the events; ends as soon as there is none left to mark. */
+/* Mark every target of the events; ends as soon as there is none left to mark, which among few weights of 0 is after one event or two. */
 static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, uint8_t *restrict active) {
-    for (int64_t k = 0; k < count;) {
-        int64_t end = k + 4 < count ? k + 4 : count;
-        for (; k < end; k++) {
-            const WEIGHT *restrict column = weights + events[k] * stride;
+    for (int64_t k = 0; k < count; k++) {
+        const WEIGHT *restrict column = weights + events[k] * stride;
+        if (width >= 8 * LANES)
+            for (int64_t j = 0; j < width; j++) active[j] |= column[j] != 0;
+        else
             BY_LANES(width, j, { active[j] |= column[j] != 0; })
-        }
-        uint8_t all = 1;
-        BY_LANES(width, j, { all &= active[j]; })
-        if (all) return;
+        if (!memchr(active, 0, width)) return;
     }
 }
 
