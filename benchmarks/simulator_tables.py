@@ -206,12 +206,14 @@ def _floats(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _start_up(found: Mapping[str, Any]) -> list[str]:
-    lines = [[f"`{name}`", f"{f['seconds']:.2f} s", f"{f['peak_gib']:.2f} GiB"] for name, f in found["commands"].items()]
+    lines = [
+        [f"`{name}`", f"{f['first_seconds']:.2f} s", f"{f['seconds']:.2f} s", f"{f['cpu_seconds']:.2f} s", f"{f['peak_gib']:.2f} GiB"]
+        for name, f in found["commands"].items()
+    ]
     seconds, gib = found["inference"]["seconds"], found["inference"]["peak_gib"]
-    lines.append(["an inference with counts in Python, the first", f"{seconds[0]:.3f} s", f"{gib:.2f} GiB"])
-    lines.append(["the same, the fastest of the next", f"{min(seconds[1:]):.3f} s", ""])
+    lines.append(["an inference with counts in Python", f"{seconds[0]:.3f} s", f"{min(seconds[1:]):.3f} s", "", f"{gib:.2f} GiB"])
     asked = "; ".join(f"{a.what}: {a.cell()}, asked {a.sign} {a.wanted:g}" for a in start_up_asked(found))
-    head = ["one Cora inference, start-up counted", "", "peak memory of a process"]
+    head = ["one Cora inference, start-up counted", "the first run", "the fastest later", "CPU time of it", "peak memory of a process"]
     return ["From the command line:\n", table(head, lines), f"{asked}.\n"]
 
 

@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,15 @@ __all__ = ["OURS", "measure", "table"]
 OURS = "neurograph simulate BUNDLE"
 TOTAL = re.compile(r"^\s*([\d,]+)  spikes in ", re.MULTILINE)
 DIFFERS = re.compile(r": \d+ spikes, (\d+) of \d+ differ")
+# What the system keeps as a process's peak begins with the size of the process that started it, so a small one starts it.
+_TIMED = """
+import json, os, sys, time
+start = time.perf_counter()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+_, status, usage = os.wait4(process, 0)
+seconds = time.perf_counter() - start
+print(json.dumps([seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)]))
+"""
 
 
 def measure(bundle: Path, rounds: int = 5, timeout_s: float = 400.0) -> dict[str, Any]:
@@ -94,17 +102,14 @@ def _commands(bundle: Path, timeout_s: float) -> tuple[dict[str, list[str]], str
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float, float, str]:
     """Seconds, CPU seconds, peak memory of the process or of the largest of those that it waited for in GiB, and what it said."""
-    with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read().decode(errors="replace")
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: ended with status {process.returncode}: {text.strip().splitlines()[-1:]}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, text
+    small = [sys.executable, "-I", "-S", "-c", _TIMED, *command]
+    done = subprocess.run(small, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip().splitlines()[-1:]}")
+    seconds, cpu, gib, status = json.loads(done.stdout)
+    if status != 0:
+        raise RuntimeError(f"{' '.join(command)}: ended with status {status}: {done.stderr.strip().splitlines()[-1:]}")
+    return seconds, cpu, gib, done.stderr
 
 
 def _figures(runs: Sequence[tuple[float, float, float]]) -> dict[str, float]:
