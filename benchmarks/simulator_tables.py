@@ -1,4 +1,4 @@
-"""The figures of benchmarks/simulators.py in Markdown, beside what issue 5 asks for."""
+"""The figures of benchmarks/simulators.py in Markdown, beside what is asked of our engines."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ DIFFERS = re.compile(r": \d+ spikes, (\d+) of \d+ differ")
 _TIMED = """
 import json, os, sys, time
 start = time.perf_counter()
-process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
 _, status, usage = os.wait4(process, 0)
 seconds = time.perf_counter() - start
 print(json.dumps([seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)]))
