@@ -42,8 +42,8 @@ from neurograph.export.weight_scales import suited_units
 from neurograph.graded import check_messages
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Projection, Threshold, base_of
 from neurograph.sim import floating, timing
+from neurograph.sim.groups import groups
 from neurograph.sim.inputs import prepare
-from neurograph.sim.ticks import groups
 
 __all__ = [
     "HEADROOM",

@@ -18,7 +18,7 @@ from neurograph.sim.groups import groups
 from neurograph.sim.inputs import Prepared
 from neurograph.sim.recording import Sink
 
-__all__ = ["Dynamics", "Neurons", "Traces", "at_port", "groups", "run_ticks", "sent_type"]
+__all__ = ["Dynamics", "Neurons", "Traces", "at_port", "run_ticks", "sent_type"]
 
 Array = NDArray[Any]
 

@@ -16,8 +16,8 @@ from neurograph.export.targets.onnx_nodes import BOOL, DOUBLE, Nodes, value_info
 from neurograph.export.targets.onnx_scan import Scan
 from neurograph.export.targets.onnx_weights import Product
 from neurograph.network import Network, Population, Projection
+from neurograph.sim.groups import groups
 from neurograph.sim.onnx_engine import END, SPIKES, START, VALUES, VOLTAGES
-from neurograph.sim.ticks import groups
 
 __all__ = ["SAMPLES", "Ticks"]
 

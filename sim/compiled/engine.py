@@ -23,7 +23,6 @@ from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.worker import Worker
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording, Sink, check_record
-from neurograph.sim.static_currents import bias_of
 
 __all__ = ["Simulator"]
 
@@ -39,6 +38,7 @@ class Simulator:
 
     Raises:
         UnsupportedError: graded or real-valued populations, which the NumPy engines run. CompilerMissingError: no C compiler.
+        QuantizationError: a bias that does not fit a mantissa.
     """
 
     def __init__(self, network: Network) -> None:
@@ -48,9 +48,6 @@ class Simulator:
         library()
         self.network = network
         self.program = build(network)
-        for population in network.neurons:
-            if population.name not in self.program.driven:
-                bias_of(network, population, {}, 1)  # refuses one that does not fit, as every engine does
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
 

@@ -1,7 +1,6 @@
 /* A tile of a population: products of all its projections, then its ticks. Included once for each type of sums. */
 
-static void NAME(bring)(Call *c, int64_t number, const int64_t *op) {
-    (void)number;
+static void NAME(bring)(Call *c, const int64_t *op) {
     c->source = c->m->populations + op[O_SOURCE] * P_COLUMNS;
     c->lag = op[O_LAG];
     switch (op[O_KIND]) {
@@ -94,7 +93,7 @@ static void NAME(tile)(const Memory *m, const Scratch *s, int64_t number, int64_
     c.stride = c.c1 - c.c0;
     c.t1 = c.length = ticks;
     NAME(clear)(&c);
-    for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+    for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, m->operations + o * O_COLUMNS);
     int64_t updates = NAME(scan)(&c, &notes);
 #pragma omp critical
     NAME(note)(s, number, &notes, updates);
@@ -113,7 +112,7 @@ static void NAME(shared_tile)(const Memory *m, const Scratch *s, int64_t number,
         Notes notes = {0};
         c.row = own.row, c.wide = own.wide, c.local = own.local;
         c.t0 = ticks * thread / count, c.t1 = ticks * (thread + 1) / count;
-        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, m->operations + o * O_COLUMNS);
 #pragma omp barrier
         c.t0 = 0, c.t1 = ticks;
         if (by_node)
@@ -155,7 +154,7 @@ static void NAME(loop)(const Memory *m, const Scratch *s, const int64_t *group, 
                 c.active = s->loop_active ? s->loop_active + p[P_LOOP] : NULL;
                 if (!pass) NAME(clear)(&c);
                 for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++)
-                    if (m->operations[o * O_COLUMNS + O_INNER] == pass) NAME(bring)(&c, number, m->operations + o * O_COLUMNS);
+                    if (m->operations[o * O_COLUMNS + O_INNER] == pass) NAME(bring)(&c, m->operations + o * O_COLUMNS);
                 if (!pass) continue;
                 int64_t updates = NAME(scan)(&c, &notes);
                 NAME(note)(s, number, &notes, updates);

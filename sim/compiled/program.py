@@ -16,8 +16,9 @@ from neurograph import fixedpoint as fx
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Threshold
 from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.layout import Form, forms, nodes_of, one_sign
+from neurograph.sim.groups import groups
+from neurograph.sim.static_currents import bias_from, varying
 from neurograph.sim.tally import reach_of
-from neurograph.sim.ticks import groups
 
 __all__ = ["Program", "build", "unsupported"]
 
@@ -91,7 +92,11 @@ class _Store:
 
 
 def build(network: Network) -> Program:
-    """Compile a network of spikes; its ticks per inference do not matter yet."""
+    """Compile a network of spikes; how many of its ticks are run at once does not matter yet.
+
+    Raises:
+        QuantizationError: a bias that does not fit a mantissa.
+    """
     nodes = nodes_of(network)
     found = forms(network, nodes)
     dtype = _dtype(network, found)
@@ -261,14 +266,13 @@ def _fans(found: Sequence[Form], names: Sequence[str], stores: Mapping[str, _Sto
 def _reach(network: Network, name: str, nodes: int, found: Sequence[Form], counts: _Store) -> tuple[int, int]:
     """Populations that a spike of each neuron reaches; one row for all nodes where no projection tells nodes apart."""
     mine = [form for form in found if form.projection.source == name]
+    width = network.populations[name].size // nodes
     if all(len(form.fan) == 1 and (form.left is None or form.left.all()) for form in mine):
-        width = network.populations[name].size // nodes
         by_target: dict[str, Array] = {}
         for form in mine:
             target = form.projection.target
             by_target[target] = by_target.get(target, np.zeros(width, bool)) | (form.fan[0] > 0)
         return counts.add(np.sum(list(by_target.values()), axis=0, dtype=np.int64) if mine else np.zeros(width, np.int64)), 0
-    width = network.populations[name].size // nodes
     return counts.add(reach_of(network, name)), width
 
 
@@ -319,10 +323,7 @@ def _rows(value: Any, population: Population, nodes: int) -> Array:
 
 
 def _bias(population: Population, nodes: int, dtype: Any) -> Array:
+    """The bias of a population that no static source drives, as (1 or nodes, width); refused where it does not fit, as by every engine."""
+    own = _rows(varying(bias_from(population, [], 1))[0], population, nodes)
     neuron = population.neuron
-    if not isinstance(neuron, FixedLIF):
-        return _rows(population.bias, population, nodes).astype(dtype)
-    mantissa = np.asarray(neuron.bias_mant, np.int64)
-    if neuron.saturation is not None:
-        mantissa = np.clip(mantissa, *neuron.saturation)
-    return (_rows(mantissa, population, nodes).astype(np.int64) << neuron.bias_exp).astype(dtype)
+    return (own.astype(np.int64) << neuron.bias_exp if isinstance(neuron, FixedLIF) else own).astype(dtype)

@@ -16,12 +16,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.flat import pack
-from neurograph.network import FixedLIF, Network
+from neurograph.network import Network
 from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.buffers import PER_THREAD, Plan, plan
+from neurograph.sim.compiled.library import available
 from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.stored import kind
-from neurograph.sim.inputs import Prepared, prepare
+from neurograph.sim.compiled.worker import Worker
+from neurograph.sim.inputs import prepare
 
 __all__ = ["LinearReadout", "ready"]
 
@@ -50,7 +52,7 @@ class LinearReadout:
 def ready(
     network: Network, inputs: Mapping[str, Array], readout: LinearReadout | None = None, *, most_bytes: int = 256 << 20
 ) -> bytes | None:
-    """The file of one inference; None where the kernels do not know the network, it is not one sample, or it is large.
+    """The file of one inference; None where the kernels do not know it or cannot be made, or it is large or not one sample.
 
     Args:
         network: integer.
@@ -58,15 +60,18 @@ def ready(
         readout: what tells the accuracy.
         most_bytes: of the file, and of the buffers of its run; what is larger does not wait for libraries.
     """
-    if unsupported(network):
+    if unsupported(network) or not available():
         return None
     program = build(network)
     prepared = prepare(network, inputs, biased=program.driven)
     made = plan(program, network.ticks, recording=False, counting=False)
     if prepared.samples != 1 or made.nbytes > most_bytes:
         return None
+    worker = Worker(made)
+    worker.drive(0, prepared)
+    worker.put(0, slice(0, network.ticks), prepared)
     arrays = {f"memory/{name}": array for name, array in program.memory.items()}
-    arrays |= {"memory/populations": made.populations, "bias": _bias(made, prepared), **_sent(made, prepared), **_readout(readout, made)}
+    arrays |= {"memory/populations": made.populations, "bias": worker.machine.buffers["bias"], **_sent(worker), **_readout(readout, made)}
     about = {
         "ticks": network.ticks,
         "names": program.names,
@@ -81,32 +86,14 @@ def ready(
     return content if len(content) <= most_bytes else None
 
 
-def _bias(made: Plan, prepared: Prepared) -> Array:
-    """The bias of every population in its place."""
-    program = made.program
-    bias = np.zeros(made.sizes["bias"], program.dtype)
-    for name, at in made.bias_at.items():
-        if name in program.driven:
-            neuron = program.network.populations[name].neuron
-            rows = prepared.bias[name][0]
-            rows = rows << neuron.bias_exp if isinstance(neuron, FixedLIF) else rows
-        else:
-            rows = program.biased[name]
-        bias[at : at + rows.size] = rows.ravel()
-    return bias
-
-
-def _sent(made: Plan, prepared: Prepared) -> dict[str, Array]:
-    """What each source sends, as it stands in the spikes: [node][row][feature]."""
-    found = {}
-    for i, name in enumerate(made.program.names):
-        if name in prepared.spikes:
-            row = made.populations[i]
-            sent = np.zeros((row[tb.P_NODES], row[tb.P_LENGTH], row[tb.P_WIDTH]), np.uint8)
-            spikes = prepared.spikes[name][0].reshape(-1, row[tb.P_NODES], row[tb.P_WIDTH])
-            sent[:, row[tb.P_HISTORY] :] = spikes.transpose(1, 0, 2)
-            found[f"sent/{name}"] = sent
-    return found
+def _sent(worker: Worker) -> dict[str, Array]:
+    """What each source sends, as it stands in the spikes."""
+    spikes, made = worker.machine.buffers["spikes"], {}
+    for name, row in zip(worker.plan.program.names, worker.plan.populations.tolist(), strict=True):
+        if name in worker.sources:
+            size = row[tb.P_NODES] * row[tb.P_LENGTH] * row[tb.P_WIDTH]
+            made[f"sent/{name}"] = spikes[row[tb.P_SPIKES] : row[tb.P_SPIKES] + size]
+    return made
 
 
 def _readout(readout: LinearReadout | None, made: Plan) -> dict[str, Array]:

@@ -58,12 +58,12 @@ class Worker:
         notes[:] = 0
         for sample in samples:
             self.machine.begin(first=sample == samples[0])
-            self._drive(sample, given)
+            self.drive(sample, given)
             for first in range(0, total, self.plan.ticks):
                 self._chunk(sample, slice(first, min(total, first + self.plan.ticks)), given, results)
         results.seen.append(notes.reshape(-1, 4).copy())
 
-    def _drive(self, sample: int, given: Prepared) -> None:
+    def drive(self, sample: int, given: Prepared) -> None:
         """Write the currents that static sources drive."""
         program, bias = self.plan.program, self.machine.buffers["bias"]
         for name in program.driven:
@@ -73,11 +73,15 @@ class Worker:
                 value = value << population.neuron.bias_exp
             bias[self.plan.bias_at[name] : self.plan.bias_at[name] + population.size] = value
 
+    def put(self, sample: int, window: slice, given: Prepared) -> None:
+        """Write what the sources send in some ticks."""
+        for name in self.sources:
+            rows = self.spikes[name][: window.stop - window.start]
+            rows[:] = given.spikes[name][sample, window].reshape(rows.shape)
+
     def _chunk(self, sample: int, window: slice, given: Prepared, results: Results) -> None:
         ticks = window.stop - window.start
-        for name in self.sources:
-            rows = self.spikes[name][:ticks]
-            rows[:] = given.spikes[name][sample, window].reshape(rows.shape)
+        self.put(sample, window, given)
         self.machine.run(ticks)
         for kept, views in ((results.spikes, self.spikes), (results.u, self.states["u"]), (results.v, self.states["v"])):
             for name, values in kept.items():

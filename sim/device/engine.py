@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurograph.network import Network
+from neurograph.sim.device.arriving import Arriving
 from neurograph.sim.device.chunks import Chunks
 from neurograph.sim.device.counting import Counter
 from neurograph.sim.device.devices import described, device_named, exact_products, memory_named, synchronize
 from neurograph.sim.device.neurons import scan_module
-from neurograph.sim.device.plan import Plan, Synapses, sent_dtype
+from neurograph.sim.device.plan import Plan, sent_dtype
 from neurograph.sim.device.results import Results
 from neurograph.sim.inputs import Prepared, prepare
 from neurograph.sim.recording import Recording, Sink, check_record
@@ -204,7 +205,8 @@ class _Run:
                 now = arriving[name].ticks(first, some)
                 for synapses in inner[name]:
                     p = synapses.projection
-                    now.add(synapses, self._window(buffers, p.source, first, some, p.lag))
+                    spikes = self._window(buffers, p.source, first, some, p.lag)
+                    now.add(p.port, synapses.brought(spikes, now.arrived))
                 plan.neurons[name].scan(now.current, self._window(buffers, name, first, some), states=_ticks(states.get(name), first, some))
         for name, (u, v) in states.items():
             self.results.take_states(name, samples, ticks, u, v)
@@ -223,7 +225,7 @@ class _Run:
                 made[name] = u, v
         return made
 
-    def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> _Arriving:
+    def _outer(self, name: str, group: list[str], samples: int, ticks: int, buffers: Mapping[str, Tensor]) -> Arriving:
         """What arrives from outside the group in a chunk."""
         population, dtype = self.plan.network.populations[name], self.plan.currents[name]
         heard = [s for s in self.plan.heard[name] if s.projection.source not in group]
@@ -231,34 +233,14 @@ class _Run:
         shape = (samples, ticks, population.size)
         arrived = torch.zeros(shape, dtype=torch.bool, device=self.plan.device) if self.counter else None
         if len(heard) == 1 and population.ports == 1 and heard[0].weights.dtype == dtype:
-            return _Arriving(heard[0].brought(windows[0], arrived), arrived, population.size)
+            return Arriving(heard[0].brought(windows[0], arrived), arrived, population.size)
         total = torch.zeros((*shape[:2], population.ports * population.size), dtype=dtype, device=self.plan.device)
-        found = _Arriving(total, arrived, population.size)
+        found = Arriving(total, arrived, population.size)
         for synapses, spikes in zip(heard, windows, strict=True):
-            found.add(synapses, spikes)
+            found.add(synapses.projection.port, synapses.brought(spikes, arrived))
         return found
 
 
 def _ticks(states: tuple[Tensor, Tensor] | None, first: int, count: int) -> tuple[Tensor, Tensor] | None:
     """u and v of some ticks."""
     return None if states is None else (states[0][:, first : first + count], states[1][:, first : first + count])
-
-
-@dataclass(frozen=True)
-class _Arriving:
-    """What arrives at a population: ``current`` (samples, ticks, ports · size), and where a spike did, bool (samples, ticks, size)."""
-
-    current: Tensor
-    arrived: Tensor | None
-    size: int
-
-    def ticks(self, first: int, count: int) -> _Arriving:
-        """A view of some ticks."""
-        some = slice(first, first + count)
-        return _Arriving(self.current[:, some], None if self.arrived is None else self.arrived[:, some], self.size)
-
-    def add(self, synapses: Synapses, spikes: Tensor) -> None:
-        """What a projection brings, (samples, ticks, source size), in place."""
-        start = synapses.projection.port * self.size
-        brought = synapses.brought(spikes, self.arrived)
-        self.current[..., start : start + self.size] += brought.to(self.current.dtype)

@@ -16,7 +16,7 @@ from neurograph.sim.device.chunks import Costs
 from neurograph.sim.device.counting import Arrivals
 from neurograph.sim.device.neurons import DeviceNeurons, FixedDeviceNeurons, neurons_on
 from neurograph.sim.device.products import DeviceWeights
-from neurograph.sim.ticks import groups
+from neurograph.sim.groups import groups
 
 __all__ = ["Plan", "Synapses", "sent_dtype"]
 

@@ -8,7 +8,6 @@ waited for where it is first heard.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurograph.network import Network
+from neurograph.sim.device.arriving import Arriving
 from neurograph.sim.device.chunks import Chunks
 from neurograph.sim.device.plan import sent_dtype
 from neurograph.sim.sharded.counting import Counter
@@ -73,20 +73,6 @@ class _Trace:
         for kept in (self.own, self.remote):
             if kept is not None and self.lead:
                 kept[:, : self.lead] = kept[:, count : count + self.lead].clone()
-
-
-@dataclass(frozen=True)
-class _Arriving:
-    """What arrives at a population: ``current`` (samples, ticks, ports · size), and where a spike did, bool (samples, ticks, size)."""
-
-    current: Tensor
-    arrived: Tensor | None
-    size: int
-
-    def ticks(self, first: int, count: int) -> _Arriving:
-        """A view of some ticks."""
-        some = slice(first, first + count)
-        return _Arriving(self.current[:, some], None if self.arrived is None else self.arrived[:, some], self.size)
 
 
 class PartRun:
@@ -206,7 +192,7 @@ class PartRun:
                 self._hear(inner[name], now, first, some, traces)
                 self._scan(name, samples, slice(ticks.start + first, ticks.start + first + some), first, now, traces[name])
 
-    def _scan(self, name: str, samples: slice, at: slice, first: int, now: _Arriving, trace: _Trace) -> None:
+    def _scan(self, name: str, samples: slice, at: slice, first: int, now: Arriving, trace: _Trace) -> None:
         window, keep = trace.window(first, at.stop - at.start), name in self.u
         scanned = self.plan.neurons[name].scan(now.current, window, states=keep)
         trace.send(first, at.stop - at.start)
@@ -216,14 +202,14 @@ class PartRun:
             self.counter.sent(name, window)
             self.counter.worked(name, samples, window, now.arrived)
 
-    def _nothing(self, name: str, samples: int, ticks: int) -> _Arriving:
+    def _nothing(self, name: str, samples: int, ticks: int) -> Arriving:
         population, device = self.network.populations[name], self.plan.world.device
         shape = (samples, ticks, population.size)
         current = torch.zeros((*shape[:2], population.ports * population.size), dtype=self.plan.currents[name], device=device)
         arrived = torch.zeros(shape, dtype=torch.bool, device=device) if self.counter is not None else None
-        return _Arriving(current, arrived, population.size)
+        return Arriving(current, arrived, population.size)
 
-    def _hear(self, shares: list[ShareOn], now: _Arriving, first: int, count: int, traces: Mapping[str, _Trace]) -> None:
+    def _hear(self, shares: list[ShareOn], now: Arriving, first: int, count: int, traces: Mapping[str, _Trace]) -> None:
         """Add what some shares bring in ``count`` ticks."""
         for share in shares:
             p = share.projection
@@ -231,5 +217,4 @@ class PartRun:
             seen = [trace.window(first, count, lag)]
             if len(share.parts) > 1:
                 seen.append(trace.remote_window(first, count, lag))
-            brought = share.brought(seen, now.arrived)
-            now.current[..., p.port * now.size : (p.port + 1) * now.size] += brought.to(now.current.dtype)
+            now.add(p.port, share.brought(seen, now.arrived))

@@ -17,9 +17,9 @@ from neurograph.sim.device.counting import Arrivals
 from neurograph.sim.device.neurons import DeviceNeurons, FixedDeviceNeurons, neurons_on
 from neurograph.sim.device.plan import Synapses, sent_dtype
 from neurograph.sim.device.products import DeviceWeights
+from neurograph.sim.groups import groups
 from neurograph.sim.sharded.partition import Part, Share
 from neurograph.sim.sharded.world import World
-from neurograph.sim.ticks import groups
 
 __all__ = ["PartPlan", "ShareOn", "most_sent"]
 

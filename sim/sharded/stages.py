@@ -20,9 +20,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.network import Network, Population, Projection, Source
+from neurograph.sim.groups import groups
 from neurograph.sim.sharded.partition import Part, Share
 from neurograph.sim.sharded.static import StaticShare
-from neurograph.sim.ticks import groups
 from neurograph.weights import Dense, Identity, Kron, Sparse, Weights
 
 __all__ = ["Heard", "Stage", "Steps", "steps_of"]
