@@ -98,6 +98,7 @@ if triton is not None:
     ):  # fmt: skip
         lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
         inside = lane < lanes
+        lasts = tl.where(inside, ticks, 0)  # a block: Triton's interpreter takes no mask of a scalar and a block under NumPy 2
         sample, neuron = lane // size, lane % size
         state: tl.constexpr = u.dtype.element_ty
         u_left = tl.load(u_kept + neuron, mask=inside, other=0)
@@ -118,7 +119,7 @@ if triton is not None:
         coming = tl.load(current, mask=inside, other=0)
         for t in range(ticks):
             arriving = coming.to(state) << 6
-            coming = tl.load(current + size, mask=inside & (t + 1 < ticks), other=0)
+            coming = tl.load(current + size, mask=t + 1 < lasts, other=0)
             raw = _decay(now_u, u_left) + arriving
             now_u = tl.where(raw > 8388608, raw - 16777216, raw)
             now_u = tl.where(now_u <= -8388608, now_u + 16777216, now_u)
@@ -153,6 +154,7 @@ if triton is not None:
     ):  # fmt: skip
         lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
         inside = lane < lanes
+        lasts = tl.where(inside, ticks, 0)  # a block: Triton's interpreter takes no mask of a scalar and a block under NumPy 2
         sample, neuron = lane // size, lane % size
         u_left = tl.load(u_kept + neuron, mask=inside, other=0.0)
         rate = tl.load(beta + neuron, mask=inside, other=0.0)
@@ -170,7 +172,7 @@ if triton is not None:
         coming = tl.load(current, mask=inside, other=0.0)
         for t in range(ticks):
             arriving = coming + held
-            coming = tl.load(current + size, mask=inside & (t + 1 < ticks), other=0.0)
+            coming = tl.load(current + size, mask=t + 1 < lasts, other=0.0)
             now_u = u_left * now_u + arriving if SYNAPTIC else arriving
             now_v = now_v + rate * (rest - now_v) + taken * now_u if GAIN else now_v + rate * (now_u + rest - now_v)
             if REAL:
