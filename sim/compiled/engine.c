@@ -19,7 +19,7 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
-#define LANES 16         /* sums that one instruction takes */
+#define RUN 16           /* places of a loop whose length the compiler knows */
 #define AHEAD 4         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
 
@@ -74,6 +74,16 @@ typedef struct {
     int64_t wraps, clips, largest_u, largest_v;
 } Notes;
 
+/* A row of neurons and its ticks: how far apart these stand in the currents, the spikes and what is recorded of u and v (NULL: nothing). */
+typedef struct {
+    Neurons neurons;
+    void *current, *u, *v; /* u: NULL if it is what arrives */
+    const void *bias;
+    uint8_t *spikes;
+    void *recorded_u, *recorded_v;
+    int64_t width, ticks, current_step, spikes_step, recorded_step;
+} Row;
+
 /* Spikes that a node of the source sent for tick t of the target; input of a node of the target, and its marks. */
 #define SPIKES(node, t) (c->s->spikes + c->source[P_SPIKES] + ((node) * c->source[P_LENGTH] + c->source[P_HISTORY] - c->lag + (t)) * c->source[P_WIDTH])
 #define PLACE(node, t) ((((node) - c->node0) * c->length + (t)) * c->stride + c->c0 - c->origin)
@@ -90,8 +100,8 @@ typedef struct {
 #define NARROW
 #define NAME(name) name##_int32
 #define NEURONS FIXED_NEURONS
-#define KEPT_U (u ? u : current)
 #include "products.h"
+#include "vectors.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -105,6 +115,7 @@ typedef struct {
 #define WEIGHT int64_t
 #define NAME(name) name##_int64
 #include "products.h"
+#include "vectors.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -112,7 +123,6 @@ typedef struct {
 #undef WEIGHT
 #undef NAME
 #undef NEURONS
-#undef KEPT_U
 
 #define SUM double
 #define WEIGHT double
@@ -120,7 +130,6 @@ typedef struct {
 #define NAME(name) name##_float64
 #define NEURONS                                                                                                             \
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
-#define KEPT_U current
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"

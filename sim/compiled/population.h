@@ -22,36 +22,33 @@ static int64_t NAME(scan)(const Call *c, Notes *notes) {
     int64_t width = c->c1 - c->c0, size = p[P_WIDTH], updates = 0;
     int64_t ticks = c->t1 - c->t0, whole = width == size && c->stride == size && ticks == c->length && ticks == p[P_LENGTH];
     uint8_t *sent = s->spikes + p[P_SPIKES] + p[P_HISTORY] * size + c->c0;
-    NAME(Lanes) lanes = {0};
+    NAME(Seen) seen = {0};
     for (int64_t node = c->n0; node < c->n1; node++) {
 #define OF(column) (parameters + p[column] + node * p[column + 1] + c->c0)
-        Neurons neurons = NEURONS;
+        Row row = {.neurons = NEURONS, .v = c->row, .width = width, .ticks = ticks};
 #undef OF
-        int64_t at = node * size + c->c0;
-        SUM *v = c->row, *u = p[P_SYNAPTIC] >= 0 ? v + width : NULL;
+        row.bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
+        row.current = AT(current, node, c->t0), row.current_step = c->stride;
+        row.spikes = sent + (node * p[P_LENGTH] + c->t0) * size, row.spikes_step = size;
+        row.u = p[P_SYNAPTIC] >= 0 ? (SUM *)c->row + width : NULL;
         if (s->v) {
-            v = (SUM *)s->v + p[P_STATE] + at;
-            if (u) u = (SUM *)s->u + p[P_SYNAPTIC] + at;
+            row.v = (SUM *)s->v + p[P_STATE] + node * size + c->c0;
+            if (row.u) row.u = (SUM *)s->u + p[P_SYNAPTIC] + node * size + c->c0;
         } else { /* all ticks at once: nobody asks for the state before or after */
-            memcpy(v, parameters + p[P_START] + node * p[P_START_STEP] + c->c0, width * sizeof(SUM));
-            if (u) memset(u, 0, width * sizeof(SUM));
+            memcpy(row.v, parameters + p[P_START] + node * p[P_START_STEP] + c->c0, width * sizeof(SUM));
+            if (row.u) memset(row.u, 0, width * sizeof(SUM));
         }
-        const SUM *bias = (const SUM *)s->bias + p[P_BIAS] + node * p[P_BIAS_STEP] + c->c0;
-        for (int64_t t = c->t0; t < c->t1; t++) {
-            SUM *current = AT(current, node, t);
-            uint8_t *spikes = sent + (node * p[P_LENGTH] + t) * size;
-            NAME(step)(&neurons, current, u, v, bias, spikes, width, &lanes);
-            if (c->active && !whole) updates += count_either(MARK(node, t), spikes, width);
-            if (s->recorded_v) {
-                int64_t to = p[P_STATE] * s->ticks + (node * s->ticks + t) * size + c->c0;
-                memcpy((SUM *)s->recorded_u + to, KEPT_U, width * sizeof(SUM));
-                memcpy((SUM *)s->recorded_v + to, v, width * sizeof(SUM));
-            }
+        if (s->recorded_v) {
+            int64_t to = p[P_STATE] * s->ticks + (node * s->ticks + c->t0) * size + c->c0;
+            row.recorded_u = (SUM *)s->recorded_u + to, row.recorded_v = (SUM *)s->recorded_v + to, row.recorded_step = size;
         }
+        NAME(row)(&row, &seen);
+        for (int64_t t = c->t0; c->active && !whole && t < c->t1; t++)
+            updates += count_either(MARK(node, t), sent + (node * p[P_LENGTH] + t) * size, width);
     }
     if (c->active && whole) /* marks and spikes of all nodes lie together */
         updates = count_either(MARK(c->n0, 0), sent + c->n0 * size * ticks, (c->n1 - c->n0) * size * ticks);
-    NAME(gathered)(&lanes, notes);
+    NAME(gathered)(&seen, notes);
     return updates;
 }
 

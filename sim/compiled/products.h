@@ -4,12 +4,12 @@
  * the tile. Where active neurons are counted it marks them as well: by the sum, if all weights have one sign, else by the weights met.
  */
 
-/* Loops over LANES have a length that the compiler knows: a row of a few lanes costs no more than its instructions. */
+/* Loops over RUN have a length that the compiler knows: a short row costs no more than its instructions. */
 #define BY_LANES(width, j, statement)                         \
     {                                                         \
         int64_t j = 0;                                        \
-        for (; j + LANES <= (width); j += LANES)              \
-            for (int64_t _o = j, j = _o; j < _o + LANES; j++) statement \
+        for (; j + RUN <= (width); j += RUN)              \
+            for (int64_t _o = j, j = _o; j < _o + RUN; j++) statement \
         for (; j < (width); j++) statement                    \
     }
 
@@ -35,7 +35,7 @@ static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8
 static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, uint8_t *restrict active) {
     for (int64_t k = 0; k < count; k++) {
         const WEIGHT *restrict column = weights + events[k] * stride;
-        if (width >= 8 * LANES)
+        if (width >= 8 * RUN)
             for (int64_t j = 0; j < width; j++) active[j] |= column[j] != 0;
         else
             BY_LANES(width, j, { active[j] |= column[j] != 0; })
@@ -46,13 +46,13 @@ static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT
 /* row[j] = Σ over events of weights[event · stride + j]. */
 #ifdef NARROW
 /* Weights of 16 bits are summed in 16 bits for as many events as no sum can leave them, `most`, in registers: one instruction adds 32. */
-#define LANES 32
+#define TOGETHER 32
 #define VECTORS 8
-typedef int16_t narrow __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef int16_t narrow __attribute__((vector_size(2 * TOGETHER), aligned(2), may_alias));
 static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
     int64_t c = 0;
     memset(row, 0, width * sizeof *row);
-    for (; c + LANES * VECTORS <= width; c += LANES * VECTORS)
+    for (; c + TOGETHER * VECTORS <= width; c += TOGETHER * VECTORS)
         for (int64_t first = 0; first < count; first += most) {
             int64_t last = first + most < count ? first + most : count;
             narrow part[VECTORS] = {0};
@@ -61,14 +61,14 @@ static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT 
                 for (int i = 0; i < VECTORS; i++) part[i] += column[i];
             }
             for (int i = 0; i < VECTORS; i++)
-                for (int j = 0; j < LANES; j++) row[c + i * LANES + j] += part[i][j];
+                for (int j = 0; j < TOGETHER; j++) row[c + i * TOGETHER + j] += part[i][j];
         }
-    for (; c + LANES <= width; c += LANES)
+    for (; c + TOGETHER <= width; c += TOGETHER)
         for (int64_t first = 0; first < count; first += most) {
             int64_t last = first + most < count ? first + most : count;
             narrow part = {0};
             for (int64_t k = first; k < last; k++) part += *(const narrow *)(weights + events[k] * stride + c);
-            for (int j = 0; j < LANES; j++) row[c + j] += part[j];
+            for (int j = 0; j < TOGETHER; j++) row[c + j] += part[j];
         }
     for (int64_t k = 0; k < count; k++)
         for (int64_t j = c; j < width; j++) row[j] += weights[events[k] * stride + j];

@@ -1,17 +1,16 @@
-/* One tick of a row of float neurons, as neurograph.sim.floating, in the same order of operations. The row's currents become u. */
+/* The ticks of a row of float neurons, as neurograph.sim.floating, in the same order of operations. The row's currents become u. */
 
 typedef struct {
     int none;
-} NAME(Lanes);
+} NAME(Seen);
 
-static void NAME(gathered)(const NAME(Lanes) *lanes, Notes *notes) {
-    (void)lanes, (void)notes;
+static void NAME(gathered)(const NAME(Seen) *seen, Notes *notes) {
+    (void)seen, (void)notes;
 }
 
-static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *restrict u, SUM *restrict v, const SUM *restrict bias, uint8_t *restrict spikes, int64_t width, NAME(Lanes) *lanes) {
+static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *restrict u, SUM *restrict v, const SUM *restrict bias, uint8_t *restrict spikes, int64_t width) {
     const SUM *restrict threshold = n->threshold, *restrict alpha = n->alpha, *restrict beta = n->beta, *restrict gain = n->gain;
     const SUM *restrict v_leak = n->v_leak, *restrict reset = n->reset;
-    (void)lanes;
     for (int64_t j = 0; j < width; j++) current[j] += bias[j];
     if (u)
         for (int64_t j = 0; j < width; j++) current[j] = u[j] = (1 - alpha[j]) * u[j] + current[j];
@@ -27,5 +26,16 @@ static inline void NAME(step)(const Neurons *n, SUM *restrict current, SUM *rest
         SUM after = subtract ? v[j] - reset[j] : reset[j];
         v[j] = fired && !memoryless ? after : v[j];
         spikes[j] = (uint8_t)fired;
+    }
+}
+
+static void NAME(row)(const Row *r, NAME(Seen) *seen) {
+    (void)seen;
+    for (int64_t t = 0; t < r->ticks; t++) {
+        SUM *current = (SUM *)r->current + t * r->current_step;
+        NAME(step)(&r->neurons, current, r->u, r->v, r->bias, r->spikes + t * r->spikes_step, r->width);
+        if (!r->recorded_v) continue;
+        memcpy((SUM *)r->recorded_u + t * r->recorded_step, current, r->width * sizeof(SUM));
+        memcpy((SUM *)r->recorded_v + t * r->recorded_step, r->v, r->width * sizeof(SUM));
     }
 }
