@@ -68,7 +68,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
         p[tb.P_LENGTH] = length
         place(tb.P_SPIKES, "spikes", neurons * length)
         if p[tb.P_EVENTS] >= 0:
-            place(tb.P_EVENTS, "events", neurons * length + 1)
+            place(tb.P_EVENTS, "events", neurons * length + tb.SLACK)
             place(tb.P_ROWS, "rows", length + 1)
         if p[tb.P_STATE] < 0:
             continue
@@ -102,7 +102,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
                 row = max(row, inputs * ticks + width)
             row = max(row, inputs + width, neurons if kind == tb.SPARSE else 0)
             wide = max(wide, inputs, neurons if kind == tb.SPARSE else 0)
-            local = max(local, inputs + 1)
+            local = max(local, inputs + tb.SLACK)
     computing = populations[populations[:, tb.P_STATE] >= 0]
     if ticks < program.network.ticks or (computing[:, tb.P_LOOP] >= 0).any() or (computing[:, tb.P_FLAGS] & tb.KEPT).any():
         sizes["u"], sizes["v"] = currents, states  # else a neuron goes through all its ticks at once, and its state stands in a row

@@ -16,6 +16,15 @@
 #define THREADS 1
 #endif
 
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */

@@ -1,21 +1,38 @@
 /* Events: which neurons spiked in a row of bytes, as a list of their numbers. */
 
-/* Append number + j for every j < width that spiked; returns the new count. */
+/* Eight bytes that are 0 or 1 as bits, the first lowest. */
+static inline uint8_t bits_of(const uint8_t *bytes) {
+    uint64_t eight;
+    memcpy(&eight, bytes, 8);
+    return (uint8_t)((eight * 0x0102040810204080ull) >> 56);
+}
+
+/* Append number + j for every j < width that spiked; returns the new count. SLACK places behind the list may be written. */
 static inline int64_t compress(const uint8_t *spikes, int64_t width, int64_t number, int32_t *events, int64_t count) {
+#if VECTOR_BYTES == 64
+    const __m512i steps = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (int64_t j = 0; j < width; j += 64) {
+        __mmask64 within = width - j >= 64 ? ~0ull : (1ull << (width - j)) - 1;
+        __m512i bytes = _mm512_maskz_loadu_epi8(within, spikes + j);
+        uint64_t word = _mm512_test_epi8_mask(bytes, bytes);
+        for (int32_t at = (int32_t)(number + j); word; word >>= 16, at += 16) { /* sixteen at a time, as many behind them as do not matter */
+            __m512i numbers = _mm512_add_epi32(steps, _mm512_set1_epi32(at));
+            _mm512_storeu_si512(events + count, _mm512_maskz_compress_epi32((__mmask16)word, numbers));
+            count += __builtin_popcount((uint32_t)word & 0xffff);
+        }
+    }
+#else
     for (int64_t j = 0; j < width; j += 64) {
         int64_t size = MIN(64, width - j), bit = 0;
         uint64_t word = 0;
-        for (; bit + 8 <= size; bit += 8) {
-            uint64_t eight;
-            memcpy(&eight, spikes + j + bit, 8);
-            word |= ((eight * 0x0102040810204080ull) >> 56) << bit; /* bytes 0 or 1 into one bit each, first byte lowest */
-        }
+        for (; bit + 8 <= size; bit += 8) word |= (uint64_t)bits_of(spikes + j + bit) << bit;
         for (; bit < size; bit++) word |= (uint64_t)spikes[j + bit] << bit;
         while (word) {
             events[count++] = (int32_t)(number + j + __builtin_ctzll(word));
             word &= word - 1;
         }
     }
+#endif
     return count;
 }
 
@@ -33,11 +50,17 @@ static void list_events(const Memory *m, const Scratch *s, int64_t number, int64
     }
 }
 
-/* Bytes are added as bytes as long as none can overflow, BLOCK at a time: a loop whose length the compiler knows. */
-static inline void add_blocks(const uint8_t *restrict bytes, const uint8_t *restrict or_bytes, int64_t blocks, uint8_t *restrict part) {
-    memset(part, 0, BLOCK);
+/* Bytes are added as bytes as long as none can overflow, BLOCK at a time in registers; or_bytes NULL: none. */
+typedef uint8_t Octets __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias));
+static inline void add_blocks(const uint8_t *bytes, const uint8_t *or_bytes, int64_t blocks, uint8_t *part) {
+    Octets sums[BLOCK / VECTOR_BYTES] = {0};
     for (int64_t b = 0; b < blocks; b++)
-        for (int j = 0; j < BLOCK; j++) part[j] += or_bytes ? bytes[b * BLOCK + j] | or_bytes[b * BLOCK + j] : bytes[b * BLOCK + j];
+        for (int i = 0; i < BLOCK / VECTOR_BYTES; i++) {
+            Octets these = *(const Octets *)(bytes + b * BLOCK + i * VECTOR_BYTES);
+            if (or_bytes) these |= *(const Octets *)(or_bytes + b * BLOCK + i * VECTOR_BYTES);
+            sums[i] += these;
+        }
+    memcpy(part, sums, BLOCK);
 }
 
 /* count[j] += Σ over rows of bytes[row · stride + j]. */
@@ -47,9 +70,11 @@ static void count_bytes(const uint8_t *bytes, int64_t rows, int64_t stride, int6
         int64_t together = BLOCK / width, blocks = rows / together;
         for (int64_t first = 0; first < blocks; first += 255) {
             add_blocks(bytes + first * BLOCK, NULL, MIN(255, blocks - first), part);
-            for (int64_t j = 0; j < BLOCK; j++) count[j % width] += part[j];
+            for (int64_t row = 0; row < BLOCK; row += width)
+                for (int64_t j = 0; j < width; j++) count[j] += part[row + j];
         }
-        for (int64_t j = blocks * BLOCK; j < rows * width; j++) count[j % width] += bytes[j];
+        for (int64_t row = blocks * BLOCK; row < rows * width; row += width)
+            for (int64_t j = 0; j < width; j++) count[j] += bytes[row + j];
         return;
     }
     for (int64_t c = 0; c < width; c += BLOCK)

@@ -31,8 +31,14 @@ static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8
     BY_LANES(width, j, { active[j] |= row[j] != 0; })
 }
 
-/* Mark every target of the events; ends as soon as there is none left to mark, which among few weights of 0 is after one event or two. */
-static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, uint8_t *restrict active) {
+/* Mark every target of the events. `full` tells of which sources no weight is 0: one of those marks all; NULL: there are none. Otherwise it
+ * ends as soon as there is none left to mark, which among few weights of 0 is after an event or two. */
+static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, const int8_t *full, uint8_t *restrict active) {
+    for (int64_t k = 0; full && k < count; k++)
+        if (full[events[k]]) {
+            memset(active, 1, width);
+            return;
+        }
     for (int64_t k = 0; k < count; k++) {
         const WEIGHT *restrict column = weights + events[k] * stride;
         if (width >= 8 * RUN)
@@ -47,29 +53,26 @@ static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT
 #ifdef NARROW
 /* Weights of 16 bits are summed in 16 bits for as many events as no sum can leave them, `most`, in registers: one instruction adds 32. */
 #define TOGETHER 32
-#define VECTORS 8
 typedef int16_t narrow __attribute__((vector_size(2 * TOGETHER), aligned(2), may_alias));
+static inline __attribute__((always_inline)) void NAME(gather)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t most, const int vectors, SUM *restrict row) {
+    for (int64_t first = 0; first < count; first += most) {
+        int64_t last = MIN(count, first + most);
+        narrow part[vectors];
+        for (int i = 0; i < vectors; i++) part[i] = (narrow){0};
+        for (int64_t k = first; k < last; k++)
+            for (int i = 0; i < vectors; i++) part[i] += *(const narrow *)(weights + events[k] * stride + i * TOGETHER);
+        for (int i = 0; i < vectors; i++)
+            for (int j = 0; j < TOGETHER; j++) row[i * TOGETHER + j] = (first ? row[i * TOGETHER + j] : 0) + part[i][j];
+    }
+}
+
 static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
     int64_t c = 0;
-    memset(row, 0, width * sizeof *row);
-    for (; c + TOGETHER * VECTORS <= width; c += TOGETHER * VECTORS)
-        for (int64_t first = 0; first < count; first += most) {
-            int64_t last = first + most < count ? first + most : count;
-            narrow part[VECTORS] = {0};
-            for (int64_t k = first; k < last; k++) {
-                const narrow *column = (const narrow *)(weights + events[k] * stride + c);
-                for (int i = 0; i < VECTORS; i++) part[i] += column[i];
-            }
-            for (int i = 0; i < VECTORS; i++)
-                for (int j = 0; j < TOGETHER; j++) row[c + i * TOGETHER + j] += part[i][j];
-        }
-    for (; c + TOGETHER <= width; c += TOGETHER)
-        for (int64_t first = 0; first < count; first += most) {
-            int64_t last = first + most < count ? first + most : count;
-            narrow part = {0};
-            for (int64_t k = first; k < last; k++) part += *(const narrow *)(weights + events[k] * stride + c);
-            for (int j = 0; j < TOGETHER; j++) row[c + j] += part[j];
-        }
+    for (; c + 8 * TOGETHER <= width; c += 8 * TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 8, row + c);
+    for (; c + 2 * TOGETHER <= width; c += 2 * TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 2, row + c);
+    for (; c + TOGETHER <= width; c += TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 1, row + c);
+    if (c == width) return;
+    memset(row + c, 0, (width - c) * sizeof *row);
     for (int64_t k = 0; k < count; k++)
         for (int64_t j = c; j < width; j++) row[j] += weights[events[k] * stride + j];
 }
@@ -90,14 +93,16 @@ static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT 
 }
 #endif
 
-static void NAME(from_events)(const int64_t *op, const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, SUM *row, SUM *current, uint8_t *active) {
+#define FULL_SOURCES (op[O_FULL] < 0 ? NULL : c->m->bytes + op[O_FULL])
+
+static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, SUM *row, SUM *current, uint8_t *active) {
     NAME(add_events)(events, count, weights, stride, width, op[O_VALUES], row);
     NAME(commit)(row, width, op[O_EXPONENT], current);
     if (!active) return;
     if (op[O_SIGNED])
         NAME(mark_sums)(row, width, active);
     else
-        NAME(mark_events)(events, count, weights, stride, width, active);
+        NAME(mark_events)(events, count, weights, stride, width, FULL_SOURCES, active);
 }
 
 #ifdef NARROW
@@ -136,9 +141,9 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
             int64_t count = rows[t + 1] - rows[t];
             if (!count) continue;
             if (!busy)
-                NAME(from_events)(op, events, count, weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+                NAME(from_events)(c, op, events, count, weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
             else if (c->active && !op[O_SIGNED])
-                NAME(mark_events)(events, count, weights, stride, width, MARK(node, t));
+                NAME(mark_events)(events, count, weights, stride, width, FULL_SOURCES, MARK(node, t));
         }
     }
 }
@@ -150,7 +155,7 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             int64_t count = compress(SPIKES(node, t), source[P_WIDTH], 0, c->local, 0);
-            if (count) NAME(from_events)(op, c->local, count, weights, c->target[P_WIDTH], c->c1 - c->c0, c->row, AT(current, node, t), MARK(node, t));
+            if (count) NAME(from_events)(c, op, c->local, count, weights, c->target[P_WIDTH], c->c1 - c->c0, c->row, AT(current, node, t), MARK(node, t));
         }
 }
 

@@ -239,6 +239,8 @@ def _operations(
                 most = int(np.abs(form.matrix).max(initial=0)) if dtype == np.int32 else 0
                 row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
                 row[tb.O_BYTES], row[tb.O_SHIFT] = _bytes(form, dtype, stores["bytes"])
+                full = (form.fan == form.matrix.shape[1]).astype(np.int8)
+                row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
             elif form.sparse is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)

@@ -81,6 +81,29 @@ def test_every_width_of_a_row(width, rate):
     assert_same(fixed.run(network, inputs, counts=True, compiled=False), Simulator(network).run(inputs, counts=True))
 
 
+@settings(max_examples=80, deadline=None)
+@given(SEEDS, st.integers(1, 150), st.integers(0, 7), st.sampled_from([100, 256, 40_000]), st.booleans(), st.booleans(), st.booleans())
+def test_rows_within_their_limits_and_beyond(seed, width, exponent, largest, synaptic, subtract, recorded):
+    """Vectors of neurons, with parameters of their own; u wraps and v is clipped where exponents are large."""
+    rng = np.random.default_rng(seed)
+    neuron = FixedLIF(
+        du=rng.integers(0, 4096, width) if synaptic else 4095,
+        dv=rng.integers(0, 4096, width),
+        vth=rng.integers(1, 100_000, width),
+        bias_mant=rng.integers(-4096, 4096, width),
+        bias_exp=int(rng.integers(0, 8)),
+        scale=1.0,
+        reset="subtract" if subtract else "value",
+    )
+    weights = Dense(rng.integers(-largest, largest, (width, 20)))
+    network = chain(width, neuron, Projection("in", "n", weights, exponent=exponent), ticks=9, inputs=20)
+    inputs = {"in": rng.random((2, 9, 20)) < 0.4}
+    record = "all" if recorded else "spikes"
+    whole = Simulator(network).run(inputs, record=record, counts=True)
+    plain = fixed.run(network, inputs, record=record, counts=True, compiled=False)
+    assert_same(plain, whole)
+
+
 @pytest.mark.parametrize(("largest", "dtype"), [(256, np.int32), (32_767, np.int32), (32_768, np.int64)])
 def test_sums_at_the_bounds_of_sixteen_bits(largest, dtype):
     """As many events as sixteen bits hold and more, all of the largest weight, and both signs one after the other."""
