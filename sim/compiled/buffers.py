@@ -100,7 +100,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
             kind = operation[tb.O_KIND]
             if kind in (tb.AGGREGATE, tb.REDUCE):
                 row = max(row, inputs * ticks + width)
-            row = max(row, inputs + width, neurons if kind == tb.SPARSE else 0)
+            row = max(row, inputs + 3 * width, neurons if kind == tb.SPARSE else 0)
             wide = max(wide, inputs, neurons if kind == tb.SPARSE else 0)
             local = max(local, inputs + tb.SLACK)
     computing = populations[populations[:, tb.P_STATE] >= 0]

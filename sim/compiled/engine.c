@@ -28,7 +28,7 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
-#define RUN 16           /* places of a loop whose length the compiler knows */
+#define RUN 16          /* places of a loop whose length the compiler knows */
 #define AHEAD 4         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
 

@@ -148,10 +148,47 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
     }
 }
 
+#ifdef NARROW
+/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up, RUN features at a time. */
+static void NAME(from_tables)(const Call *c, const int64_t *op) {
+    typedef int16_t sums __attribute__((vector_size(2 * RUN), aligned(2), may_alias));
+    typedef uint8_t marks __attribute__((vector_size(RUN), aligned(1), may_alias));
+    const int16_t *tables = (const int16_t *)c->m->weights + op[O_TABLES];
+    const uint8_t *met = (const uint8_t *)c->m->bytes + op[O_MARKS];
+    int64_t size = c->target[P_WIDTH], patterns = c->source[P_WIDTH] / 8;
+    int left = op[O_EXPONENT] > 0 ? (int)op[O_EXPONENT] : 0, right = op[O_EXPONENT] < 0 ? (int)-op[O_EXPONENT] : 0;
+    for (int64_t node = c->n0; node < c->n1; node++)
+        for (int64_t t = c->t0; t < c->t1; t++) {
+            const uint8_t *spikes = SPIKES(node, t);
+            SUM *current = AT(current, node, t);
+            uint8_t *active = MARK(node, t);
+            int64_t at[MOST_TABLES];
+            for (int64_t k = 0; k < patterns; k++) at[k] = (256 * k + bits_of(spikes + 8 * k)) * size + c->c0;
+            for (int64_t j = 0; j < c->c1 - c->c0; j += RUN) {
+                sums sum = *(const sums *)(tables + at[0] + j);
+                for (int64_t k = 1; k < patterns; k++) sum += *(const sums *)(tables + at[k] + j);
+                int16_t row[RUN];
+                memcpy(row, &sum, sizeof row);
+                for (int i = 0; i < RUN; i++) current[j + i] += (SUM)((UNSIGNED)row[i] << left) >> right;
+                if (!active) continue;
+                marks mark = *(marks *)(active + j);
+                for (int64_t k = 0; k < patterns; k++) mark |= *(const marks *)(met + at[k] + j);
+                *(marks *)(active + j) = mark;
+            }
+        }
+}
+#endif
+
 /* I ⊗ W: the same matrix at every node. */
 static void NAME(per_node)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source;
     const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + c->c0;
+#ifdef NARROW
+    if (op[O_TABLES] >= 0) {
+        NAME(from_tables)(c, op);
+        return;
+    }
+#endif
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             int64_t count = compress(SPIKES(node, t), source[P_WIDTH], 0, c->local, 0);
@@ -159,19 +196,26 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
         }
 }
 
+/* values · 2^exponent, as sums of one spike are. */
+static void NAME(shifted)(const SUM *restrict values, int64_t width, int64_t exponent, SUM *restrict out) {
+    memset(out, 0, width * sizeof *out);
+    NAME(commit)(values, width, exponent, out);
+}
+
 /* I ⊗ diagonal. */
 static void NAME(one_to_one)(const Call *c, const int64_t *op) {
-    const SUM *restrict values = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
-    SUM *restrict row = c->row;
+    const SUM *restrict values = c->row;
     int64_t width = c->c1 - c->c0;
+    NAME(shifted)((const SUM *)c->m->parameters + op[O_VALUES] + c->c0, width, op[O_EXPONENT], c->row);
+    uint8_t *restrict met = (uint8_t *)((SUM *)c->row + width);
+    for (int64_t j = 0; j < width; j++) met[j] = ((const SUM *)c->m->parameters)[op[O_VALUES] + c->c0 + j] != 0;
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             const uint8_t *restrict spikes = SPIKES(node, t) + c->c0;
             SUM *restrict current = AT(current, node, t);
             uint8_t *restrict active = MARK(node, t);
-            BY_LANES(width, j, { row[j] = values[j] * spikes[j]; })
-            NAME(commit)(row, width, op[O_EXPONENT], current);
-            if (active) BY_LANES(width, j, { active[j] |= spikes[j] & (values[j] != 0); })
+            BY_LANES(width, j, { current[j] += values[j] * spikes[j]; })
+            if (active) BY_LANES(width, j, { active[j] |= spikes[j] & met[j]; })
         }
 }
 
@@ -266,19 +310,25 @@ static void NAME(reduce)(const Call *c, const int64_t *op) {
     }
 }
 
-/* 1 ⊗ right: the row is made once, then added at every node. The source has one node. */
+/* 1 ⊗ right: the row and its marks are made once, then added at every node. The source has one node. */
 static void NAME(broadcast)(const Call *c, const int64_t *op) {
     int64_t inputs = c->source[P_WIDTH], width = c->target[P_WIDTH];
-    SUM *row = c->row, *out = row + inputs;
+    SUM *row = c->row, *out = row + inputs, *restrict brought = out + width;
+    uint8_t *restrict marks = (uint8_t *)(brought + width);
     for (int64_t t = c->t0; t < c->t1; t++) {
         const uint8_t *spikes = SPIKES(0, t);
         int64_t some = 0;
         for (int64_t j = 0; j < inputs; j++) some |= (row[j] = spikes[j]) != 0;
         if (!some) continue;
         NAME(right)(c, op, row, inputs, out, width);
+        NAME(shifted)(out, width, op[O_EXPONENT], brought);
+        memset(marks, 0, width);
+        NAME(mark_right)(c, op, row, inputs, marks, width);
         for (int64_t node = c->n0; node < c->n1; node++) {
-            NAME(commit)(out, width, op[O_EXPONENT], AT(current, node, t));
-            if (c->active) NAME(mark_right)(c, op, row, inputs, MARK(node, t), width);
+            SUM *restrict current = AT(current, node, t);
+            uint8_t *restrict active = MARK(node, t);
+            BY_LANES(width, j, { current[j] += brought[j]; })
+            if (active) BY_LANES(width, j, { active[j] |= marks[j]; })
         }
     }
 }

@@ -25,6 +25,7 @@ __all__ = ["Program", "build", "unsupported"]
 Array = NDArray[Any]
 TILE = 512  # features of a tile of a population without nodes
 MANY = 1 << 12  # weights of a matrix that is worth a second form
+MOST_SUMS = 1 << 14  # of tables: what a first-level cache holds
 NARROW = (1 << 15) - 1  # the largest sum that 16 bits hold
 
 
@@ -198,6 +199,21 @@ def _bytes(form: Form, dtype: Any, store: _Store) -> tuple[int, int]:
     return store.add(np.ascontiguousarray(values.T.astype(np.int8))), shift
 
 
+def _tables(form: Form, dtype: Any, stores: Mapping[str, _Store]) -> tuple[int, int]:
+    """Where the sums and the marks of every pattern of eight inputs stand, of a small matrix that many nodes share; else −1."""
+    assert form.matrix is not None
+    inputs, outputs = form.matrix.shape
+    groups = inputs // 8
+    if dtype != np.int32 or form.kind != tb.PER_NODE or inputs % 8 or outputs % 16 or groups > tb.MOST_TABLES:
+        return -1, -1
+    if 256 * groups * outputs > MOST_SUMS or _row_sum(form.matrix) > NARROW:
+        return -1, -1
+    patterns = (np.arange(256)[:, None] >> np.arange(8)) & 1
+    weights = form.matrix.reshape(groups, 8, outputs).astype(np.int64)
+    sums, met = patterns @ weights, patterns @ (weights != 0) > 0
+    return stores["weights"].add(sums), stores["bytes"].add(met)
+
+
 def _packed_bits(form: Form, dtype: Any) -> int:
     """Bits of a sum of a sparse matrix, sign included, if the number of its events fits above them; else 0."""
     if form.kind != tb.SPARSE or dtype == np.float64:
@@ -240,6 +256,7 @@ def _operations(
                 row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
                 row[tb.O_BYTES], row[tb.O_SHIFT] = _bytes(form, dtype, stores["bytes"])
                 full = (form.fan == form.matrix.shape[1]).astype(np.int8)
+                row[tb.O_TABLES], row[tb.O_MARKS] = _tables(form, dtype, stores)
                 row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
             elif form.sparse is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
