@@ -109,8 +109,8 @@ typedef struct {
 #define NARROW
 #define NAME(name) name##_int32
 #define NEURONS FIXED_NEURONS
-#include "products.h"
 #include "vectors.h"
+#include "products.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -123,8 +123,8 @@ typedef struct {
 #define UNSIGNED uint64_t
 #define WEIGHT int64_t
 #define NAME(name) name##_int64
-#include "products.h"
 #include "vectors.h"
+#include "products.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -139,6 +139,7 @@ typedef struct {
 #define NAME(name) name##_float64
 #define NEURONS                                                                                                             \
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
+#include "vectors.h"
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"

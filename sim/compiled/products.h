@@ -149,12 +149,11 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
 }
 
 #ifdef NARROW
-/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up, RUN features at a time. */
+/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up. */
 static void NAME(from_tables)(const Call *c, const int64_t *op) {
-    typedef int16_t sums __attribute__((vector_size(2 * RUN), aligned(2), may_alias));
-    typedef uint8_t marks __attribute__((vector_size(RUN), aligned(1), may_alias));
+    typedef int16_t sums __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
     const int16_t *tables = (const int16_t *)c->m->weights + op[O_TABLES];
-    const uint8_t *met = (const uint8_t *)c->m->bytes + op[O_MARKS];
+    const int8_t *met = c->m->bytes + op[O_MARKS];
     int64_t size = c->target[P_WIDTH], patterns = c->source[P_WIDTH] / 8;
     int left = op[O_EXPONENT] > 0 ? (int)op[O_EXPONENT] : 0, right = op[O_EXPONENT] < 0 ? (int)-op[O_EXPONENT] : 0;
     for (int64_t node = c->n0; node < c->n1; node++)
@@ -164,16 +163,15 @@ static void NAME(from_tables)(const Call *c, const int64_t *op) {
             uint8_t *active = MARK(node, t);
             int64_t at[MOST_TABLES];
             for (int64_t k = 0; k < patterns; k++) at[k] = (256 * k + bits_of(spikes + 8 * k)) * size + c->c0;
-            for (int64_t j = 0; j < c->c1 - c->c0; j += RUN) {
+            for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
                 sums sum = *(const sums *)(tables + at[0] + j);
                 for (int64_t k = 1; k < patterns; k++) sum += *(const sums *)(tables + at[k] + j);
-                int16_t row[RUN];
-                memcpy(row, &sum, sizeof row);
-                for (int i = 0; i < RUN; i++) current[j + i] += (SUM)((UNSIGNED)row[i] << left) >> right;
-                if (!active) continue;
-                marks mark = *(marks *)(active + j);
-                for (int64_t k = 0; k < patterns; k++) mark |= *(const marks *)(met + at[k] + j);
-                *(marks *)(active + j) = mark;
+                *(VECTOR *)(current + j) += __builtin_convertvector(sum, VECTOR) << left >> right;
+            }
+            for (int64_t j = 0; active && j < c->c1 - c->c0; j += LANES) {
+                OCTETS mark = *(OCTETS *)(active + j);
+                for (int64_t k = 0; k < patterns; k++) mark |= *(const OCTETS *)(met + at[k] + j);
+                *(OCTETS *)(active + j) = mark;
             }
         }
 }
@@ -204,18 +202,27 @@ static void NAME(shifted)(const SUM *restrict values, int64_t width, int64_t exp
 
 /* I ⊗ diagonal. */
 static void NAME(one_to_one)(const Call *c, const int64_t *op) {
-    const SUM *restrict values = c->row;
+    const SUM *given = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
     int64_t width = c->c1 - c->c0;
-    NAME(shifted)((const SUM *)c->m->parameters + op[O_VALUES] + c->c0, width, op[O_EXPONENT], c->row);
-    uint8_t *restrict met = (uint8_t *)((SUM *)c->row + width);
-    for (int64_t j = 0; j < width; j++) met[j] = ((const SUM *)c->m->parameters)[op[O_VALUES] + c->c0 + j] != 0;
+    SUM *values = c->row;
+    uint8_t *met = (uint8_t *)(values + width);
+    NAME(shifted)(given, width, op[O_EXPONENT], values);
+    for (int64_t j = 0; j < width; j++) met[j] = given[j] != 0;
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
-            const uint8_t *restrict spikes = SPIKES(node, t) + c->c0;
-            SUM *restrict current = AT(current, node, t);
-            uint8_t *restrict active = MARK(node, t);
-            BY_LANES(width, j, { current[j] += values[j] * spikes[j]; })
-            if (active) BY_LANES(width, j, { active[j] |= spikes[j] & met[j]; })
+            const uint8_t *spikes = SPIKES(node, t) + c->c0;
+            SUM *current = AT(current, node, t);
+            uint8_t *active = MARK(node, t);
+            int64_t j = 0;
+            for (; j + LANES <= width; j += LANES) {
+                OCTETS sent = *(const OCTETS *)(spikes + j);
+                *(VECTOR *)(current + j) += *(const VECTOR *)(values + j) * __builtin_convertvector(sent, VECTOR);
+                if (active) *(OCTETS *)(active + j) |= sent & *(const OCTETS *)(met + j);
+            }
+            for (; j < width; j++) {
+                current[j] += values[j] * spikes[j];
+                if (active) active[j] |= spikes[j] & met[j];
+            }
         }
 }
 
