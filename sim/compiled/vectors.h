@@ -2,12 +2,23 @@
  * instruction by itself, and there is one, it is named. */
 #undef VECTOR
 #undef OCTETS
+#undef HALVES
 #undef LANES
 typedef SUM NAME(vector) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(SUM)), may_alias));
 typedef uint8_t NAME(octets) __attribute__((vector_size(VECTOR_BYTES / sizeof(SUM)), aligned(1), may_alias));
+typedef int16_t NAME(halves) __attribute__((vector_size(2 * VECTOR_BYTES / sizeof(SUM)), aligned(2), may_alias));
 #define VECTOR NAME(vector)
+#define HALVES NAME(halves)
 #define OCTETS NAME(octets) /* a byte for each lane */
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(SUM)))
+
+#if VECTOR_BYTES == 64 && defined(NARROW)
+static inline VECTOR NAME(from_octets)(OCTETS x) { return (VECTOR)_mm512_cvtepu8_epi32((__m128i)x); }
+static inline VECTOR NAME(from_halves)(HALVES x) { return (VECTOR)_mm512_cvtepi16_epi32((__m256i)x); }
+#else
+static inline VECTOR NAME(from_octets)(OCTETS x) { return __builtin_convertvector(x, VECTOR); }
+static inline VECTOR NAME(from_halves)(HALVES x) { return __builtin_convertvector(x, VECTOR); }
+#endif
 
 #ifndef REAL
 #undef MAGNITUDE
