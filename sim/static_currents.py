@@ -20,7 +20,7 @@ from neurograph.weights import Identity, Kron
 __all__ = ["bias_from", "bias_of", "chosen_features", "varying"]
 
 Array = NDArray[Any]
-_BLOCK = 1 << 16  # currents in a block: half a MiB of float64, which caches hold
+_BLOCK = 1 << 15  # currents in a block: a quarter MiB of float64, which a core's second-level cache holds
 
 
 def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
@@ -83,12 +83,16 @@ class _Sums:
         if not isinstance(neuron, FixedLIF):
             return current + own
         mantissa = np.multiply(current, neuron.gain)
-        mantissa = np.rint(np.divide(mantissa, _unit(neuron), out=mantissa), out=mantissa) + own
+        np.rint(np.divide(mantissa, _unit(neuron), out=mantissa), out=mantissa)
+        mantissa = mantissa + own
         if neuron.saturation is not None:
-            np.clip(mantissa, *neuron.saturation, out=mantissa)
-        low, high = float(mantissa.min()), float(mantissa.max())
-        self.low, self.high = min(self.low, low), max(self.high, high)
-        fits = low >= fx.BIAS_MANT_MIN and high <= fx.BIAS_MANT_MAX
+            low, high = neuron.saturation
+            np.minimum(np.maximum(mantissa, low, out=mantissa), high, out=mantissa)
+            if fx.BIAS_MANT_MIN <= low and high <= fx.BIAS_MANT_MAX:
+                return mantissa.astype(self.kind)
+        least, most = float(mantissa.min()), float(mantissa.max())
+        self.low, self.high = min(self.low, least), max(self.high, most)
+        fits = least >= fx.BIAS_MANT_MIN and most <= fx.BIAS_MANT_MAX
         return (mantissa if fits else np.zeros_like(mantissa)).astype(self.kind)  # what does not fit, check refuses
 
     def check(self) -> None:
