@@ -109,8 +109,9 @@ typedef struct {
 #define NARROW
 #define NAME(name) name##_int32
 #define NEURONS FIXED_NEURONS
-#include "products.h"
 #include "vectors.h"
+#include "products.h"
+#include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -123,8 +124,9 @@ typedef struct {
 #define UNSIGNED uint64_t
 #define WEIGHT int64_t
 #define NAME(name) name##_int64
-#include "products.h"
 #include "vectors.h"
+#include "products.h"
+#include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM

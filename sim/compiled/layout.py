@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Network, Projection
 from neurograph.sim.compiled import tables as tb
+from neurograph.sim.compiled.runs import Runs
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse
 
 __all__ = ["Form", "forms", "nodes_of", "one_sign"]
@@ -33,6 +34,7 @@ class Form:
         matrix: dense weights by source, (in, out), of DENSE and PER_NODE.
         sparse: CSR by target node of AGGREGATE, CSC by source neuron of SPARSE.
         values: the factor over features: (D,) or by source, (D, E).
+        runs: how the columns of RUNS are cut, whose sparse matrix stays beside them.
         left, fan: fan-out is left[node] · fan[node, feature]; left None is 1, fan has one row where all nodes share it.
     """
 
@@ -44,6 +46,7 @@ class Form:
     matrix: Array | None = None
     sparse: Any = None
     values: Array | None = None
+    runs: Runs | None = None
     left: Array | None = None
 
     @property
