@@ -63,5 +63,6 @@ def packed_bits(form: Form, dtype: Any) -> int:
 
 
 def row_sum(by_source: Array) -> int:
+    """The largest Σ|w| of a target, weights by source."""
     size = np.abs(by_source.astype(np.int64))
     return int((size.sum(axis=0) if by_source.ndim == 2 else size).max(initial=0))

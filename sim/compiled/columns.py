@@ -1,4 +1,4 @@
-"""Columns: how an event goes through a sparse matrix: weight by weight (SPARSE), by vectors of a cut column (RUNS) or by a dense row (DENSE).
+"""Columns: how an event goes through a sparse matrix: by weights (SPARSE), by vectors of a column (RUNS), by vectors of a row (DENSE).
 
 The least of these costs, in the time that one weight of SPARSE takes, 0.6 ns on an AMD EPYC with AVX-512 (256 to 4096 neurons a population,
 2 and 10 % of them spiking, counts on and off):

@@ -141,6 +141,7 @@ typedef struct {
 #define NAME(name) name##_float64
 #define NEURONS                                                                                                             \
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
+#include "vectors.h"
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"

@@ -33,78 +33,117 @@ static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8
     BY_LANES(width, j, { active[j] |= row[j] != 0; })
 }
 
-/* Mark every target of the events. `full` tells of which sources no weight is 0: one of those marks all; NULL: there are none. Otherwise it
- * ends as soon as there is none left to mark, which among few weights of 0 is after an event or two. */
-static void NAME(mark_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, const int8_t *full, uint8_t *restrict active) {
-    for (int64_t k = 0; full && k < count; k++)
-        if (full[events[k]]) {
+/* A matrix by source, as its events read it: weights, or bytes that are shifted left once they are summed. `full` tells of which sources no
+ * weight is 0 (NULL: of none), `most` how many events 16 bits hold. */
+typedef struct {
+    const WEIGHT *weights;
+    const int8_t *bytes, *full;
+    int64_t stride, most, shift;
+} NAME(Matrix);
+
+static NAME(Matrix) NAME(matrix)(const Call *c, const int64_t *op, int64_t stride, int64_t first) {
+    NAME(Matrix) of = {.stride = stride, .most = op[O_VALUES], .shift = op[O_SHIFT]};
+    if (op[O_WEIGHTS] >= 0) of.weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + first;
+    if (op[O_BYTES] >= 0) of.bytes = c->m->bytes + op[O_BYTES] + first;
+    if (op[O_FULL] >= 0) of.full = c->m->bytes + op[O_FULL];
+    return of;
+}
+
+/* Mark every target of the events. One source without a weight of 0 marks all; otherwise it ends as soon as there is none left to mark,
+ * which among few weights of 0 is after an event or two. */
+static void NAME(mark_events)(const int32_t *events, int64_t count, const NAME(Matrix) *of, int64_t width, uint8_t *restrict active) {
+    for (int64_t k = 0; of->full && k < count; k++)
+        if (of->full[events[k]]) {
             memset(active, 1, width);
             return;
         }
     for (int64_t k = 0; k < count; k++) {
-        const WEIGHT *restrict column = weights + events[k] * stride;
-        if (width >= 8 * RUN)
-            for (int64_t j = 0; j < width; j++) active[j] |= column[j] != 0;
+        const int8_t *restrict bytes = of->bytes + events[k] * of->stride;
+        const WEIGHT *restrict weights = of->weights + events[k] * of->stride;
+        if (of->bytes)
+            for (int64_t j = 0; j < width; j++) active[j] |= bytes[j] != 0;
         else
-            BY_LANES(width, j, { active[j] |= column[j] != 0; })
+            for (int64_t j = 0; j < width; j++) active[j] |= weights[j] != 0;
         if (!memchr(active, 0, width)) return;
     }
 }
 
 /* row[j] = Σ over events of weights[event · stride + j]. */
 #ifdef NARROW
-/* Weights of 16 bits are summed in 16 bits for as many events as no sum can leave them, `most`, in registers: one instruction adds 32. */
-#define TOGETHER 32
+/* Weights of 16 bits or 8 are summed in 16 bits for as many events as no sum can leave them, in registers: one instruction adds TOGETHER. */
+#define TOGETHER (VECTOR_BYTES / 2)
 typedef int16_t narrow __attribute__((vector_size(2 * TOGETHER), aligned(2), may_alias));
-static inline __attribute__((always_inline)) void NAME(gather)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t most, const int vectors, SUM *restrict row) {
-    for (int64_t first = 0; first < count; first += most) {
-        int64_t last = MIN(count, first + most);
+typedef int8_t thin __attribute__((vector_size(TOGETHER), aligned(1), may_alias));
+static inline narrow sixteen_bits(const int8_t *bytes) {
+#if VECTOR_BYTES == 64
+    return (narrow)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)bytes));
+#else
+    return __builtin_convertvector(*(const thin *)bytes, narrow);
+#endif
+}
+
+static inline __attribute__((always_inline)) void NAME(gather)(const int32_t *events, int64_t count, const NAME(Matrix) *of, int64_t c, const int bytes, const int vectors, SUM *restrict row) {
+    for (int64_t first = 0; first < count; first += of->most) {
+        int64_t last = MIN(count, first + of->most), stride = of->stride;
         narrow part[vectors];
         for (int i = 0; i < vectors; i++) part[i] = (narrow){0};
         for (int64_t k = first; k < last; k++)
-            for (int i = 0; i < vectors; i++) part[i] += *(const narrow *)(weights + events[k] * stride + i * TOGETHER);
+            for (int i = 0; i < vectors; i++)
+                if (bytes)
+                    part[i] += sixteen_bits(of->bytes + events[k] * stride + c + i * TOGETHER);
+                else
+                    part[i] += *(const narrow *)(of->weights + events[k] * stride + c + i * TOGETHER);
         for (int i = 0; i < vectors; i++)
-            for (int j = 0; j < TOGETHER; j++) row[i * TOGETHER + j] = (first ? row[i * TOGETHER + j] : 0) + part[i][j];
+            for (int j = 0; j < TOGETHER; j++)
+                row[c + i * TOGETHER + j] = (first ? row[c + i * TOGETHER + j] : 0) + (SUM)((UNSIGNED)part[i][j] << of->shift);
     }
 }
 
-static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
+static void NAME(add_events)(const int32_t *events, int64_t count, const NAME(Matrix) *of, int64_t width, SUM *restrict row) {
     int64_t c = 0;
-    for (; c + 8 * TOGETHER <= width; c += 8 * TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 8, row + c);
-    for (; c + 2 * TOGETHER <= width; c += 2 * TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 2, row + c);
-    for (; c + TOGETHER <= width; c += TOGETHER) NAME(gather)(events, count, weights + c, stride, most, 1, row + c);
+#define COLUMNS(vectors)                                                                                   \
+    for (; c + (vectors) * TOGETHER <= width; c += (vectors) * TOGETHER)                                   \
+        if (of->bytes)                                                                                     \
+            NAME(gather)(events, count, of, c, 1, vectors, row);                                           \
+        else                                                                                               \
+            NAME(gather)(events, count, of, c, 0, vectors, row);
+    COLUMNS(8)
+    COLUMNS(2)
+    COLUMNS(1)
+#undef COLUMNS
     if (c == width) return;
     memset(row + c, 0, (width - c) * sizeof *row);
     for (int64_t k = 0; k < count; k++)
-        for (int64_t j = c; j < width; j++) row[j] += weights[events[k] * stride + j];
+        for (int64_t j = c; j < width; j++) {
+            int64_t at = events[k] * of->stride + j;
+            row[j] += of->bytes ? (SUM)((UNSIGNED)of->bytes[at] << of->shift) : of->weights[at];
+        }
 }
 #else
-static void NAME(add_events)(const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, int64_t most, SUM *restrict row) {
-    (void)most;
+static void NAME(add_events)(const int32_t *events, int64_t count, const NAME(Matrix) *of, int64_t width, SUM *restrict row) {
     memset(row, 0, width * sizeof *row);
-    int64_t k = 0;
+    int64_t k = 0, stride = of->stride;
     for (; k + 4 <= count; k += 4) {
-        const WEIGHT *a = weights + events[k] * stride, *b = weights + events[k + 1] * stride;
-        const WEIGHT *c = weights + events[k + 2] * stride, *d = weights + events[k + 3] * stride;
+        const WEIGHT *a = of->weights + events[k] * stride, *b = of->weights + events[k + 1] * stride;
+        const WEIGHT *c = of->weights + events[k + 2] * stride, *d = of->weights + events[k + 3] * stride;
         for (int64_t j = 0; j < width; j++) row[j] = row[j] + a[j] + b[j] + c[j] + d[j];
     }
     for (; k < count; k++) {
-        const WEIGHT *a = weights + events[k] * stride;
+        const WEIGHT *a = of->weights + events[k] * stride;
         for (int64_t j = 0; j < width; j++) row[j] += a[j];
     }
 }
 #endif
 
-#define FULL_SOURCES (op[O_FULL] < 0 ? NULL : c->m->bytes + op[O_FULL])
-
-static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *events, int64_t count, const WEIGHT *weights, int64_t stride, int64_t width, SUM *row, SUM *current, uint8_t *active) {
-    NAME(add_events)(events, count, weights, stride, width, op[O_VALUES], row);
-    NAME(commit)(row, width, op[O_EXPONENT], current);
+static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *events, int64_t count, const NAME(Matrix) *of, SUM *current, uint8_t *active) {
+    int64_t width = c->c1 - c->c0;
+    NAME(add_events)(events, count, of, width, c->row);
+    NAME(commit)(c->row, width, op[O_EXPONENT], current);
     if (!active) return;
     if (op[O_SIGNED])
-        NAME(mark_sums)(row, width, active);
+        NAME(mark_sums)(c->row, width, active);
     else
-        NAME(mark_events)(events, count, weights, stride, width, FULL_SOURCES, active);
+        NAME(mark_events)(events, count, of, width, active);
 }
 
 #ifdef NARROW
@@ -112,7 +151,7 @@ static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *e
  * add 64 at a time. The matrix stands by target. */
 static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
     int64_t inputs = c->source[P_NODES] * c->source[P_WIDTH], width = c->c1 - c->c0;
-    const int8_t *weights = c->m->bytes + op[O_BYTES] + (node * c->target[P_WIDTH] + c->c0) * inputs;
+    const int8_t *weights = c->m->bytes + op[O_BY_TARGET] + (node * c->target[P_WIDTH] + c->c0) * inputs;
     for (int64_t t = c->t0; t < c->t1; t++) {
         const uint8_t *restrict spikes = SPIKES(0, t);
         for (int64_t j = 0; j < width; j++) {
@@ -130,11 +169,11 @@ static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
 /* A matrix over all neurons: by events, or by bytes where there are too many. */
 static void NAME(dense)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source, *target = c->target;
-    int64_t stride = target[P_NODES] * target[P_WIDTH], width = c->c1 - c->c0;
+    int64_t stride = target[P_NODES] * target[P_WIDTH];
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
-    int busy = op[O_BYTES] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
+    int busy = op[O_BY_TARGET] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
     for (int64_t node = c->n0; node < c->n1; node++) {
-        const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + node * target[P_WIDTH] + c->c0;
+        NAME(Matrix) of = NAME(matrix)(c, op, stride, node * target[P_WIDTH] + c->c0);
 #ifdef NARROW
         if (busy) NAME(dense_bytes)(c, op, node);
 #endif
@@ -143,20 +182,18 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
             int64_t count = rows[t + 1] - rows[t];
             if (!count) continue;
             if (!busy)
-                NAME(from_events)(c, op, events, count, weights, stride, width, c->row, AT(current, node, t), MARK(node, t));
+                NAME(from_events)(c, op, events, count, &of, AT(current, node, t), MARK(node, t));
             else if (c->active && !op[O_SIGNED])
-                NAME(mark_events)(events, count, weights, stride, width, FULL_SOURCES, MARK(node, t));
+                NAME(mark_events)(events, count, &of, c->c1 - c->c0, MARK(node, t));
         }
     }
 }
 
 #ifdef NARROW
-/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up, RUN features at a time. */
+/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up. */
 static void NAME(from_tables)(const Call *c, const int64_t *op) {
-    typedef int16_t sums __attribute__((vector_size(2 * RUN), aligned(2), may_alias));
-    typedef uint8_t marks __attribute__((vector_size(RUN), aligned(1), may_alias));
     const int16_t *tables = (const int16_t *)c->m->weights + op[O_TABLES];
-    const uint8_t *met = (const uint8_t *)c->m->bytes + op[O_MARKS];
+    const int8_t *met = c->m->bytes + op[O_MARKS];
     int64_t size = c->target[P_WIDTH], patterns = c->source[P_WIDTH] / 8;
     int left = op[O_EXPONENT] > 0 ? (int)op[O_EXPONENT] : 0, right = op[O_EXPONENT] < 0 ? (int)-op[O_EXPONENT] : 0;
     for (int64_t node = c->n0; node < c->n1; node++)
@@ -166,16 +203,15 @@ static void NAME(from_tables)(const Call *c, const int64_t *op) {
             uint8_t *active = MARK(node, t);
             int64_t at[MOST_TABLES];
             for (int64_t k = 0; k < patterns; k++) at[k] = (256 * k + bits_of(spikes + 8 * k)) * size + c->c0;
-            for (int64_t j = 0; j < c->c1 - c->c0; j += RUN) {
-                sums sum = *(const sums *)(tables + at[0] + j);
-                for (int64_t k = 1; k < patterns; k++) sum += *(const sums *)(tables + at[k] + j);
-                int16_t row[RUN];
-                memcpy(row, &sum, sizeof row);
-                for (int i = 0; i < RUN; i++) current[j + i] += (SUM)((UNSIGNED)row[i] << left) >> right;
-                if (!active) continue;
-                marks mark = *(marks *)(active + j);
-                for (int64_t k = 0; k < patterns; k++) mark |= *(const marks *)(met + at[k] + j);
-                *(marks *)(active + j) = mark;
+            for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
+                HALVES sum = *(const HALVES *)(tables + at[0] + j);
+                for (int64_t k = 1; k < patterns; k++) sum += *(const HALVES *)(tables + at[k] + j);
+                *(VECTOR *)(current + j) += NAME(from_halves)(sum) << left >> right;
+            }
+            for (int64_t j = 0; active && j < c->c1 - c->c0; j += LANES) {
+                OCTETS mark = *(OCTETS *)(active + j);
+                for (int64_t k = 0; k < patterns; k++) mark |= *(const OCTETS *)(met + at[k] + j);
+                *(OCTETS *)(active + j) = mark;
             }
         }
 }
@@ -184,7 +220,7 @@ static void NAME(from_tables)(const Call *c, const int64_t *op) {
 /* I ⊗ W: the same matrix at every node. */
 static void NAME(per_node)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source;
-    const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS] + c->c0;
+    NAME(Matrix) of = NAME(matrix)(c, op, c->target[P_WIDTH], c->c0);
 #ifdef NARROW
     if (op[O_TABLES] >= 0) {
         NAME(from_tables)(c, op);
@@ -194,7 +230,7 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             int64_t count = compress(SPIKES(node, t), source[P_WIDTH], 0, c->local, 0);
-            if (count) NAME(from_events)(c, op, c->local, count, weights, c->target[P_WIDTH], c->c1 - c->c0, c->row, AT(current, node, t), MARK(node, t));
+            if (count) NAME(from_events)(c, op, c->local, count, &of, AT(current, node, t), MARK(node, t));
         }
 }
 
@@ -206,18 +242,27 @@ static void NAME(shifted)(const SUM *restrict values, int64_t width, int64_t exp
 
 /* I ⊗ diagonal. */
 static void NAME(one_to_one)(const Call *c, const int64_t *op) {
-    const SUM *restrict values = c->row;
+    const SUM *given = (const SUM *)c->m->parameters + op[O_VALUES] + c->c0;
     int64_t width = c->c1 - c->c0;
-    NAME(shifted)((const SUM *)c->m->parameters + op[O_VALUES] + c->c0, width, op[O_EXPONENT], c->row);
-    uint8_t *restrict met = (uint8_t *)((SUM *)c->row + width);
-    for (int64_t j = 0; j < width; j++) met[j] = ((const SUM *)c->m->parameters)[op[O_VALUES] + c->c0 + j] != 0;
+    SUM *values = c->row;
+    uint8_t *met = (uint8_t *)(values + width);
+    NAME(shifted)(given, width, op[O_EXPONENT], values);
+    for (int64_t j = 0; j < width; j++) met[j] = given[j] != 0;
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
-            const uint8_t *restrict spikes = SPIKES(node, t) + c->c0;
-            SUM *restrict current = AT(current, node, t);
-            uint8_t *restrict active = MARK(node, t);
-            BY_LANES(width, j, { current[j] += values[j] * spikes[j]; })
-            if (active) BY_LANES(width, j, { active[j] |= spikes[j] & met[j]; })
+            const uint8_t *spikes = SPIKES(node, t) + c->c0;
+            SUM *current = AT(current, node, t);
+            uint8_t *active = MARK(node, t);
+            int64_t j = 0;
+            for (; j + LANES <= width; j += LANES) {
+                OCTETS sent = *(const OCTETS *)(spikes + j);
+                *(VECTOR *)(current + j) += *(const VECTOR *)(values + j) * NAME(from_octets)(sent);
+                if (active) *(OCTETS *)(active + j) |= sent & *(const OCTETS *)(met + j);
+            }
+            for (; j < width; j++) {
+                current[j] += values[j] * spikes[j];
+                if (active) active[j] |= spikes[j] & met[j];
+            }
         }
 }
 

@@ -153,18 +153,32 @@ def _is_loop(network: Network, group: Sequence[str]) -> bool:
     return len(group) > 1 or any(p.source == group[0] for p in network.into(group[0]))
 
 
-def _bytes(form: Form, dtype: Any, store: _Store) -> tuple[int, int]:
-    """Where a dense matrix stands by target in bytes, and the power of two that was taken out; −1 where it does not fit or is no use."""
+def _matrix(row: Array, form: Form, dtype: Any, stores: Mapping[str, _Store]) -> None:
+    """How a dense matrix stands: as weights, or in bytes where these hold it once a common power of two is taken out."""
     assert form.matrix is not None
-    if dtype != np.int32 or form.kind != tb.DENSE or len(form.fan) > 1 or form.matrix.size < MANY:
-        return -1, 0
-    values = form.matrix.astype(np.int32)
-    common = int(np.bitwise_or.reduce(np.abs(values), axis=None))
+    row[tb.O_WEIGHTS] = row[tb.O_BYTES] = row[tb.O_BY_TARGET] = -1
+    values, shift = _in_bytes(form.matrix) if dtype == np.int32 else (None, 0)
+    if values is None:
+        row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)
+    else:
+        row[tb.O_BYTES], row[tb.O_SHIFT] = stores["bytes"].add(values), shift
+        if form.kind == tb.DENSE and len(form.fan) == 1 and values.size >= MANY:
+            row[tb.O_BY_TARGET] = stores["bytes"].add(np.ascontiguousarray(values.T))
+    most = int(np.abs(form.matrix).max(initial=0)) >> shift if dtype == np.int32 else 0
+    row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
+    row[tb.O_TABLES], row[tb.O_MARKS] = _tables(form, dtype, stores)
+    full = (form.fan == form.matrix.shape[1]).astype(np.int8)
+    row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
+
+
+def _in_bytes(matrix: Array) -> tuple[Array | None, int]:
+    """A matrix in bytes and the power of two that was taken out; None where it does not fit."""
+    values = matrix.astype(np.int32)
+    common = int(np.bitwise_or.reduce(np.abs(values), axis=None)) if values.size else 0
     shift = (common & -common).bit_length() - 1 if common else 0
     values >>= shift
-    if values.min() < -128 or values.max() > 127:
-        return -1, 0
-    return store.add(np.ascontiguousarray(values.T.astype(np.int8))), shift
+    fits = values.min(initial=0) >= -128 and values.max(initial=0) <= 127
+    return (values.astype(np.int8) if fits else None), shift if fits else 0
 
 
 def _tables(form: Form, dtype: Any, stores: Mapping[str, _Store]) -> tuple[int, int]:
@@ -205,13 +219,7 @@ def _operations(
             row[tb.O_LAG] = min(projection.lag, ticks)  # what is longer never arrives
             row[tb.O_INNER] = projection.source in loops and loops[projection.source] == loops.get(name)
             if form.matrix is not None:
-                row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)
-                most = int(np.abs(form.matrix).max(initial=0)) if dtype == np.int32 else 0
-                row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
-                row[tb.O_BYTES], row[tb.O_SHIFT] = _bytes(form, dtype, stores["bytes"])
-                full = (form.fan == form.matrix.shape[1]).astype(np.int8)
-                row[tb.O_TABLES], row[tb.O_MARKS] = _tables(form, dtype, stores)
-                row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
+                _matrix(row, form, dtype, stores)
             elif form.runs is not None:
                 row[tb.O_WEIGHTS] = stores["parameters"].add(form.runs.weights)
                 row[tb.O_INDEX] = stores["index"].add(form.runs.index)

@@ -26,13 +26,6 @@ static inline VECTOR NAME(decayed)(VECTOR x, VECTOR kept) {
     return (left ^ sign) - sign;
 }
 
-static inline int NAME(left_limits)(VECTOR u, VECTOR v) {
-    SUM some = 0;
-    VECTOR beyond = (u >= STATE_LIMIT) | (v >= STATE_LIMIT);
-    for (int i = 0; i < LANES; i++) some |= beyond[i];
-    return some != 0;
-}
-
 /* Neurons j … j + vectors·LANES − 1. Without `limits`: 0, and states as they were, if one left its limits. */
 static inline __attribute__((always_inline)) int NAME(block)(const Row *r, int64_t j, const int vectors, const int limits, const int synaptic, const int subtract, NAME(Seen) *seen) {
 #define OF(array, i) (*(const VECTOR *)((const SUM *)(array) + j + (i) * LANES))
@@ -73,7 +66,7 @@ static inline __attribute__((always_inline)) int NAME(block)(const Row *r, int64
             }
         }
 #undef OF
-    if (!limits && NAME(left_limits)(largest_u, largest_v)) return 0;
+    if (!limits && NAME(any_from)(largest_u, largest_v, STATE_LIMIT)) return 0;
     seen->largest_u = largest_u, seen->largest_v = largest_v;
     for (int i = 0; i < vectors; i++) {
         *(VECTOR *)((SUM *)r->v + j + i * LANES) = v[i];
