@@ -7,15 +7,6 @@
  */
 #include <stdint.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#define THREAD omp_get_thread_num()
-#define THREADS omp_get_num_threads()
-#else
-#define THREAD 0
-#define THREADS 1
-#endif
-
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #define VECTOR_BYTES 64
@@ -99,7 +90,17 @@ typedef struct {
 #define AT(array, node, t) ((SUM *)c->array + PLACE(node, t))
 #define MARK(node, t) (c->active ? c->active + PLACE(node, t) : NULL)
 
+/* A population that is run in tiles, `across` of them over its features, or in parts. */
+typedef struct {
+    const Memory *m;
+    const Scratch *s;
+    int64_t number, across, ticks, parts;
+} Tiles;
+
 #include "events.h"
+#include "threads.h"
+
+static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 
 #define FIXED_NEURONS {.threshold = OF(THRESHOLD), .du = OF(DU), .dv = OF(DV), .reset = OF(RESET), .flags = p[P_FLAGS]}
 

@@ -18,7 +18,7 @@ from neurograph.sim.compiled import tables
 __all__ = ["available", "library"]
 
 HERE = Path(__file__).parent
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fwrapv", "-ffp-contract=off", "-fPIC", "-shared", "-std=gnu11", "-w")
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fwrapv", "-ffp-contract=off", "-fPIC", "-shared", "-pthread", "-std=gnu11", "-w")
 TIME_LIMIT_S = 120
 
 
@@ -80,7 +80,7 @@ def _processor() -> str:
 
 
 def _make(path: Path) -> None:
-    """Compile with OpenMP, or without where the compiler has none."""
+    """Compile it under another name, then rename."""
     import subprocess
     import tempfile
 
@@ -94,19 +94,15 @@ def _make(path: Path) -> None:
         raise CompilerMissingError(
             f"compiled engine {path}: cannot be written ({error}); set XDG_CACHE_HOME to a folder that can"
         ) from None
-    failed = ""
+    command = [compiler, *FLAGS, "-I", str(HERE), "-x", "c", "-", "-o", made]
     try:
-        for more in (["-fopenmp"], []):
-            command = [compiler, *FLAGS, *more, "-I", str(HERE), "-x", "c", "-", "-o", made]
-            try:
-                done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=TIME_LIMIT_S)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                failed = str(error)
-                continue
-            if done.returncode == 0:
-                Path(made).replace(path)
-                return
-            failed = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+        done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+        if done.returncode == 0:
+            Path(made).replace(path)
+            return
+        failed = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        failed = str(error)
     finally:
         Path(made).unlink(missing_ok=True)
     raise CompilerMissingError(

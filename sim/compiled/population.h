@@ -81,48 +81,57 @@ static void NAME(clear)(const Call *c) {
     if (c->active) memset(c->active, 0, size);
 }
 
-/* One tile, all ticks. */
-static void NAME(tile)(const Memory *m, const Scratch *s, int64_t number, int64_t tile, int64_t across, int64_t ticks) {
-    const int64_t *p = m->populations + number * P_COLUMNS;
-    Call c = NAME(call)(m, s, number, THREAD);
-    Notes notes = {0};
-    c.n0 = c.node0 = tile / across * p[P_TILE_NODES];
-    c.n1 = MIN(p[P_NODES], c.n0 + p[P_TILE_NODES]);
-    c.c0 = c.origin = tile % across * p[P_TILE_WIDTH];
-    c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
-    c.stride = c.c1 - c.c0;
-    c.t1 = c.length = ticks;
-    NAME(clear)(&c);
-    for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, m->operations + o * O_COLUMNS);
-    int64_t updates = NAME(scan)(&c, &notes);
-#pragma omp critical
-    NAME(note)(s, number, &notes, updates);
+static void NAME(bring_all)(Call *c) {
+    for (int64_t o = c->target[P_FIRST_OP]; o < c->target[P_LAST_OP]; o++) NAME(bring)(c, c->m->operations + o * O_COLUMNS);
 }
 
-/* A tile that is the whole population, by several threads: products by ticks, then the ticks by features or nodes. */
-static void NAME(shared_tile)(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
-    const int64_t *p = m->populations + number * P_COLUMNS;
-    Call whole = NAME(call)(m, s, number, 0);
-    whole.n1 = p[P_NODES], whole.c1 = whole.stride = p[P_WIDTH], whole.t1 = whole.length = ticks;
-    NAME(clear)(&whole);
-#pragma omp parallel num_threads((int)s->threads)
-    {
-        int64_t count = THREADS, thread = THREAD, by_node = p[P_NODES] >= count;
-        Call c = whole, own = NAME(call)(m, s, number, thread);
-        Notes notes = {0};
-        c.row = own.row, c.wide = own.wide, c.local = own.local;
-        c.t0 = ticks * thread / count, c.t1 = ticks * (thread + 1) / count;
-        for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++) NAME(bring)(&c, m->operations + o * O_COLUMNS);
-#pragma omp barrier
-        c.t0 = 0, c.t1 = ticks;
-        if (by_node)
-            c.n0 = p[P_NODES] * thread / count, c.n1 = p[P_NODES] * (thread + 1) / count;
-        else
-            c.c0 = p[P_WIDTH] * thread / count, c.c1 = p[P_WIDTH] * (thread + 1) / count;
-        int64_t updates = NAME(scan)(&c, &notes);
-#pragma omp critical
-        NAME(note)(s, number, &notes, updates);
-    }
+static void NAME(scan_and_note)(const Call *c, int64_t number) {
+    Notes notes = {0};
+    int64_t updates = NAME(scan)(c, &notes);
+    pthread_mutex_lock(&noting);
+    NAME(note)(c->s, number, &notes, updates);
+    pthread_mutex_unlock(&noting);
+}
+
+/* One tile, all ticks. */
+static void NAME(tile)(void *about, int64_t tile, int64_t thread) {
+    const Tiles *of = about;
+    Call c = NAME(call)(of->m, of->s, of->number, thread);
+    const int64_t *p = c.target;
+    c.n0 = c.node0 = tile / of->across * p[P_TILE_NODES];
+    c.n1 = MIN(p[P_NODES], c.n0 + p[P_TILE_NODES]);
+    c.c0 = c.origin = tile % of->across * p[P_TILE_WIDTH];
+    c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
+    c.stride = c.c1 - c.c0;
+    c.t1 = c.length = of->ticks;
+    NAME(clear)(&c);
+    NAME(bring_all)(&c);
+    NAME(scan_and_note)(&c, of->number);
+}
+
+/* A tile that is the whole population, in parts: its currents are the first thread's. */
+static Call NAME(part)(const Tiles *of, int64_t thread) {
+    Call c = NAME(call)(of->m, of->s, of->number, thread), whole = NAME(call)(of->m, of->s, of->number, 0);
+    c.current = whole.current, c.active = whole.active;
+    c.n1 = c.target[P_NODES], c.c1 = c.stride = c.target[P_WIDTH], c.t1 = c.length = of->ticks;
+    return c;
+}
+
+/* Products by ticks … */
+static void NAME(ticks_part)(void *about, int64_t part, int64_t thread) {
+    const Tiles *of = about;
+    Call c = NAME(part)(of, thread);
+    c.t0 = of->ticks * part / of->parts, c.t1 = of->ticks * (part + 1) / of->parts;
+    NAME(bring_all)(&c);
+}
+
+/* … then the ticks by nodes or features. */
+static void NAME(neurons_part)(void *about, int64_t part, int64_t thread) {
+    const Tiles *of = about;
+    Call c = NAME(part)(of, thread);
+    int64_t *first = c.n1 >= of->parts ? &c.n0 : &c.c0, *last = c.n1 >= of->parts ? &c.n1 : &c.c1, size = *last;
+    *first = size * part / of->parts, *last = size * (part + 1) / of->parts;
+    NAME(scan_and_note)(&c, of->number);
 }
 
 /* A population that does not hear itself: tiles side by side, each through all ticks. */
@@ -130,12 +139,15 @@ static void NAME(forward)(const Memory *m, const Scratch *s, int64_t number, int
     const int64_t *p = m->populations + number * P_COLUMNS;
     int64_t across = (p[P_WIDTH] + p[P_TILE_WIDTH] - 1) / p[P_TILE_WIDTH];
     int64_t tiles = across * ((p[P_NODES] + p[P_TILE_NODES] - 1) / p[P_TILE_NODES]);
-    int threads = p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? (int)s->threads : 1;
-    if (tiles == 1 && threads > 1)
-        NAME(shared_tile)(m, s, number, ticks);
-    else
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-        for (int64_t tile = 0; tile < tiles; tile++) NAME(tile)(m, s, number, tile, across, ticks);
+    int64_t threads = p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? s->threads : 1;
+    Tiles of = {m, s, number, across, ticks, threads};
+    if (tiles == 1 && threads > 1) {
+        Call whole = NAME(part)(&of, 0);
+        NAME(clear)(&whole);
+        share(threads, threads, NAME(ticks_part), &of);
+        share(threads, threads, NAME(neurons_part), &of);
+    } else
+        share(threads, tiles, NAME(tile), &of);
     list_events(m, s, number, p[P_HISTORY], p[P_HISTORY] + ticks);
 }
 
