@@ -1,7 +1,8 @@
 """Layout: how many nodes each population is split into, and which kernel runs each projection.
 
 A Kronecker product runs as it is where its factors' nodes are those of its populations; where two projections see one population split
-differently, the split of most weights wins and the other projection runs as a sparse matrix, which is the same numbers.
+differently, the split of most weights wins and the other projection runs as a sparse matrix, which is the same numbers. How a sparse
+matrix runs best is chosen when the type of the sums is known (:mod:`neurograph.sim.compiled.columns`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ from neurograph.sim.compiled.buffers import plan
 from neurograph.sim.compiled.engine import Simulator
 from neurograph.sim.compiled.layout import forms, nodes_of
 from neurograph.sim.compiled.program import build
+from neurograph.sim.compiled.ready import ready
 from neurograph.sim.compiled.runs import cut, order_of
+from neurograph.sim.compiled.stored import run_stored
 from neurograph.weights import Dense, Sparse
 
 SEEDS = st.integers(0, 1_000_000)
@@ -160,6 +162,15 @@ def test_a_wide_convolution_by_several_threads():
     assert made.program.forms[0].kind == tb.RUNS
     for threads in (1, 2, 3):
         assert_same(expected, made.run(inputs, counts=True, threads=threads))
+
+
+def test_a_convolution_runs_from_a_file():
+    rng = np.random.default_rng(1)
+    matrix, shape = convolution(rng, 2, 12, 16)
+    network = network_of(matrix, ((2, 12, 12), shape), exponent=1)
+    inputs = {"in": rng.random((6, 2, 12, 12)) < 0.2}
+    outcome = run_stored(bytearray(ready(network, inputs)))
+    assert outcome.spikes == fixed.run(network, inputs, compiled=False).counts() and outcome.spikes["n"] > 0
 
 
 def test_a_convolution_stands_by_channels_and_its_kernels_once():
