@@ -10,6 +10,7 @@ from networks import integer_network, random_network
 from neurograph.errors import InputError, MemoryLimitError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.network import LIF, FixedLIF, Graded, Network, Population, Projection, Source
 from neurograph.sim import fixed, floating
+from neurograph.sim.compiled import tables
 from neurograph.sim.compiled.buffers import plan
 from neurograph.sim.compiled.engine import Simulator
 from neurograph.weights import Dense, Identity, Kron, OnesRow, Sparse, one_to_one
@@ -104,9 +105,13 @@ def test_rows_within_their_limits_and_beyond(seed, width, exponent, largest, syn
     assert_same(plain, whole)
 
 
-@pytest.mark.parametrize(("largest", "dtype"), [(256, np.int32), (32_767, np.int32), (32_768, np.int64)])
+@pytest.mark.parametrize(
+    ("largest", "dtype"),
+    [(127, np.int32), (128, np.int32), (254, np.int32), (255, np.int32), (256, np.int32), (32_767, np.int32), (32_768, np.int64)],
+)
 def test_sums_at_the_bounds_of_sixteen_bits(largest, dtype):
-    """As many events as sixteen bits hold and more, all of the largest weight, and both signs one after the other."""
+    """As many events as sixteen bits hold and more, all of the largest weight, and both signs one after the other; weights of eight bits
+    and of a power of two times eight bits too."""
     weights = np.full((70, 300), largest)
     weights[:, 150:] = -largest
     weights[35:] = -weights[35:]
@@ -129,6 +134,38 @@ def test_inputs_at_the_bound_of_thirty_two_bits(more, dtype):
     whole = simulator.run({"in": spikes}, counts=True)
     assert whole.notes["wraps"] == {"n": whole.notes["wraps"]["n"]} and whole.notes["wraps"]["n"] > 0
     assert_same(fixed.run(network, {"in": spikes}, counts=True, compiled=False), whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.sampled_from([8, 16, 24, 64, 70]), st.sampled_from([16, 32, 48, 70]), st.integers(-9, 7), st.sampled_from([100, 5000]))
+def test_a_matrix_that_nodes_share(seed, inputs, outputs, exponent, largest):
+    """Looked up by patterns of eight inputs where it is small, by events elsewhere; with zeros, whole rows of them, and full rows."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(-largest, largest + 1, (outputs, inputs)) * (rng.random((outputs, inputs)) < rng.choice([0.1, 0.9, 1.0]))
+    neuron = FixedLIF(4095, 300, 900, 5, 1, 1.0)
+    neurons = {name: Population(name, (37, width), neuron) for name, width in (("a", outputs), ("b", outputs))}
+    projections = (
+        Projection("in", "a", Kron(Identity(37), matrix), exponent=exponent),
+        Projection("a", "b", one_to_one((37, outputs), int(rng.integers(-300, 300))), exponent=exponent, lag=1),
+    )
+    network = Network({"in": Population("in", (37, inputs), Source()), **neurons}, projections, 6, outputs=("b",))
+    given = {"in": rng.random((2, 6, 37, inputs)) < rng.choice([0.05, 0.4, 1.0])}
+    assert_same(fixed.run(network, given, counts=True, compiled=False), Simulator(network).run(given, counts=True))
+
+
+@pytest.mark.parametrize(("more", "looked_up"), [(0, True), (1, False)])
+def test_sums_that_are_looked_up_fit_sixteen_bits(more, looked_up):
+    matrix = np.full((16, 8), 4095)
+    matrix[:, 7] = 32_767 - 7 * 4095 + more
+    network = Network(
+        {"in": Population("in", (3, 8), Source()), "n": Population("n", (3, 16), FixedLIF(4095, 4095, 100, 0, 0, 1.0))},
+        (Projection("in", "n", Kron(Identity(3), matrix), exponent=-8),),
+        2,
+        outputs=("n",),
+    )
+    simulator, spikes = Simulator(network), {"in": np.ones((2, 3, 8))}
+    assert (simulator.program.memory["operations"][0, tables.O_TABLES] >= 0) == looked_up
+    assert_same(fixed.run(network, spikes, counts=True, compiled=False), simulator.run(spikes, counts=True))
 
 
 def test_weights_that_cancel_are_met_all_the_same():
