@@ -53,6 +53,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
     populations = program.memory["populations"].copy()
     sizes = dict.fromkeys(("spikes", "events", "rows", "u", "v", "current", "loop", "bias"), 0)
     row, wide, local, count = 1, 1, 1, len(program.names)
+    run = tb.RUN_BYTES // np.dtype(program.dtype).itemsize
     states = currents = 0
     bias_at = {}
     for i, name in enumerate(program.names):
@@ -84,7 +85,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
         place(tb.P_BIAS, "bias", rows * width)
         operations = program.memory["operations"][p[tb.P_FIRST_OP] : p[tb.P_LAST_OP]]
         kinds = set(operations[:, tb.O_KIND].tolist())
-        whole = bool(kinds & {tb.SPARSE})
+        whole = bool(kinds & {tb.SPARSE, tb.RUNS})
         if p[tb.P_LOOP] >= 0:
             place(tb.P_LOOP, "loop", neurons * ticks)
             tile = neurons
@@ -100,7 +101,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
             kind = operation[tb.O_KIND]
             if kind in (tb.AGGREGATE, tb.REDUCE):
                 row = max(row, inputs * ticks + width)
-            row = max(row, inputs + 3 * width, neurons if kind == tb.SPARSE else 0)
+            row = max(row, inputs + 3 * width, neurons if kind == tb.SPARSE else 0, 2 * neurons + 2 * run if kind == tb.RUNS else 0)
             wide = max(wide, inputs, neurons if kind == tb.SPARSE else 0)
             local = max(local, inputs + tb.SLACK)
     computing = populations[populations[:, tb.P_STATE] >= 0]

@@ -112,6 +112,7 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #define NEURONS FIXED_NEURONS
 #include "vectors.h"
 #include "products.h"
+#include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM
@@ -126,6 +127,7 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #define NAME(name) name##_int64
 #include "vectors.h"
 #include "products.h"
+#include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
 #undef SUM

@@ -1,7 +1,8 @@
 """Layout: how many nodes each population is split into, and which kernel runs each projection.
 
 A Kronecker product runs as it is where its factors' nodes are those of its populations; where two projections see one population split
-differently, the split of most weights wins and the other projection runs as a sparse matrix, which is the same numbers.
+differently, the split of most weights wins and the other projection runs as a sparse matrix, which is the same numbers. How a sparse
+matrix runs best is chosen when the type of the sums is known (:mod:`neurograph.sim.compiled.columns`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from neurograph.network import Network, Projection
 from neurograph.sim.compiled import tables as tb
+from neurograph.sim.compiled.runs import Runs
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse
 
 __all__ = ["Form", "forms", "nodes_of", "one_sign"]
@@ -33,6 +35,7 @@ class Form:
         matrix: dense weights by source, (in, out), of DENSE and PER_NODE.
         sparse: CSR by target node of AGGREGATE, CSC by source neuron of SPARSE.
         values: the factor over features: (D,) or by source, (D, E).
+        runs: how the columns of RUNS are cut, whose sparse matrix stays beside them.
         left, fan: fan-out is left[node] · fan[node, feature]; left None is 1, fan has one row where all nodes share it.
     """
 
@@ -44,6 +47,7 @@ class Form:
     matrix: Array | None = None
     sparse: Any = None
     values: Array | None = None
+    runs: Runs | None = None
     left: Array | None = None
 
     @property

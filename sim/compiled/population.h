@@ -10,6 +10,9 @@ static void NAME(bring)(Call *c, const int64_t *op) {
         case AGGREGATE: NAME(aggregate)(c, op); break;
         case REDUCE: NAME(reduce)(c, op); break;
         case BROADCAST: NAME(broadcast)(c, op); break;
+#ifndef REAL
+        case RUNS: NAME(runs)(c, op); break;
+#endif
         default: NAME(sparse)(c, op);
     }
 }

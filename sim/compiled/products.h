@@ -16,15 +16,17 @@
 static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t exponent, SUM *restrict current) {
 #ifdef REAL
     (void)exponent;
-    BY_LANES(width, j, { current[j] += row[j]; })
 #else
-    if (exponent == 0)
-        BY_LANES(width, j, { current[j] += row[j]; })
-    else if (exponent > 0)
-        BY_LANES(width, j, { current[j] += (SUM)((UNSIGNED)row[j] << exponent); })
-    else
-        BY_LANES(width, j, { current[j] += row[j] >> -exponent; })
+    int64_t first = 0; /* vectors are written out: compilers find none in a block of shifts */
+    if (exponent > 0) {
+        for (; first + LANES <= width; first += LANES) *(VECTOR *)(current + first) += *(const VECTOR *)(row + first) << (int)exponent;
+        for (; first < width; first++) current[first] += (SUM)((UNSIGNED)row[first] << exponent);
+    } else if (exponent < 0) {
+        for (; first + LANES <= width; first += LANES) *(VECTOR *)(current + first) += *(const VECTOR *)(row + first) >> (int)-exponent;
+        for (; first < width; first++) current[first] += row[first] >> -exponent;
+    } else
 #endif
+        BY_LANES(width, j, { current[j] += row[j]; })
 }
 
 static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8_t *restrict active) {
@@ -378,6 +380,16 @@ static void NAME(broadcast)(const Call *c, const int64_t *op) {
     }
 }
 
+#ifndef REAL
+/* Sums that carry the number of their events above so many bits: mark where there are any, and leave the sums. */
+static inline void NAME(unpack)(SUM *restrict row, int64_t width, int64_t bits, uint8_t *restrict active) {
+    int above = 8 * sizeof(SUM) - (int)bits;
+    if (active)
+        for (int64_t j = 0; j < width; j++) active[j] |= row[j] != 0;
+    for (int64_t j = 0; j < width; j++) row[j] = (SUM)((UNSIGNED)row[j] << above) >> above;
+}
+#endif
+
 /* A matrix by columns: every event adds its column. Tiles hold the whole population.
  *
  * Where weights of both signs may cancel, marking must not cost a second pass: a sum of fewer than `bits` bits carries the number of its
@@ -405,11 +417,7 @@ static void NAME(sparse)(const Call *c, const int64_t *op) {
             SUM *restrict of = row + node * width;
             uint8_t *restrict active = MARK(node, t);
 #ifndef REAL
-            if (packed)
-                for (int64_t j = 0; j < width; j++) {
-                    active[j] |= of[j] != 0;
-                    of[j] = (SUM)((UNSIGNED)of[j] << (8 * sizeof(SUM) - bits)) >> (8 * sizeof(SUM) - bits);
-                }
+            if (packed) NAME(unpack)(of, width, bits, active);
 #endif
             NAME(commit)(of, width, op[O_EXPONENT], AT(current, node, t));
             if (met && !packed)

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.network import LIF, CubaLIF, FixedLIF, Network, Population, Threshold
 from neurograph.sim.compiled import tables as tb
+from neurograph.sim.compiled.bounds import NARROW, packed_bits, row_sum, sum_type
+from neurograph.sim.compiled.columns import quickest
 from neurograph.sim.compiled.layout import Form, forms, nodes_of, one_sign
 from neurograph.sim.groups import groups
 from neurograph.sim.static_currents import bias_from, varying
@@ -26,7 +27,6 @@ Array = NDArray[Any]
 TILE = 512  # features of a tile of a population without nodes
 MANY = 1 << 12  # weights of a matrix that is worth a second form
 MOST_SUMS = 1 << 14  # of tables: what a first-level cache holds
-NARROW = (1 << 15) - 1  # the largest sum that 16 bits hold
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def build(network: Network) -> Program:
     """
     nodes = nodes_of(network)
     found = forms(network, nodes)
-    dtype = _dtype(network, found)
+    dtype = sum_type(network, found)
+    found = [quickest(form, network.populations[form.projection.target].shape, dtype) for form in found]
     stores = {
         "weights": _Store(np.int16 if dtype == np.int32 else dtype),
         "bytes": _Store(np.int8),
@@ -126,7 +127,7 @@ def build(network: Network) -> Program:
         row[tb.P_HISTORY] = min(max((p.lag for p in network.out_of(name)), default=0), network.ticks)
         row[tb.P_FIRST_OP], row[tb.P_LAST_OP] = first_op[name]
         row[tb.P_FIRST_OUT], row[tb.P_LAST_OUT] = first_out[name]
-        row[tb.P_EVENTS] = 0 if any(f.kind in (tb.DENSE, tb.SPARSE) and f.projection.source == name for f in found) else -1
+        row[tb.P_EVENTS] = 0 if any(f.kind in (tb.DENSE, tb.SPARSE, tb.RUNS) and f.projection.source == name for f in found) else -1
         row[tb.P_REACH], row[tb.P_REACH_STEP] = _reach(network, name, nodes[name], found, stores["counts"])
         row[tb.P_LOOP] = 0 if name in loops else -1
         if not population.is_source:
@@ -150,39 +151,6 @@ def build(network: Network) -> Program:
 
 def _is_loop(network: Network, group: Sequence[str]) -> bool:
     return len(group) > 1 or any(p.source == group[0] for p in network.into(group[0]))
-
-
-def _dtype(network: Network, found: Sequence[Form]) -> Any:
-    """int32 where neither a weight leaves 16 bits, nor the input of a tick 24 of the 32 bits, nor a parameter its range."""
-    if not network.is_integer:
-        return np.float64
-    bounds = {p.name: 0 for p in network.neurons}
-    for form in found:
-        most = _largest_sum(form)
-        exponent = form.projection.exponent
-        bounds[form.projection.target] += (most << exponent) if exponent >= 0 else (most >> -exponent) + 1
-        if most >= 1 << 31 or int(np.abs(form.weights).max(initial=0)) > NARROW:
-            return np.int64
-    if max(bounds.values(), default=0) << fx.V_SHIFT > 2 * fx.STATE_LIMIT:
-        return np.int64
-    for population in network.neurons:
-        neuron = population.neuron
-        if isinstance(neuron, FixedLIF):
-            taken = 0 if neuron.reset_by is None else neuron.reset_by
-            values = [np.asarray(x).astype(np.int64) for x in (neuron.vth, neuron.v_reset, taken, neuron.v_start)]
-            if np.abs(values[0]).max() << fx.V_SHIFT > fx.STATE_LIMIT or max(np.abs(x).max() for x in values[1:]) > fx.STATE_LIMIT:
-                return np.int64
-    return np.int32
-
-
-def _largest_sum(form: Form) -> int:
-    """The largest Σ|w| over the synapses of one neuron."""
-    right = 1 if form.values is None else _row_sum(form.values)
-    if form.matrix is not None:
-        return _row_sum(form.matrix)
-    if form.sparse is not None:
-        return right * int(np.abs(sp.csr_matrix(form.sparse)).sum(axis=1).max()) if form.sparse.nnz else 0
-    return right * (form.projection.weights.shape[1] // form.fan.shape[1] if form.kind == tb.REDUCE else 1)
 
 
 def _matrix(row: Array, form: Form, dtype: Any, stores: Mapping[str, _Store]) -> None:
@@ -220,26 +188,12 @@ def _tables(form: Form, dtype: Any, stores: Mapping[str, _Store]) -> tuple[int, 
     groups = inputs // 8
     if dtype != np.int32 or form.kind != tb.PER_NODE or inputs % 8 or outputs % 16 or groups > tb.MOST_TABLES:
         return -1, -1
-    if 256 * groups * outputs > MOST_SUMS or _row_sum(form.matrix) > NARROW:
+    if 256 * groups * outputs > MOST_SUMS or row_sum(form.matrix) > NARROW:
         return -1, -1
     patterns = (np.arange(256)[:, None] >> np.arange(8)) & 1
     weights = form.matrix.reshape(groups, 8, outputs).astype(np.int64)
     sums, met = patterns @ weights, patterns @ (weights != 0) > 0
     return stores["weights"].add(sums), stores["bytes"].add(met)
-
-
-def _packed_bits(form: Form, dtype: Any) -> int:
-    """Bits of a sum of a sparse matrix, sign included, if the number of its events fits above them; else 0."""
-    if form.kind != tb.SPARSE or dtype == np.float64:
-        return 0
-    bits = _largest_sum(form).bit_length() + 1
-    fan_in = int(np.bincount(form.sparse.indices).max(initial=0))
-    return bits if bits + fan_in.bit_length() < 8 * np.dtype(dtype).itemsize else 0
-
-
-def _row_sum(by_source: Array) -> int:
-    size = np.abs(by_source.astype(np.int64))
-    return int((size.sum(axis=0) if by_source.ndim == 2 else size).max(initial=0))
 
 
 def _operations(
@@ -266,11 +220,16 @@ def _operations(
             row[tb.O_INNER] = projection.source in loops and loops[projection.source] == loops.get(name)
             if form.matrix is not None:
                 _matrix(row, form, dtype, stores)
+            elif form.runs is not None:
+                row[tb.O_WEIGHTS] = stores["parameters"].add(form.runs.weights)
+                row[tb.O_INDEX] = stores["index"].add(form.runs.index)
+                row[tb.O_POINTER] = stores["pointer"].add(form.runs.pointer)
+                row[tb.O_VALUES], row[tb.O_FASTEST] = form.runs.bits, form.runs.fastest
             elif form.sparse is not None:
                 row[tb.O_WEIGHTS] = stores["weights"].add(form.sparse.data)
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)
                 row[tb.O_POINTER] = stores["pointer"].add(form.sparse.indptr)
-                row[tb.O_VALUES] = _packed_bits(form, dtype)
+                row[tb.O_VALUES] = packed_bits(form, dtype)
             if form.values is not None:
                 row[tb.O_VALUES] = stores["parameters"].add(form.values)
             rows.append(row)

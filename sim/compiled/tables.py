@@ -36,8 +36,10 @@ SUBTRACT, SYNAPTIC, MEMORYLESS, GAIN, KEPT = 1, 2, 4, 8, 16
 O_SIGNED, O_SIGNED_LEFT, O_INNER, O_VALUES, O_BYTES, O_SHIFT, O_FULL = range(8, 15)
 O_BY_TARGET = 15  # the bytes of a matrix once more, by target
 O_TABLES, O_MARKS = 16, 17  # sums and marks of every pattern of eight inputs; −1: none
-O_COLUMNS = 18
-DENSE, PER_NODE, ONE_TO_ONE, AGGREGATE, REDUCE, BROADCAST, SPARSE = range(7)
+O_FASTEST = 18  # of RUNS: neurons on the target's first axis where that one stands fastest; 1
+O_COLUMNS = 19
+DENSE, PER_NODE, ONE_TO_ONE, AGGREGATE, REDUCE, BROADCAST, SPARSE, RUNS = range(8)
+RUN_BYTES = 64  # of the weights of a run: a vector of the widest registers
 IDENTITY, DIAGONAL, FULL = range(3)  # O_RIGHT: the factor over features
 
 MOST_TABLES = 8  # of eight inputs each
