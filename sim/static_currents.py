@@ -88,7 +88,7 @@ class _Sums:
         if neuron.saturation is not None:
             low, high = neuron.saturation
             np.minimum(np.maximum(mantissa, low, out=mantissa), high, out=mantissa)
-            if fx.BIAS_MANT_MIN <= low and high <= fx.BIAS_MANT_MAX:
+            if low >= fx.BIAS_MANT_MIN and high <= fx.BIAS_MANT_MAX:
                 return mantissa.astype(self.kind)
         least, most = float(mantissa.min()), float(mantissa.max())
         self.low, self.high = min(self.low, least), max(self.high, most)

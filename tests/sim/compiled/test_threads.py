@@ -3,6 +3,7 @@
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def layers():
     rng = np.random.default_rng(0)
     names = ["in", "a", "b", "c"]
     neurons = {name: Population(name, (600,), FixedLIF(4095, 300, 900, 5, 1, 1.0)) for name in names[1:]}
-    projections = tuple(Projection(a, b, Dense(rng.integers(-128, 128, (600, 600)) * 2)) for a, b in zip(names, names[1:], strict=False))
+    projections = tuple(Projection(a, b, Dense(rng.integers(-128, 128, (600, 600)) * 2)) for a, b in pairwise(names))
     network = Network({"in": Population("in", (600,), Source()), **neurons}, projections, 60, outputs=("c",))
     return network, {"in": rng.random((60, 600)) < 0.1}
 
