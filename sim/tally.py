@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -21,9 +22,36 @@ from numpy.typing import NDArray
 from neurograph.network import Network, Population
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Tally", "pattern_of", "reach_of", "tally_of"]
+__all__ = ["Columns", "Tally", "pattern_of", "reach_of", "tally_of"]
 
 Array = NDArray[Any]
+
+
+class Columns(Mapping[str, Array]):
+    """Population → its column of a table, a dict that is made when it is first looked at: a short run takes less than it.
+
+    Args:
+        names: of the columns. table: (samples, columns).
+    """
+
+    def __init__(self, names: Sequence[str], table: Array) -> None:
+        self._names, self._table = names, table
+
+    @cached_property
+    def _columns(self) -> dict[str, Array]:
+        return dict(zip(self._names, self._table.T, strict=True))
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return repr(self._columns)
 
 
 @dataclass(frozen=True)

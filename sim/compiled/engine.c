@@ -7,14 +7,18 @@
  */
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
-#define THREAD omp_get_thread_num()
+#define LEVEL omp_get_level()
+#define TEAM_THREAD omp_get_thread_num()
 #define THREADS omp_get_num_threads()
 #else
-#define THREAD 0
+#define LEVEL 0
+#define TEAM_THREAD 0
 #define THREADS 1
 #endif
+#define THREAD (LEVEL > s->level ? TEAM_THREAD : 0) /* among those that share the worker's sample; workers themselves may be a team */
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
@@ -49,7 +53,8 @@ typedef struct {
     int64_t *notes, *spike_counts, *active_counts, *event_counts, *message_counts;
     void *recorded_u, *recorded_v;
     int64_t current_size, row_size, wide_size, local_size; /* of each thread */
-    int64_t ticks, threads;                                /* ticks: of the recorded u and v */
+    int64_t ticks, threads;                                /* ticks: of a chunk, and of the recorded u and v */
+    int64_t level;                                         /* parallel regions around the worker */
 } Scratch;
 
 /* A part of a tile and what is done to it: nodes n0 … n1 − 1, features c0 … c1 − 1, ticks t0 … t1 − 1. Currents of the tile stand as
@@ -81,7 +86,11 @@ typedef struct {
 #define MARK(node, t) (c->active ? c->active + PLACE(node, t) : NULL)
 
 #include "events.h"
+#include "jobs.h"
 
+#define MANTISSA int32_t
+#define RECORDED int64_t
+#define SHIFTED(bias, by) ((bias) << (by))
 #define FIXED_NEURONS {.threshold = OF(THRESHOLD), .du = OF(DU), .dv = OF(DV), .reset = OF(RESET), .flags = p[P_FLAGS]}
 
 #define SUM int32_t
@@ -94,6 +103,7 @@ typedef struct {
 #include "products.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "samples.h"
 #undef SUM
 #undef UNSIGNED
 #undef WEIGHT
@@ -107,16 +117,23 @@ typedef struct {
 #include "products.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "samples.h"
 #undef SUM
 #undef UNSIGNED
 #undef WEIGHT
 #undef NAME
 #undef NEURONS
 #undef KEPT_U
+#undef MANTISSA
+#undef RECORDED
+#undef SHIFTED
 
 #define SUM double
 #define WEIGHT double
 #define REAL
+#define MANTISSA double
+#define RECORDED double
+#define SHIFTED(bias, by) (bias)
 #define NAME(name) name##_float64
 #define NEURONS                                                                                                             \
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
@@ -124,5 +141,6 @@ typedef struct {
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"
+#include "samples.h"
 
 #include "readout.h"

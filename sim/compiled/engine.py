@@ -1,6 +1,6 @@
 """The simulator: a compiled network, run sample by sample in chunks of ticks, with its recording, tally and notes.
 
-Samples are shared among threads; each has buffers of its own. What a run may take of memory decides how many ticks are run at once.
+Samples are shared among workers; each has buffers of its own. What a run may take of memory decides how many ticks are run at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
 from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.results import Results
-from neurograph.sim.compiled.worker import Worker
+from neurograph.sim.compiled.worker import Workers
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording, Sink, check_record
 
@@ -49,7 +49,7 @@ class Simulator:
         self.network = network
         self.program = build(network)
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
+        self._idle: dict[int, Workers] = {}  # by plan, which is held above: made once for many runs
 
     def run(
         self,
@@ -76,15 +76,10 @@ class Simulator:
             into.begin(prepared.samples)
             results.sink = into
         chosen, count = self._fit("all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores // wanted)
-        workers = [self._worker(chosen) for _ in range(count)]
-        parts = [range(first, prepared.samples, count) for first in range(count)]
-        if count == 1:
-            workers[0].run(parts[0], prepared, results)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(count) as pool:
-                list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
+        workers = self._idle.pop(id(chosen), None)  # another run at the same time makes its own
+        if workers is None or workers.count < count:
+            workers = Workers(chosen, count)
+        workers.run(prepared, results, count)
         self._idle[id(chosen)] = workers
         return Recording(
             "float" if self.program.dtype == np.float64 else "fixed",
@@ -95,7 +90,7 @@ class Simulator:
             machine_steps=self.network.ticks,
             wall_s=time.perf_counter() - start,
             notes=results.notes(self.program),
-            tally=results.tally(self.program) if counts else None,
+            tally=results.tally(self.program),
         )
 
     def release(self) -> None:
@@ -106,10 +101,6 @@ class Simulator:
         """Below which :meth:`run` refuses to run so many samples: one tick at a time in one thread, and what is recorded of all."""
         kept = Results.empty(self.program, samples, record, counts).nbytes
         return kept + self.program.nbytes + self._plan(1, record == "all", counts, 1).nbytes
-
-    def _worker(self, chosen: Plan) -> Worker:
-        idle = self._idle.get(id(chosen))
-        return idle.pop() if idle else Worker(chosen)
 
     def _plan(self, ticks: int, recording: bool, counting: bool, threads: int) -> Plan:
         key = ticks, recording, counting, threads

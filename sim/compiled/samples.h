@@ -1,0 +1,90 @@
+/* Samples of a run: inputs into the rows of their sources, chunks of ticks, recordings and counts out again. Included once for each type of
+ * sums. Given and recorded values stand as [sample][tick][neuron], rows as [node][history + tick][feature]. */
+
+/* Spikes and biases of a sample that come from outside, for the ticks first … first + ticks − 1. */
+void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
+    for (int64_t number = 0; number < m->population_count; number++) {
+        const int64_t *p = m->populations + number * P_COLUMNS;
+        const Given *given = job->given + number;
+        int64_t width = p[P_WIDTH];
+        if (given->spikes) {
+            const uint8_t *from = given->spikes + sample * given->sample_step + first * given->tick_step;
+            uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+            for (int64_t node = 0; node < p[P_NODES]; node++)
+                copy_rows(rows + node * p[P_LENGTH] * width, width, from + node * width, given->tick_step, ticks, width);
+        }
+        if (given->bias && !first) {
+            const MANTISSA *from = (const MANTISSA *)given->bias + sample * given->bias_step;
+            SUM *bias = (SUM *)s->bias + p[P_BIAS];
+            for (int64_t j = 0; j < p[P_NODES] * width; j++) bias[j] = SHIFTED((SUM)from[j], given->bias_shift);
+        }
+    }
+}
+
+/* What is recorded of the ticks that were run. */
+static void NAME(keep)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
+    for (int64_t number = 0; number < m->population_count; number++) {
+        const int64_t *p = m->populations + number * P_COLUMNS;
+        const Kept *kept = job->kept + number;
+        int64_t width = p[P_WIDTH], size = p[P_NODES] * width, at = (sample * job->ticks + first) * size;
+        if (kept->spikes) {
+            const uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+            for (int64_t node = 0; node < p[P_NODES]; node++)
+                copy_rows(kept->spikes + at + node * width, size, rows + node * p[P_LENGTH] * width, width, ticks, width);
+        }
+        for (int kind = 0; kind < 2; kind++) {
+            RECORDED *to = kind ? kept->v : kept->u;
+            const SUM *states = (const SUM *)(kind ? s->recorded_v : s->recorded_u) + p[P_STATE] * s->ticks;
+            for (int64_t node = 0; to && node < p[P_NODES]; node++)
+                for (int64_t t = 0; t < ticks; t++)
+                    for (int64_t j = 0; j < width; j++) to[at + t * size + node * width + j] = states[(node * s->ticks + t) * width + j];
+        }
+    }
+}
+
+/* One chunk: its inputs, its ticks, what is kept of it. */
+static void NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t sample, int64_t first) {
+    int64_t ticks = MIN(s->ticks, job->ticks - first);
+    if (job->counts) count_into(m, s, job->counts + sample * job->counts_step);
+    if (!first) NAME(begin)(m, s, sample == 0);
+    NAME(place)(m, s, job, sample, first, ticks);
+    NAME(run_chunk)(m, s, ticks);
+    if (job->kept) NAME(keep)(m, s, job, sample, first, ticks);
+}
+
+/* One worker: chunk after chunk until the samples are done or it is time to go back, with the place where to go on. */
+static void NAME(run_alone)(const Memory *m, const Scratch *worker, Job *job) {
+    Scratch s = of_worker(m, worker, job, 0);
+    double end = seconds() + job->patience_s;
+    do {
+        NAME(chunk)(m, &s, job, job->sample, job->tick);
+        job->tick += s.ticks;
+        if (job->tick >= job->ticks) job->tick = 0, job->sample += job->step;
+    } while (job->sample < job->samples && seconds() < end);
+}
+
+/* Several workers: each takes the next sample when it is through with one. */
+static void NAME(run_shared)(const Memory *m, const Scratch *workers, Job *job) {
+    double end = seconds() + job->patience_s;
+    int64_t next = job->sample;
+#pragma omp parallel num_threads((int)job->workers)
+    {
+        int64_t worker = TEAM_THREAD, sample;
+        Scratch s = of_worker(m, workers + worker, job, worker);
+        do {
+#pragma omp atomic capture
+            sample = next++;
+            if (sample >= job->samples) break;
+            for (int64_t first = 0; first < job->ticks; first += s.ticks) NAME(chunk)(m, &s, job, sample, first);
+        } while (seconds() < end);
+    }
+    job->sample = MIN(next, job->samples);
+}
+
+/* Run samples from job->sample on; the caller calls again until job->sample is job->samples. */
+void NAME(run_samples)(const Memory *m, const Scratch *workers, Job *job) {
+    if (job->workers > 1)
+        NAME(run_shared)(m, workers, job);
+    else
+        NAME(run_alone)(m, workers, job);
+}
