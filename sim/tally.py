@@ -28,18 +28,18 @@ Array = NDArray[Any]
 
 
 class Columns(Mapping[str, Array]):
-    """Population → its column of a table, a dict that is made when it is first looked at: a short run takes less than it.
+    """Population → its column of a table, a dict that is made when it is first looked at: some runs take less time than it.
 
     Args:
-        names: of the columns. table: (samples, columns).
+        names: of the columns. table: (samples, columns), of which those of ``part`` are meant.
     """
 
-    def __init__(self, names: Sequence[str], table: Array) -> None:
-        self._names, self._table = names, table
+    def __init__(self, names: Sequence[str], table: Array, part: slice) -> None:
+        self._names, self._table, self._part = names, table, part
 
     @cached_property
     def _columns(self) -> dict[str, Array]:
-        return dict(zip(self._names, self._table.T, strict=True))
+        return dict(zip(self._names, self._table[:, self._part].T, strict=True))
 
     def __getitem__(self, name: str) -> Array:
         return self._columns[name]

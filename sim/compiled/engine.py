@@ -19,7 +19,7 @@ from neurograph.network import Network
 from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
 from neurograph.sim.compiled.program import build, unsupported
-from neurograph.sim.compiled.results import Results
+from neurograph.sim.compiled.results import Results, notes_of
 from neurograph.sim.compiled.worker import Workers
 from neurograph.sim.inputs import prepare
 from neurograph.sim.recording import Recording, Sink, check_record
@@ -78,8 +78,9 @@ class Simulator:
         chosen, count = self._fit("all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores // wanted)
         workers = self._idle.pop(id(chosen), None)  # another run at the same time makes its own
         if workers is None or workers.count < count:
+            del workers  # before others are made in its place
             workers = Workers(chosen, count)
-        workers.run(prepared, results, count)
+        notes = notes_of(self.program, workers.run(prepared, results, count))
         self._idle[id(chosen)] = workers
         return Recording(
             "float" if self.program.dtype == np.float64 else "fixed",
@@ -89,7 +90,7 @@ class Simulator:
             results.u,
             machine_steps=self.network.ticks,
             wall_s=time.perf_counter() - start,
-            notes=results.notes(self.program),
+            notes=notes,
             tally=results.tally(self.program),
         )
 

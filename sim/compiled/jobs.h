@@ -17,7 +17,6 @@ typedef struct {
 typedef struct {
     const Given *given;                  /* of each population */
     const Kept *kept;                    /* of each population; NULL: nothing is recorded */
-    int64_t *notes;                      /* [worker][population][4] */
     int64_t *counts;                     /* [sample]: spikes and active updates by population, messages and those that reach any, events */
     int64_t counts_step;
     int64_t sample, samples, step, tick; /* the next sample, their number, from one to the next of a lone worker, its next tick */
@@ -29,14 +28,6 @@ static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec + 1e-9 * now.tv_nsec;
-}
-
-/* The buffers of a worker, with the notes of this run. */
-static Scratch of_worker(const Memory *m, const Scratch *worker, const Job *job, int64_t number) {
-    Scratch s = *worker;
-    s.notes = job->notes + number * 4 * m->population_count;
-    s.level = LEVEL;
-    return s;
 }
 
 /* Counts go where the sample's stand. */

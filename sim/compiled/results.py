@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from neurograph.sim.compiled.structures import Kept
 from neurograph.sim.recording import Sink
 from neurograph.sim.tally import Columns, Tally
 
-__all__ = ["Results"]
+__all__ = ["Results", "notes_of"]
 
 Array = NDArray[Any]
 
@@ -27,14 +25,13 @@ class Results:
     """What all samples give; the library writes it, each sample its own rows.
 
     ``counts`` of a sample are spikes and active updates by population, messages and those that reach any by population, and synaptic events
-    by projection, as ``jobs.h`` has them. ``seen`` are the notes of every worker.
+    by projection, as ``jobs.h`` has them.
     """
 
     spikes: dict[str, Array]
     u: dict[str, Array]
     v: dict[str, Array]
     counts: Array | None
-    seen: list[Array] = field(default_factory=list)
     sink: Sink | None = None
 
     @classmethod
@@ -47,7 +44,7 @@ class Results:
         def empty(chosen: Any, dtype: Any) -> dict[str, Array]:
             return {name: np.empty((samples, network.ticks, *network.populations[name].shape), dtype) for name in chosen}
 
-        states = [name for _, name in program.computing] if record == "all" else []
+        states = program.names_of_computing if record == "all" else ()
         dtype = np.int64 if program.dtype == np.int32 else program.dtype
         spikes = empty(network.outputs if record == "outputs" else program.names, np.uint8)
         return cls(spikes, empty(states, dtype), empty(states, dtype), counted)
@@ -60,46 +57,40 @@ class Results:
         """Where each population is recorded, as the library takes it; None if none is."""
         if not self.spikes:
             return None
-        places = [
-            Kept(*(address(part[name]) if name in part else None for part in (self.spikes, self.u, self.v)))  # type: ignore[arg-type]
-            for name in names
-        ]
-        return (Kept * len(names))(*places)
-
-    def new_notes(self, workers: int, populations: int) -> Array:
-        """Room for the notes of some workers."""
-        notes = np.zeros((workers, populations, 4), np.int64)
-        self.seen.append(notes)
-        return notes
-
-    def notes(self, program: Program) -> dict[str, Any]:
-        """Wraps and clips where there are any, and the largest |u| and |v| before them, by population."""
-        if program.dtype == np.float64:
-            return {}
-        every = self.seen[0] if len(self.seen) == 1 else np.concatenate(self.seen)
-        whole = every[0]
-        if len(every) > 1:
-            whole = np.concatenate([every[:, :, : tb.LARGEST_U].sum(axis=0), every[:, :, tb.LARGEST_U :].max(axis=0)], axis=1)
-        names = [name for _, name in program.computing]
-        wraps, clips, largest_u, largest_v = whole[len(program.names) - len(names) :].T.tolist()  # sources come first, and have none
-        return {
-            "rules": "lava",
-            "wraps": {name: count for name, count in zip(names, wraps, strict=True) if count} if any(wraps) else {},
-            "clips": {name: count for name, count in zip(names, clips, strict=True) if count} if any(clips) else {},
-            "largest_u": dict(zip(names, largest_u, strict=True)),
-            "largest_v": dict(zip(names, largest_v, strict=True)),
-        }
+        kinds = {"spikes": self.spikes, "u": self.u, "v": self.v}
+        return (Kept * len(names))(
+            *(Kept(**{kind: address(part[name]) for kind, part in kinds.items() if name in part}) for name in names)
+        )
 
     def tally(self, program: Program) -> Tally | None:
         """The counts, if they were asked for."""
         if self.counts is None:
             return None
-        names, count = program.names, len(program.names)
-        first = count - len(program.computing)
+        names, own, counts = program.names, program.names_of_computing, self.counts
+        count = len(names)
         return Tally(
-            spikes=Columns(names, self.counts[:, :count]),
-            updates_active=Columns(names[first:], self.counts[:, count + first : 2 * count]),
-            synaptic_events=tuple(self.counts[:, 4 * count :].T),
-            messages=Columns(names, self.counts[:, 2 * count : 4 * count : 2]),
-            reached=Columns(names, self.counts[:, 2 * count + 1 : 4 * count : 2]),
+            spikes=Columns(names, counts, slice(count)),
+            updates_active=Columns(own, counts, slice(2 * count - len(own), 2 * count)),  # sources come first, and have none
+            synaptic_events=tuple(counts[:, 4 * count :].T),
+            messages=Columns(names, counts, slice(2 * count, 4 * count, 2)),
+            reached=Columns(names, counts, slice(2 * count + 1, 4 * count, 2)),
         )
+
+
+def notes_of(program: Program, seen: Array) -> dict[str, Any]:
+    """Wraps and clips where there are any, and the largest |u| and |v| before them, by population.
+
+    Args:
+        program: what ran. seen: (populations, 4).
+    """
+    if program.dtype == np.float64:
+        return {}
+    names = program.names_of_computing
+    wraps, clips, largest_u, largest_v = seen[-len(names) :].T.tolist() if names else ([], [], [], [])
+    return {
+        "rules": "lava",
+        "wraps": {name: count for name, count in zip(names, wraps, strict=True) if count} if any(wraps) else {},
+        "clips": {name: count for name, count in zip(names, clips, strict=True) if count} if any(clips) else {},
+        "largest_u": dict(zip(names, largest_u, strict=True)),
+        "largest_v": dict(zip(names, largest_v, strict=True)),
+    }

@@ -54,7 +54,7 @@ static void NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t sam
 
 /* One worker: chunk after chunk until the samples are done or it is time to go back, with the place where to go on. */
 static void NAME(run_alone)(const Memory *m, const Scratch *worker, Job *job) {
-    Scratch s = of_worker(m, worker, job, 0);
+    Scratch s = *worker;
     double end = seconds() + job->patience_s;
     do {
         NAME(chunk)(m, &s, job, job->sample, job->tick);
@@ -69,8 +69,9 @@ static void NAME(run_shared)(const Memory *m, const Scratch *workers, Job *job) 
     int64_t next = job->sample;
 #pragma omp parallel num_threads((int)job->workers)
     {
-        int64_t worker = TEAM_THREAD, sample;
-        Scratch s = of_worker(m, workers + worker, job, worker);
+        Scratch s = workers[TEAM_THREAD];
+        int64_t sample;
+        s.level = LEVEL;
         do {
 #pragma omp atomic capture
             sample = next++;

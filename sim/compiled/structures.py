@@ -52,7 +52,7 @@ class Job(ctypes.Structure):
     """Samples of a run (``jobs.h``)."""
 
     _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("given", "kept", "notes", "counts")),
+        *((name, ctypes.c_void_p) for name in ("given", "kept", "counts")),
         *((name, ctypes.c_int64) for name in ("counts_step", "sample", "samples", "step", "tick", "ticks", "workers")),
         ("patience_s", ctypes.c_double),
     ]

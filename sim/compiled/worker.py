@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.network import FixedLIF
+from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.buffers import Plan
 from neurograph.sim.compiled.calls import Machine, address
 from neurograph.sim.compiled.pieces import Pieces
 from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.structures import Given, Job
 from neurograph.sim.inputs import Prepared
+from neurograph.sim.recording import Sink
 
 __all__ = ["Workers"]
 
@@ -41,21 +43,27 @@ class Workers:
         neurons = [(i, name, populations[name].neuron) for i, name in program.computing if name in program.driven]
         self._driven = [(i, name, neuron.bias_exp if isinstance(neuron, FixedLIF) else 0) for i, name, neuron in neurons]
         self._given = (Given * len(program.names))()
-        self._given_at = ctypes.addressof(self._given)
+        self._given_at, self._ticks = ctypes.addressof(self._given), program.network.ticks
+        self._notes = [buffers["notes"].reshape(-1, 4) for buffers in self.machine.buffers]
 
-    def run(self, given: Prepared, results: Results, count: int) -> None:
-        """Run all samples of ``given`` by so many of these workers; their rows of ``results`` are written."""
+    def run(self, given: Prepared, results: Results, count: int) -> Array:
+        """Run all samples of ``given`` by so many of these workers; their rows of ``results`` are written. Returns notes (populations, 4)."""
         held, kept = self._give(given), results.kept(self.plan.program.names)
+        for notes in self._notes:
+            notes.fill(0)
+        job = Job(self._given_at, None if kept is None else ctypes.addressof(kept), *_place(results.counts))
+        job.samples, job.step, job.ticks, job.workers, job.patience_s = given.samples, 1, self._ticks, count, PATIENCE_S
         if results.sink is None and (count == 1 or self.plan.threads == 1):
-            self._finish(self._job(given.samples, results, kept, count), 0)
+            self._finish(job, 0)
         elif count == 1:
-            self._alone(0, 1, given.samples, results, kept)
+            self._alone(0, 1, job, results.sink)
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(count) as pool:
-                list(pool.map(lambda worker: self._alone(worker, count, given.samples, results, kept), range(count)))
+                list(pool.map(lambda worker: self._alone(worker, count, job, results.sink), range(count)))
         del held
+        return self._seen()
 
     def place(self, given: Prepared) -> None:
         """Write what the first sample is given where the first worker reads it; all ticks are run at once."""
@@ -81,37 +89,32 @@ class Workers:
             of.bias, of.bias_step, of.bias_shift = address(bias), bias.strides[0] // bias.itemsize, shift
         return held
 
-    def _job(self, samples: int, results: Results, kept: Any, workers: int) -> Job:
-        counts, program = results.counts, self.plan.program
-        return Job(
-            self._given_at,
-            None if kept is None else ctypes.addressof(kept),
-            address(results.new_notes(workers, len(program.names))),
-            None if counts is None else address(counts),
-            0 if counts is None else counts.shape[1],
-            0,
-            samples,
-            1,
-            0,
-            program.network.ticks,
-            workers,
-            PATIENCE_S,
-        )
+    def _finish(self, job: Job, worker: int) -> None:
+        while job.sample < job.samples:
+            self.machine.run(job, worker)
 
-    def _alone(self, worker: int, step: int, samples: int, results: Results, kept: Any) -> None:
+    def _alone(self, worker: int, step: int, whole: Job, sink: Sink | None) -> None:
         """What one thread of Python runs: every ``step``-th sample."""
-        job = self._job(samples, results, kept, 1)
-        job.sample, job.step = worker, step
-        if results.sink is None:
+        job = Job.from_buffer_copy(whole)
+        job.sample, job.step, job.workers = worker, step, 1
+        if sink is None:
             self._finish(job, worker)
             return
         job.patience_s = 0  # back after every chunk
-        pieces = Pieces(self.plan, self.machine.buffers[worker], results.sink)
-        while job.sample < samples:
+        pieces = Pieces(self.plan, self.machine.buffers[worker], sink)
+        while job.sample < job.samples:
             sample, first = job.sample, job.tick
             self.machine.run(job, worker)
             pieces.send(sample, slice(first, min(first + self.plan.ticks, job.ticks)))
 
-    def _finish(self, job: Job, worker: int) -> None:
-        while job.sample < job.samples:
-            self.machine.run(job, worker)
+    def _seen(self) -> Array:
+        """The notes of all workers."""
+        if self.count == 1:
+            return self._notes[0]
+        every = np.array(self._notes)
+        return np.concatenate([every[:, :, : tb.LARGEST_U].sum(axis=0), every[:, :, tb.LARGEST_U :].max(axis=0)], axis=1)
+
+
+def _place(counts: Array | None) -> tuple[int | None, int]:
+    """Where counts stand, and how many a sample has."""
+    return (None, 0) if counts is None else (ctypes.addressof(ctypes.c_char.from_buffer(counts)), counts.shape[1])
