@@ -19,8 +19,11 @@ Array = NDArray[Any]
 
 def address(array: Array) -> int:
     """Where it begins; the caller keeps it alive."""
-    place: int = array.__array_interface__["data"][0]
-    return place
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # read-only, in pieces or empty
+        place: int = array.__array_interface__["data"][0]
+        return place
 
 
 class Machine:

@@ -26,6 +26,7 @@
 #define LANES 16         /* sums that one instruction takes */
 #define AHEAD 4         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
+#define COPIED (1 << 20) /* values of a chunk from which they are copied by threads */
 
 typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;

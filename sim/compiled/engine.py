@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import MemoryLimitError, UnsupportedError
-from neurograph.network import Network
+from neurograph.network import Network, Source
 from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
 from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.results import Results, notes_of
 from neurograph.sim.compiled.worker import Workers
-from neurograph.sim.inputs import prepare
+from neurograph.sim.inputs import plain_spikes, prepare
 from neurograph.sim.recording import Recording, Sink, check_record
 
 __all__ = ["Simulator"]
@@ -48,6 +48,8 @@ class Simulator:
         library()
         self.network = network
         self.program = build(network)
+        plain = all(isinstance(s.neuron, Source) and s.neuron.kind == "spikes" for s in network.sources) and not self.program.driven
+        self._plain = [(s.name, (network.ticks, *s.shape)) for s in network.sources] if plain else []
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._idle: dict[int, Workers] = {}  # by plan, which is held above: made once for many runs
 
@@ -68,7 +70,7 @@ class Simulator:
         """
         check_record(record)
         start = time.perf_counter()
-        prepared = prepare(self.network, inputs, biased=self.program.driven)
+        prepared = (self._plain and plain_spikes(self._plain, inputs)) or prepare(self.network, inputs, biased=self.program.driven)
         cores = threads or _cores()
         wanted = 1 if self.program.keeps else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.calls import address
 from neurograph.sim.compiled.program import Program
 from neurograph.sim.compiled.structures import Kept
@@ -58,9 +57,7 @@ class Results:
         if not self.spikes:
             return None
         kinds = {"spikes": self.spikes, "u": self.u, "v": self.v}
-        return (Kept * len(names))(
-            *(Kept(**{kind: address(part[name]) for kind, part in kinds.items() if name in part}) for name in names)
-        )
+        return (Kept * len(names))(*(Kept(**{kind: address(part[name]) for kind, part in kinds.items() if name in part}) for name in names))
 
     def tally(self, program: Program) -> Tally | None:
         """The counts, if they were asked for."""

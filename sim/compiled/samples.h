@@ -1,15 +1,19 @@
 /* Samples of a run: inputs into the rows of their sources, chunks of ticks, recordings and counts out again. Included once for each type of
  * sums. Given and recorded values stand as [sample][tick][neuron], rows as [node][history + tick][feature]. */
 
-/* Spikes and biases of a sample that come from outside, for the ticks first … first + ticks − 1. */
+/* Threads that copy so many values of each node of a population. */
+#define COPIERS(p, values) ((p)[P_NODES] * (values) >= COPIED ? (int)s->threads : 1)
+
+/* What a sample is given from outside for the ticks first … first + ticks − 1. */
 void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
     for (int64_t number = 0; number < m->population_count; number++) {
         const int64_t *p = m->populations + number * P_COLUMNS;
         const Given *given = job->given + number;
-        int64_t width = p[P_WIDTH];
+        int64_t width = p[P_WIDTH], threads = COPIERS(p, ticks * width);
         if (given->spikes) {
             const uint8_t *from = given->spikes + sample * given->sample_step + first * given->tick_step;
             uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+#pragma omp parallel for num_threads((int)threads) if (threads > 1)
             for (int64_t node = 0; node < p[P_NODES]; node++)
                 copy_rows(rows + node * p[P_LENGTH] * width, width, from + node * width, given->tick_step, ticks, width);
         }
@@ -21,26 +25,34 @@ void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t samp
     }
 }
 
+/* States of the ticks that were run, as they are recorded. */
+static void NAME(keep_states)(const Scratch *s, const int64_t *p, const void *recorded, RECORDED *to, int64_t ticks) {
+    int64_t width = p[P_WIDTH], size = p[P_NODES] * width, threads = COPIERS(p, ticks * width);
+#pragma omp parallel for num_threads((int)threads) if (threads > 1)
+    for (int64_t node = 0; node < p[P_NODES]; node++) {
+        const SUM *from = (const SUM *)recorded + p[P_STATE] * s->ticks + node * s->ticks * width;
+        for (int64_t t = 0; t < ticks; t++)
+            for (int64_t j = 0; j < width; j++) to[t * size + node * width + j] = from[t * width + j];
+    }
+}
+
 /* What is recorded of the ticks that were run. */
 static void NAME(keep)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
     for (int64_t number = 0; number < m->population_count; number++) {
         const int64_t *p = m->populations + number * P_COLUMNS;
         const Kept *kept = job->kept + number;
-        int64_t width = p[P_WIDTH], size = p[P_NODES] * width, at = (sample * job->ticks + first) * size;
+        int64_t width = p[P_WIDTH], size = p[P_NODES] * width, at = (sample * job->ticks + first) * size, threads = COPIERS(p, ticks * width);
         if (kept->spikes) {
             const uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+#pragma omp parallel for num_threads((int)threads) if (threads > 1)
             for (int64_t node = 0; node < p[P_NODES]; node++)
                 copy_rows(kept->spikes + at + node * width, size, rows + node * p[P_LENGTH] * width, width, ticks, width);
         }
-        for (int kind = 0; kind < 2; kind++) {
-            RECORDED *to = kind ? kept->v : kept->u;
-            const SUM *states = (const SUM *)(kind ? s->recorded_v : s->recorded_u) + p[P_STATE] * s->ticks;
-            for (int64_t node = 0; to && node < p[P_NODES]; node++)
-                for (int64_t t = 0; t < ticks; t++)
-                    for (int64_t j = 0; j < width; j++) to[at + t * size + node * width + j] = states[(node * s->ticks + t) * width + j];
-        }
+        if (kept->u) NAME(keep_states)(s, p, s->recorded_u, (RECORDED *)kept->u + at, ticks);
+        if (kept->v) NAME(keep_states)(s, p, s->recorded_v, (RECORDED *)kept->v + at, ticks);
     }
 }
+#undef COPIERS
 
 /* One chunk: its inputs, its ticks, what is kept of it. */
 static void NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t sample, int64_t first) {
@@ -82,7 +94,7 @@ static void NAME(run_shared)(const Memory *m, const Scratch *workers, Job *job) 
     job->sample = MIN(next, job->samples);
 }
 
-/* Run samples from job->sample on; the caller calls again until job->sample is job->samples. */
+/* Run samples from job->sample on; who calls does so again until job->sample is job->samples. */
 void NAME(run_samples)(const Memory *m, const Scratch *workers, Job *job) {
     if (job->workers > 1)
         NAME(run_shared)(m, workers, job);

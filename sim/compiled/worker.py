@@ -1,8 +1,8 @@
 """Workers: the buffers of a plan, as many times as samples are run side by side, and the samples of a run in them.
 
-The loop over samples and chunks of ticks is the library's (``samples.h``). It comes back now and then, so that Python sees a Ctrl-C, and after
-every chunk where a sink takes what there is. Where workers have several threads each they are threads of Python: to OpenMP they would be a
-team of teams, whose threads it makes anew for every population.
+The loop over samples and chunks of ticks is the library's (``samples.h``). It comes back now and then, so that Python sees a Ctrl-C, and
+after every chunk where a sink takes what there is. Where workers have several threads each they are threads of Python: to OpenMP they would
+be a team of teams, whose threads it makes anew for every population.
 """
 
 from __future__ import annotations
@@ -43,16 +43,18 @@ class Workers:
         neurons = [(i, name, populations[name].neuron) for i, name in program.computing if name in program.driven]
         self._driven = [(i, name, neuron.bias_exp if isinstance(neuron, FixedLIF) else 0) for i, name, neuron in neurons]
         self._given = (Given * len(program.names))()
-        self._given_at, self._ticks = ctypes.addressof(self._given), program.network.ticks
+        self._job = Job(given=ctypes.addressof(self._given), step=1, ticks=program.network.ticks, patience_s=PATIENCE_S)
         self._notes = [buffers["notes"].reshape(-1, 4) for buffers in self.machine.buffers]
 
     def run(self, given: Prepared, results: Results, count: int) -> Array:
-        """Run all samples of ``given`` by so many of these workers; their rows of ``results`` are written. Returns notes (populations, 4)."""
+        """Run all samples of ``given`` by so many of these workers, which write ``results``; the notes come back, (populations, 4)."""
         held, kept = self._give(given), results.kept(self.plan.program.names)
         for notes in self._notes:
             notes.fill(0)
-        job = Job(self._given_at, None if kept is None else ctypes.addressof(kept), *_place(results.counts))
-        job.samples, job.step, job.ticks, job.workers, job.patience_s = given.samples, 1, self._ticks, count, PATIENCE_S
+        job, counts = self._job, results.counts
+        job.sample, job.tick, job.samples, job.workers = 0, 0, given.samples, count
+        job.kept = None if kept is None else ctypes.addressof(kept)
+        job.counts, job.counts_step = (None, 0) if counts is None else (address(counts), counts.shape[1])
         if results.sink is None and (count == 1 or self.plan.threads == 1):
             self._finish(job, 0)
         elif count == 1:
@@ -68,7 +70,7 @@ class Workers:
     def place(self, given: Prepared) -> None:
         """Write what the first sample is given where the first worker reads it; all ticks are run at once."""
         held = self._give(given)
-        self.machine.place(Job(given=self._given_at, ticks=self.plan.ticks))
+        self.machine.place(self._job)
         del held
 
     def _give(self, given: Prepared) -> list[Array]:
@@ -113,8 +115,3 @@ class Workers:
             return self._notes[0]
         every = np.array(self._notes)
         return np.concatenate([every[:, :, : tb.LARGEST_U].sum(axis=0), every[:, :, tb.LARGEST_U :].max(axis=0)], axis=1)
-
-
-def _place(counts: Array | None) -> tuple[int | None, int]:
-    """Where counts stand, and how many a sample has."""
-    return (None, 0) if counts is None else (ctypes.addressof(ctypes.c_char.from_buffer(counts)), counts.shape[1])
