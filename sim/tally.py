@@ -56,17 +56,17 @@ class Columns(Mapping[str, Array]):
 
 @dataclass(frozen=True)
 class Tally:
-    """Arrays of shape (samples,), int64.
+    """Counts of shape (samples,), int64.
 
     Args:
         spikes, messages, reached: population → count, static sources left out.
         updates_active: population that computes → count.
-        synaptic_events: one count for each of ``network.spiking_projections``, in their order.
+        synaptic_events: one count for each of ``network.spiking_projections``, in their order; rows of one array or one by one.
     """
 
     spikes: Mapping[str, Array]
     updates_active: Mapping[str, Array]
-    synaptic_events: tuple[Array, ...]
+    synaptic_events: tuple[Array, ...] | Array
     messages: Mapping[str, Array]
     reached: Mapping[str, Array]
 

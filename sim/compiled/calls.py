@@ -20,7 +20,7 @@ Array = NDArray[Any]
 def address(array: Array) -> int:
     """Where it begins; the caller keeps it alive."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
     except (TypeError, ValueError):  # read-only, in pieces or empty
         place: int = array.__array_interface__["data"][0]
         return place
