@@ -74,8 +74,8 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
 
 
 def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[str, Array]) -> Prepared | None:
-    """What :func:`prepare` makes of spikes for every source that are bytes with samples first, in less time; None of anything else, and of
-    what it would refuse.
+    """What :func:`prepare` makes of bytes with samples first for every source, in less time; None of anything else, and of shapes that it
+    would refuse. Whether they are 0 and 1 is not looked at: who takes them does when it reads them, and lets :func:`prepare` refuse them.
 
     Args:
         shapes: every source with (T, *shape); all are of spikes, and no population is driven by a static one.
@@ -84,9 +84,9 @@ def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[
     samples = 0
     for name, shape in shapes:
         value = inputs.get(name)
-        if type(value) is not np.ndarray or value.dtype != _BYTES or value.shape[1:] != shape or len(value) != (samples or len(value)):
+        if type(value) is not np.ndarray or value.dtype != _BYTES or value.shape[1:] != shape or not value.size:
             return None
-        if not value.size or np.maximum.reduce(value, axis=None) > 1:
+        if len(value) != (samples or len(value)):
             return None
         samples = len(value)
     return Prepared(samples, inputs, {}) if samples and len(inputs) == len(shapes) else None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.errors import MemoryLimitError, UnsupportedError
+from neurograph.errors import InputError, MemoryLimitError, UnsupportedError
 from neurograph.network import Network, Source
 from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
@@ -70,7 +70,8 @@ class Simulator:
         """
         check_record(record)
         start = time.perf_counter()
-        prepared = (self._plain and plain_spikes(self._plain, inputs)) or prepare(self.network, inputs, biased=self.program.driven)
+        plain = plain_spikes(self._plain, inputs) if self._plain and into is None else None  # a sink takes nothing before all is checked
+        prepared = plain or prepare(self.network, inputs, biased=self.program.driven)
         cores = threads or _cores()
         wanted = 1 if self.program.keeps else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)
@@ -82,7 +83,11 @@ class Simulator:
         if workers is None or workers.count < count:
             del workers  # before others are made in its place
             workers = Workers(chosen, count)
-        notes = notes_of(self.program, workers.run(prepared, results, count))
+        seen = workers.run(prepared, results, count)
+        if seen is None:
+            prepare(self.network, inputs, biased=self.program.driven)  # says what is wrong
+            raise InputError("inputs: were changed while they were run; give arrays that stay as they are")
+        notes = notes_of(self.program, seen)
         self._idle[id(chosen)] = workers
         return Recording(
             "float" if self.program.dtype == np.float64 else "fixed",

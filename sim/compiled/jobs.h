@@ -21,6 +21,7 @@ typedef struct {
     int64_t counts_step;
     int64_t sample, samples, step, tick; /* the next sample, their number, from one to the next of a lone worker, its next tick */
     int64_t ticks, workers;
+    int64_t refused;                     /* 1 where bytes other than 0 and 1 were given for spikes: the run is over */
     double patience_s;                   /* after which the caller wants to be asked */
 } Job;
 
@@ -36,6 +37,13 @@ static void count_into(const Memory *m, Scratch *s, int64_t *counts) {
     s->active_counts = counts + m->population_count;
     s->message_counts = counts + 2 * m->population_count;
     s->event_counts = counts + 4 * m->population_count;
+}
+
+/* Whether every byte is 0 or 1. */
+static inline int64_t are_spikes(const uint8_t *bytes, int64_t count) {
+    uint8_t all = 0;
+    for (int64_t i = 0; i < count; i++) all |= bytes[i];
+    return all <= 1;
 }
 
 /* Rows of so many bytes, each a step behind the one before. */

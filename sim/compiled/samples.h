@@ -4,8 +4,9 @@
 /* Threads that copy so many values of each node of a population. */
 #define COPIERS(p, values) ((p)[P_NODES] * (values) >= COPIED ? (int)s->threads : 1)
 
-/* What a sample is given from outside for the ticks first … first + ticks − 1. */
-void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
+/* What a sample is given from outside for the ticks first … first + ticks − 1. Returns whether spikes are all 0 or 1. */
+int64_t NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
+    int64_t fine = 1;
     for (int64_t number = 0; number < m->population_count; number++) {
         const int64_t *p = m->populations + number * P_COLUMNS;
         const Given *given = job->given + number;
@@ -13,9 +14,12 @@ void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t samp
         if (given->spikes) {
             const uint8_t *from = given->spikes + sample * given->sample_step + first * given->tick_step;
             uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
-#pragma omp parallel for num_threads((int)threads) if (threads > 1)
-            for (int64_t node = 0; node < p[P_NODES]; node++)
-                copy_rows(rows + node * p[P_LENGTH] * width, width, from + node * width, given->tick_step, ticks, width);
+#pragma omp parallel for num_threads((int)threads) if (threads > 1) reduction(& : fine)
+            for (int64_t node = 0; node < p[P_NODES]; node++) {
+                uint8_t *to = rows + node * p[P_LENGTH] * width;
+                copy_rows(to, width, from + node * width, given->tick_step, ticks, width);
+                fine &= are_spikes(to, ticks * width);
+            }
         }
         if (given->bias && !first) {
             const MANTISSA *from = (const MANTISSA *)given->bias + sample * given->bias_step;
@@ -23,6 +27,7 @@ void NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t samp
             for (int64_t j = 0; j < p[P_NODES] * width; j++) bias[j] = SHIFTED((SUM)from[j], given->bias_shift);
         }
     }
+    return fine;
 }
 
 /* States of the ticks that were run, as they are recorded. */
@@ -54,14 +59,15 @@ static void NAME(keep)(const Memory *m, const Scratch *s, const Job *job, int64_
 }
 #undef COPIERS
 
-/* One chunk: its inputs, its ticks, what is kept of it. */
-static void NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t sample, int64_t first) {
+/* One chunk: its inputs, its ticks, what is kept of it. Returns 0 where its inputs are refused. */
+static int64_t NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t sample, int64_t first) {
     int64_t ticks = MIN(s->ticks, job->ticks - first);
     if (job->counts) count_into(m, s, job->counts + sample * job->counts_step);
     if (!first) NAME(begin)(m, s, sample == 0);
-    NAME(place)(m, s, job, sample, first, ticks);
+    if (!NAME(place)(m, s, job, sample, first, ticks)) return 0;
     NAME(run_chunk)(m, s, ticks);
     if (job->kept) NAME(keep)(m, s, job, sample, first, ticks);
+    return 1;
 }
 
 /* One worker: chunk after chunk until the samples are done or it is time to go back, with the place where to go on. */
@@ -69,7 +75,8 @@ static void NAME(run_alone)(const Memory *m, const Scratch *worker, Job *job) {
     Scratch s = *worker;
     double end = seconds() + job->patience_s;
     do {
-        NAME(chunk)(m, &s, job, job->sample, job->tick);
+        job->refused = !NAME(chunk)(m, &s, job, job->sample, job->tick);
+        if (job->refused) break;
         job->tick += s.ticks;
         if (job->tick >= job->ticks) job->tick = 0, job->sample += job->step;
     } while (job->sample < job->samples && seconds() < end);
@@ -78,23 +85,26 @@ static void NAME(run_alone)(const Memory *m, const Scratch *worker, Job *job) {
 /* Several workers: each takes the next sample when it is through with one. */
 static void NAME(run_shared)(const Memory *m, const Scratch *workers, Job *job) {
     double end = seconds() + job->patience_s;
-    int64_t next = job->sample;
+    int64_t next = job->sample, refused = 0;
 #pragma omp parallel num_threads((int)job->workers)
     {
         Scratch s = workers[TEAM_THREAD];
-        int64_t sample;
+        int64_t sample, fine = 1;
         s.level = LEVEL;
         do {
 #pragma omp atomic capture
             sample = next++;
             if (sample >= job->samples) break;
-            for (int64_t first = 0; first < job->ticks; first += s.ticks) NAME(chunk)(m, &s, job, sample, first);
-        } while (seconds() < end);
+            for (int64_t first = 0; fine && first < job->ticks; first += s.ticks) fine = NAME(chunk)(m, &s, job, sample, first);
+        } while (fine && seconds() < end);
+#pragma omp atomic
+        refused |= !fine;
     }
     job->sample = MIN(next, job->samples);
+    job->refused = refused;
 }
 
-/* Run samples from job->sample on; who calls does so again until job->sample is job->samples. */
+/* Run samples from job->sample on; who calls does so again until job->sample is job->samples or they are refused. */
 void NAME(run_samples)(const Memory *m, const Scratch *workers, Job *job) {
     if (job->workers > 1)
         NAME(run_shared)(m, workers, job);

@@ -53,7 +53,7 @@ class Job(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("given", "kept", "counts")),
-        *((name, ctypes.c_int64) for name in ("counts_step", "sample", "samples", "step", "tick", "ticks", "workers")),
+        *((name, ctypes.c_int64) for name in ("counts_step", "sample", "samples", "step", "tick", "ticks", "workers", "refused")),
         ("patience_s", ctypes.c_double),
     ]
 

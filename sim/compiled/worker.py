@@ -46,8 +46,11 @@ class Workers:
         self._job = Job(given=ctypes.addressof(self._given), step=1, ticks=program.network.ticks, patience_s=PATIENCE_S)
         self._notes = [buffers["notes"].reshape(-1, 4) for buffers in self.machine.buffers]
 
-    def run(self, given: Prepared, results: Results, count: int) -> Array:
-        """Run all samples of ``given`` by so many of these workers, which write ``results``; the notes come back, (populations, 4)."""
+    def run(self, given: Prepared, results: Results, count: int) -> Array | None:
+        """Run all samples of ``given`` by so many of these workers, which write ``results``; the notes come back, (populations, 4).
+
+        None comes back where a spike source was given bytes other than 0 and 1, whose results are worth nothing.
+        """
         held, kept = self._give(given), results.kept(self.plan.program.names)
         for notes in self._notes:
             notes.fill(0)
@@ -56,16 +59,16 @@ class Workers:
         job.kept = None if kept is None else ctypes.addressof(kept)
         job.counts, job.counts_step = (None, 0) if counts is None else (address(counts), counts.shape[1])
         if results.sink is None and (count == 1 or self.plan.threads == 1):
-            self._finish(job, 0)
+            fine = self._finish(job, 0)
         elif count == 1:
-            self._alone(0, 1, job, results.sink)
+            fine = self._alone(0, 1, job, results.sink)
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(count) as pool:
-                list(pool.map(lambda worker: self._alone(worker, count, job, results.sink), range(count)))
+                fine = all(list(pool.map(lambda worker: self._alone(worker, count, job, results.sink), range(count))))
         del held
-        return self._seen()
+        return self._seen() if fine else None
 
     def place(self, given: Prepared) -> None:
         """Write what the first sample is given where the first worker reads it; all ticks are run at once."""
@@ -91,23 +94,27 @@ class Workers:
             of.bias, of.bias_step, of.bias_shift = address(bias), bias.strides[0] // bias.itemsize, shift
         return held
 
-    def _finish(self, job: Job, worker: int) -> None:
-        while job.sample < job.samples:
+    def _finish(self, job: Job, worker: int) -> bool:
+        job.refused = 0
+        while job.sample < job.samples and not job.refused:
             self.machine.run(job, worker)
+        return not job.refused
 
-    def _alone(self, worker: int, step: int, whole: Job, sink: Sink | None) -> None:
+    def _alone(self, worker: int, step: int, whole: Job, sink: Sink | None) -> bool:
         """What one thread of Python runs: every ``step``-th sample."""
         job = Job.from_buffer_copy(whole)
         job.sample, job.step, job.workers = worker, step, 1
         if sink is None:
-            self._finish(job, worker)
-            return
+            return self._finish(job, worker)
         job.patience_s = 0  # back after every chunk
         pieces = Pieces(self.plan, self.machine.buffers[worker], sink)
         while job.sample < job.samples:
             sample, first = job.sample, job.tick
             self.machine.run(job, worker)
+            if job.refused:
+                return False
             pieces.send(sample, slice(first, min(first + self.plan.ticks, job.ticks)))
+        return True
 
     def _seen(self) -> Array:
         """The notes of all workers."""

@@ -12,6 +12,7 @@ from looped_networks import looped_network
 from networks import integer_network
 from test_compiled_engine import assert_same, assert_same_tally
 
+from neurograph.errors import InputError
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
 from neurograph.sim import fixed, floating
 from neurograph.sim.compiled import worker
@@ -242,6 +243,27 @@ def test_runs_of_one_simulator_side_by_side():
     assert len(found) == 60
     for got in found:
         assert_same(got, wanted)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 9])
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_bytes_that_are_no_spikes_are_refused_wherever_they_stand(threads, nodes):
+    rng = np.random.default_rng(0)
+    shape = (nodes, 20)
+    populations = (Population("in", shape, Source()), Population("n", shape, FixedLIF(1000, 400, 300, 0, 0, 1.0)))
+    weights = Kron(Identity(nodes), rng.integers(0, 199, (20, 20)))
+    network = Network({p.name: p for p in populations}, (Projection("in", "n", weights),), 6)
+    simulator = Simulator(network)
+    spikes = (rng.random((4, 6, *shape)) < 0.4).astype(np.uint8)
+    wanted = simulator.run({"in": spikes}, counts=True, threads=threads)
+    for place, value in (((0, 0, 0, 0), 2), ((3, 5, nodes - 1, 19), 255), ((2, 3, 0, 7), 128)):
+        wrong = spikes.copy()
+        wrong[place] = value
+        for sink in (None, Held("all")):
+            with pytest.raises(InputError, match=rf"input 'in': holds values other than 0 and 1 \(1, the first {value}\)"):
+                simulator.run({"in": wrong}, counts=True, threads=threads, into=sink)
+            assert sink is None or not sink.pieces
+        assert_same(simulator.run({"in": spikes}, counts=True, threads=threads), wanted)
 
 
 def test_more_samples_than_before_and_fewer_again():
