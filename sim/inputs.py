@@ -6,7 +6,7 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from neurograph.network import Network, Population, Source
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.static_currents import bias_of, varying
 
-__all__ = ["Prepared", "checked", "prepare"]
+__all__ = ["Prepared", "checked", "plain_spikes", "prepare"]
 
 Array = NDArray[Any]
+_BYTES = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,33 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
     samples, values = checked(network.sources, network.ticks, inputs)
+    spikes = {}
     for source in network.sources:
         if source.is_constant:
-            values[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
-    spikes = {s.name: values[s.name] for s in network.sources if not s.is_static}
-    return Prepared(
-        samples, spikes, {p.name: bias_of(network, p, values, samples) for p in network.neurons if biased is None or p.name in biased}
-    )
+            spikes[source.name] = np.ones((samples, network.ticks, *source.shape), dtype=np.uint8)
+        elif not source.is_static:
+            spikes[source.name] = values[source.name]
+    chosen = network.neurons if biased is None else [network.populations[name] for name in biased]
+    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples) for p in chosen})
+
+
+def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[str, Array]) -> Prepared | None:
+    """What :func:`prepare` makes of bytes with samples first for every source, in less time; None of anything else, and of shapes that it
+    would refuse. Whether they are 0 and 1 is not looked at: who takes them does when it reads them, and lets :func:`prepare` refuse them.
+
+    Args:
+        shapes: every source with (T, *shape); all are of spikes, and no population is driven by a static one.
+        inputs: source → values.
+    """
+    samples = 0
+    for name, shape in shapes:
+        value = inputs.get(name)
+        if type(value) is not np.ndarray or value.dtype != _BYTES or value.shape[1:] != shape or not value.size:
+            return None
+        if len(value) != (samples or len(value)):
+            return None
+        samples = len(value)
+    return Prepared(samples, inputs, {}) if samples and len(inputs) == len(shapes) else None
 
 
 def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Array]) -> tuple[int, dict[str, Array]]:
@@ -83,13 +104,14 @@ def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Arra
         if name not in names:
             raise InputError(f"input {name!r}: no such source; the network has {', '.join(sorted(names)) or 'none'}")
     values = {source.name: _check(source, inputs, ticks) for source in wanted}
-    counts = {name: len(value) for name, value in values.items()}
-    samples = max(counts.values(), default=1)
+    samples = max(map(len, values.values()), default=1)
     for source in wanted:
-        count = counts[source.name]
-        if count not in (1, samples):
+        count = len(values[source.name])
+        if count == samples:
+            continue
+        if count != 1:
             raise InputError(f"input {source.name!r}: {count} samples, but another source has {samples}; give all the same number")
-        if count < samples and not source.is_static:
+        if not source.is_static:
             values[source.name] = np.repeat(values[source.name], samples, axis=0)
     return samples, values
 
@@ -97,27 +119,30 @@ def checked(sources: Iterable[Population], ticks: int, inputs: Mapping[str, Arra
 def _check(source: Population, inputs: Mapping[str, Array], ticks: int) -> Array:
     if source.name not in inputs:
         raise InputError(f"input {source.name!r}: missing; give an array of shape {source.shape}")
-    value = np.asarray(inputs[source.name])
-    shape = source.shape if source.is_static else (ticks, *source.shape)
-    if value.shape[-len(shape) :] != shape or value.ndim not in (len(shape), len(shape) + 1):
-        what = "one value a neuron" if source.is_static else "ticks first"
+    given, static = np.asarray(inputs[source.name]), source.is_static
+    shape = source.shape if static else (ticks, *source.shape)
+    value = given if given.ndim > len(shape) else given[np.newaxis]
+    if value.shape[1:] != shape:
+        what = "one value a neuron" if static else "ticks first"
         raise InputError(
-            f"input {source.name!r}: shape {value.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
+            f"input {source.name!r}: shape {given.shape}, must be {shape} or (samples, {', '.join(map(str, shape))}), {what}; "
             "reshape the data"
         )
-    if value.dtype.kind not in "biuf" or not value.size:
+    kind = value.dtype.kind
+    if kind not in "biuf" or not value.size:
         raise InputError(
-            f"input {source.name!r}: {value.dtype} of shape {value.shape}, must be numbers of at least one sample; give an array"
+            f"input {source.name!r}: {value.dtype} of shape {given.shape}, must be numbers of at least one sample; give an array"
         )
-    value = value.reshape(-1, *shape)
-    if source.is_static or source.is_real:
-        value = value if source.is_static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
+    if static or source.is_real:
+        value = value if static and value.dtype in (np.float32, np.float64) else value.astype(np.float64)
         if not np.isfinite(value).all():
             raise InputError(f"input {source.name!r}: holds NaN or infinity; mend the data")
         return value
     if source.is_graded:
         return _messages(source, value)
-    if not (value.dtype == np.bool_ or (value.max(initial=0) <= 1 if value.dtype.kind == "u" else ((value == 0) | (value == 1)).all())):
+    if kind == "b":
+        return value.view(np.uint8)
+    if not (np.maximum.reduce(value, axis=None) <= 1 if kind == "u" else ((value == 0) | (value == 1)).all()):
         wrong = value[(value != 0) & (value != 1)]
         raise InputError(
             f"input {source.name!r}: holds values other than 0 and 1 ({wrong.size:,}, the first {wrong[0]:g}), but it is a spike source; "

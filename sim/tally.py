@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -21,24 +22,51 @@ from numpy.typing import NDArray
 from neurograph.network import Network, Population
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Tally", "pattern_of", "reach_of", "tally_of"]
+__all__ = ["Columns", "Tally", "pattern_of", "reach_of", "tally_of"]
 
 Array = NDArray[Any]
 
 
+class Columns(Mapping[str, Array]):
+    """Population → its column of a table, a dict that is made when it is first looked at: some runs take less time than it.
+
+    Args:
+        names: of the columns. table: (samples, columns), of which those of ``part`` are meant.
+    """
+
+    def __init__(self, names: Sequence[str], table: Array, part: slice) -> None:
+        self._names, self._table, self._part = names, table, part
+
+    @cached_property
+    def _columns(self) -> dict[str, Array]:
+        return dict(zip(self._names, self._table[:, self._part].T, strict=True))
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return repr(self._columns)
+
+
 @dataclass(frozen=True)
 class Tally:
-    """Arrays of shape (samples,), int64.
+    """Counts of shape (samples,), int64.
 
     Args:
         spikes, messages, reached: population → count, static sources left out.
         updates_active: population that computes → count.
-        synaptic_events: one count for each of ``network.spiking_projections``, in their order.
+        synaptic_events: one count for each of ``network.spiking_projections``, in their order; rows of one array or one by one.
     """
 
     spikes: Mapping[str, Array]
     updates_active: Mapping[str, Array]
-    synaptic_events: tuple[Array, ...]
+    synaptic_events: tuple[Array, ...] | Array
     messages: Mapping[str, Array]
     reached: Mapping[str, Array]
 

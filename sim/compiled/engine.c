@@ -7,6 +7,7 @@
  */
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #define VECTOR_BYTES 64
@@ -19,9 +20,9 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
-#define RUN 16          /* places of a loop whose length the compiler knows */
-#define AHEAD 4         /* neighbours that are fetched before they are needed */
-#define PARALLEL 16384  /* neurons times ticks from which threads are worth their start */
+#define RUN 16           /* places of a loop whose length the compiler knows */
+#define AHEAD 4          /* neighbours that are fetched before they are needed */
+#define PARALLEL 16384   /* neurons times ticks from which threads are worth their start */
 
 typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;
@@ -49,7 +50,7 @@ typedef struct {
     int64_t *notes, *spike_counts, *active_counts, *event_counts, *message_counts;
     void *recorded_u, *recorded_v;
     int64_t current_size, row_size, wide_size, local_size; /* of each thread */
-    int64_t ticks, threads;                                /* ticks: of the recorded u and v */
+    int64_t ticks, threads;                                /* ticks: of a chunk, and of the recorded u and v */
 } Scratch;
 
 /* A part of a tile and what is done to it: nodes n0 … n1 − 1, features c0 … c1 − 1, ticks t0 … t1 − 1. Currents of the tile stand as
@@ -99,9 +100,13 @@ typedef struct {
 
 #include "events.h"
 #include "threads.h"
+#include "jobs.h"
 
 static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 
+#define MANTISSA int32_t
+#define RECORDED int64_t
+#define SHIFTED(bias, by) ((bias) << (by))
 #define FIXED_NEURONS {.threshold = OF(THRESHOLD), .du = OF(DU), .dv = OF(DV), .reset = OF(RESET), .flags = p[P_FLAGS]}
 
 #define SUM int32_t
@@ -115,6 +120,7 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "samples.h"
 #undef SUM
 #undef UNSIGNED
 #undef WEIGHT
@@ -130,15 +136,22 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "samples.h"
 #undef SUM
 #undef UNSIGNED
 #undef WEIGHT
 #undef NAME
 #undef NEURONS
+#undef MANTISSA
+#undef RECORDED
+#undef SHIFTED
 
 #define SUM double
 #define WEIGHT double
 #define REAL
+#define MANTISSA double
+#define RECORDED double
+#define SHIFTED(bias, by) (bias)
 #define NAME(name) name##_float64
 #define NEURONS                                                                                                             \
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
@@ -146,5 +159,6 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #include "products.h"
 #include "scan_float.h"
 #include "population.h"
+#include "samples.h"
 
 #include "readout.h"

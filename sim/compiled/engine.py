@@ -1,6 +1,6 @@
 """The simulator: a compiled network, run sample by sample in chunks of ticks, with its recording, tally and notes.
 
-Samples are shared among threads; each has buffers of its own. What a run may take of memory decides how many ticks are run at once.
+Samples are shared among workers; each has buffers of its own. What a run may take of memory decides how many ticks are run at once.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.errors import MemoryLimitError, UnsupportedError
-from neurograph.network import Network
+from neurograph.errors import InputError, MemoryLimitError, UnsupportedError
+from neurograph.network import Network, Source
 from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
 from neurograph.sim.compiled.program import build, unsupported
-from neurograph.sim.compiled.results import Results
-from neurograph.sim.compiled.worker import Worker
-from neurograph.sim.inputs import prepare
+from neurograph.sim.compiled.results import Results, notes_of
+from neurograph.sim.compiled.worker import Workers
+from neurograph.sim.inputs import plain_spikes, prepare
 from neurograph.sim.recording import Recording, Sink, check_record
 
 __all__ = ["Simulator"]
 
 Array = NDArray[Any]
 ASKED_FROM = 1 << 28  # bytes
+LARGE = 1 << 22  # neurons times ticks whose tiles are shared among the cores rather than too few samples
 
 
 class Simulator:
@@ -48,8 +49,11 @@ class Simulator:
         library()
         self.network = network
         self.program = build(network)
+        plain = all(isinstance(s.neuron, Source) and s.neuron.kind == "spikes" for s in network.sources) and not self.program.driven
+        self._plain = [(s.name, (network.ticks, *s.shape)) for s in network.sources] if plain else []
+        self._large = sum(p.size for p in network.neurons) * network.ticks >= LARGE
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._idle: dict[int, list[Worker]] = {}  # by plan, which is held above: made once for many runs
+        self._idle: dict[int, Workers] = {}  # by plan, which is held above: made once for many runs
 
     def run(
         self,
@@ -68,23 +72,27 @@ class Simulator:
         """
         check_record(record)
         start = time.perf_counter()
-        prepared = prepare(self.network, inputs, biased=self.program.driven)
+        plain = plain_spikes(self._plain, inputs) if self._plain and into is None else None  # a sink takes nothing before all is checked
+        prepared = plain or prepare(self.network, inputs, biased=self.program.driven)
         cores = threads or _cores()
-        wanted = 1 if self.program.keeps else min(prepared.samples, cores)
+        alone = self.program.keeps or (prepared.samples < cores and self._large)
+        wanted = 1 if alone else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)
         if into is not None:
             into.begin(prepared.samples)
             results.sink = into
-        chosen, count = self._fit("all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores // wanted)
-        workers = [self._worker(chosen) for _ in range(count)]
-        parts = [range(first, prepared.samples, count) for first in range(count)]
-        if count == 1:
-            workers[0].run(parts[0], prepared, results)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(count) as pool:
-                list(pool.map(lambda worker, part: worker.run(part, prepared, results), workers, parts))
+        chosen, count = self._fit(
+            "all" in (record, into and into.keeps), counts, results.nbytes, max_memory, wanted, cores if wanted == 1 else 1
+        )
+        workers = self._idle.pop(id(chosen), None)  # another run at the same time makes its own
+        if workers is None or workers.count < count:
+            del workers  # before others are made in its place
+            workers = Workers(chosen, count)
+        seen = workers.run(prepared, results, count)
+        if seen is None:
+            prepare(self.network, inputs, biased=self.program.driven)  # says what is wrong
+            raise InputError("inputs: were changed while they were run; give arrays that stay as they are")
+        notes = notes_of(self.program, seen)
         self._idle[id(chosen)] = workers
         return Recording(
             "float" if self.program.dtype == np.float64 else "fixed",
@@ -94,8 +102,8 @@ class Simulator:
             results.u,
             machine_steps=self.network.ticks,
             wall_s=time.perf_counter() - start,
-            notes=results.notes(self.program),
-            tally=results.tally(self.program) if counts else None,
+            notes=notes,
+            tally=results.tally(self.program),
         )
 
     def release(self) -> None:
@@ -107,10 +115,6 @@ class Simulator:
         kept = Results.empty(self.program, samples, record, counts).nbytes
         return kept + self.program.nbytes + self._plan(1, record == "all", counts, 1).nbytes
 
-    def _worker(self, chosen: Plan) -> Worker:
-        idle = self._idle.get(id(chosen))
-        return idle.pop() if idle else Worker(chosen)
-
     def _plan(self, ticks: int, recording: bool, counting: bool, threads: int) -> Plan:
         key = ticks, recording, counting, threads
         if key not in self._plans:
@@ -118,7 +122,7 @@ class Simulator:
         return self._plans[key]
 
     def _fit(self, recording: bool, counting: bool, kept: int, max_memory: int | None, workers: int, threads: int) -> tuple[Plan, int]:
-        """The most ticks at once, then the most workers with so many threads each, that fit beside ``kept`` bytes of results."""
+        """The most ticks at once, then the most workers, or threads of a lone one, that fit beside ``kept`` bytes of results."""
         ticks = self.network.ticks
         while True:
             made = self._plan(ticks, recording, counting, threads)

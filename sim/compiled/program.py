@@ -60,6 +60,11 @@ class Program:
         return tuple((i, name) for i, name in enumerate(self.names) if not self.network.populations[name].is_source)
 
     @cached_property
+    def names_of_computing(self) -> tuple[str, ...]:
+        """The last of the names."""
+        return tuple(name for _, name in self.computing)
+
+    @cached_property
     def keeps(self) -> bool:
         """Whether a state passes from one sample to the next."""
         return any(getattr(p.neuron, "state", "") == "kept" for p in self.network.neurons)

@@ -22,7 +22,7 @@ from neurograph.sim.compiled.buffers import PER_THREAD, Plan, plan
 from neurograph.sim.compiled.library import available
 from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.stored import kind
-from neurograph.sim.compiled.worker import Worker
+from neurograph.sim.compiled.worker import Workers
 from neurograph.sim.inputs import prepare
 
 __all__ = ["LinearReadout", "ready"]
@@ -67,11 +67,11 @@ def ready(
     made = plan(program, network.ticks, recording=False, counting=False)
     if prepared.samples != 1 or made.nbytes > most_bytes:
         return None
-    worker = Worker(made)
-    worker.drive(0, prepared)
-    worker.put(0, slice(0, network.ticks), prepared)
+    workers = Workers(made, 1)
+    workers.place(prepared)
+    buffers = workers.machine.buffers[0]
     arrays = {f"memory/{name}": array for name, array in program.memory.items()}
-    arrays |= {"memory/populations": made.populations, "bias": worker.machine.buffers["bias"], **_sent(worker), **_readout(readout, made)}
+    arrays |= {"memory/populations": made.populations, "bias": buffers["bias"], **_sent(made, buffers["spikes"]), **_readout(readout, made)}
     about = {
         "ticks": network.ticks,
         "names": program.names,
@@ -86,14 +86,14 @@ def ready(
     return content if len(content) <= most_bytes else None
 
 
-def _sent(worker: Worker) -> dict[str, Array]:
+def _sent(made: Plan, spikes: Array) -> dict[str, Array]:
     """What each source sends, as it stands in the spikes."""
-    spikes, made = worker.machine.buffers["spikes"], {}
-    for name, row in zip(worker.plan.program.names, worker.plan.populations.tolist(), strict=True):
-        if name in worker.sources:
+    sent = {}
+    for name, row in zip(made.program.names, made.populations.tolist(), strict=True):
+        if made.program.network.populations[name].is_source:
             size = row[tb.P_NODES] * row[tb.P_LENGTH] * row[tb.P_WIDTH]
-            made[f"sent/{name}"] = spikes[row[tb.P_SPIKES] : row[tb.P_SPIKES] + size]
-    return made
+            sent[f"sent/{name}"] = spikes[row[tb.P_SPIKES] : row[tb.P_SPIKES] + size]
+    return sent
 
 
 def _readout(readout: LinearReadout | None, made: Plan) -> dict[str, Array]:

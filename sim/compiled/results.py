@@ -2,77 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.sim.compiled import tables as tb
+from neurograph.sim.compiled.calls import address
 from neurograph.sim.compiled.program import Program
+from neurograph.sim.compiled.structures import Kept
 from neurograph.sim.recording import Sink
-from neurograph.sim.tally import Tally
+from neurograph.sim.tally import Columns, Tally
 
-__all__ = ["Results"]
+__all__ = ["Results", "notes_of"]
 
 Array = NDArray[Any]
 
 
 @dataclass
 class Results:
-    """What all samples give: every thread writes its own samples' rows, and appends them to the sink where there is one."""
+    """What all samples give; the library writes it, each sample its own rows.
 
-    record: str
+    ``counts`` of a sample are spikes and active updates by population, messages and those that reach any by population, and synaptic events
+    by projection, as ``jobs.h`` has them.
+    """
+
     spikes: dict[str, Array]
     u: dict[str, Array]
     v: dict[str, Array]
-    counted: dict[str, Array]
-    seen: list[Array] = field(default_factory=list)
+    counts: Array | None
     sink: Sink | None = None
 
     @classmethod
     def empty(cls, program: Program, samples: int, record: str, counts: bool) -> Results:
         network = program.network
-        names = {"all": program.names, "spikes": program.names, "outputs": network.outputs, "none": ()}[record]
+        counted = np.zeros((samples, 4 * len(program.names) + len(program.forms)), np.int64) if counts else None
+        if record == "none":
+            return cls({}, {}, {}, counted)
 
-        def zeros(chosen: Any, dtype: Any) -> dict[str, Array]:
+        def empty(chosen: Any, dtype: Any) -> dict[str, Array]:
             return {name: np.empty((samples, network.ticks, *network.populations[name].shape), dtype) for name in chosen}
 
-        states = [name for _, name in program.computing] if record == "all" else []
+        states = program.names_of_computing if record == "all" else ()
         dtype = np.int64 if program.dtype == np.int32 else program.dtype
-        count = len(program.names)
-        shapes = {"spikes": count, "active": count, "events": len(program.forms), "messages": count, "reached": count}
-        counted = {key: np.zeros((samples, size), np.int64) for key, size in shapes.items()} if counts else {}
-        return cls(record, zeros(names, np.uint8), zeros(states, dtype), zeros(states, dtype), counted)
+        spikes = empty(network.outputs if record == "outputs" else program.names, np.uint8)
+        return cls(spikes, empty(states, dtype), empty(states, dtype), counted)
 
     @property
     def nbytes(self) -> int:
         return sum(array.nbytes for part in (self.spikes, self.u, self.v) for array in part.values())
 
-    def notes(self, program: Program) -> dict[str, Any]:
-        """Wraps and clips where there are any, and the largest |u| and |v| before them, by population."""
-        if program.dtype == np.float64:
-            return {}
-        every = np.array(self.seen)
-        counts, largest = every[:, :, : tb.LARGEST_U].sum(axis=0).tolist(), every[:, :, tb.LARGEST_U :].max(axis=0).tolist()
-        return {
-            "rules": "lava",
-            "wraps": {name: counts[i][tb.WRAPS] for i, name in program.computing if counts[i][tb.WRAPS]},
-            "clips": {name: counts[i][tb.CLIPS] for i, name in program.computing if counts[i][tb.CLIPS]},
-            "largest_u": {name: largest[i][0] for i, name in program.computing},
-            "largest_v": {name: largest[i][1] for i, name in program.computing},
-        }
+    def kept(self, names: tuple[str, ...]) -> Any:
+        """Where each population is recorded, as the library takes it; None if none is."""
+        if not self.spikes:
+            return None
+        kinds = {"spikes": self.spikes, "u": self.u, "v": self.v}
+        return (Kept * len(names))(*(Kept(**{kind: address(part[name]) for kind, part in kinds.items() if name in part}) for name in names))
 
-    def tally(self, program: Program) -> Tally:
-        counted = {key: list(values.T) for key, values in self.counted.items()}
-
-        def by_name(key: str) -> dict[str, Array]:
-            return dict(zip(program.names, counted[key], strict=True))
-
+    def tally(self, program: Program) -> Tally | None:
+        """The counts, if they were asked for."""
+        if self.counts is None:
+            return None
+        names, own, counts = program.names, program.names_of_computing, self.counts
+        count = len(names)
         return Tally(
-            spikes=by_name("spikes"),
-            updates_active={name: counted["active"][i] for i, name in program.computing},
-            synaptic_events=tuple(counted["events"]),
-            messages=by_name("messages"),
-            reached=by_name("reached"),
+            spikes=Columns(names, counts, slice(count)),
+            updates_active=Columns(own, counts, slice(2 * count - len(own), 2 * count)),  # sources come first, and have none
+            synaptic_events=counts[:, 4 * count :].T if program.forms else (),
+            messages=Columns(names, counts, slice(2 * count, 4 * count, 2)),
+            reached=Columns(names, counts, slice(2 * count + 1, 4 * count, 2)),
         )
+
+
+def notes_of(program: Program, seen: Array) -> dict[str, Any]:
+    """Wraps and clips where there are any, and the largest |u| and |v| before them, by population.
+
+    Args:
+        program: what ran. seen: (populations, 4).
+    """
+    if program.dtype == np.float64:
+        return {}
+    names = program.names_of_computing
+    wraps, clips, largest_u, largest_v = seen[-len(names) :].T.tolist() if names else ([], [], [], [])
+    return {
+        "rules": "lava",
+        "wraps": {name: count for name, count in zip(names, wraps, strict=True) if count} if any(wraps) else {},
+        "clips": {name: count for name, count in zip(names, clips, strict=True) if count} if any(clips) else {},
+        "largest_u": dict(zip(names, largest_u, strict=True)),
+        "largest_v": dict(zip(names, largest_v, strict=True)),
+    }

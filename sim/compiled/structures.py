@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-__all__ = ["ARRAYS", "BUFFERS", "TABLES", "Memory", "Readout", "Scratch"]
+__all__ = ["ARRAYS", "BUFFERS", "TABLES", "Given", "Job", "Kept", "Memory", "Readout", "Scratch"]
 
 TABLES: tuple[str, ...] = ("populations", "operations", "order", "groups", "fans")
 ARRAYS: tuple[str, ...] = ("weights", "bytes", "index", "pointer", "parameters", "counts")
@@ -29,6 +29,33 @@ class Scratch(ctypes.Structure):
     """What one thread of samples writes."""
 
     _fields_ = [*((name, ctypes.c_void_p) for name in BUFFERS), *((name, ctypes.c_int64) for name in _SIZES)]
+
+
+class Given(ctypes.Structure):
+    """What a population is given (``jobs.h``)."""
+
+    _fields_ = [
+        ("spikes", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("sample_step", "tick_step")),
+        ("bias", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("bias_step", "bias_shift")),
+    ]
+
+
+class Kept(ctypes.Structure):
+    """Where a population is recorded (``jobs.h``)."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("spikes", "u", "v")]
+
+
+class Job(ctypes.Structure):
+    """Samples of a run (``jobs.h``)."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("given", "kept", "counts")),
+        *((name, ctypes.c_int64) for name in ("counts_step", "sample", "samples", "step", "tick", "ticks", "workers", "refused")),
+        ("patience_s", ctypes.c_double),
+    ]
 
 
 class Readout(ctypes.Structure):

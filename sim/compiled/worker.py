@@ -1,7 +1,12 @@
-"""A worker: buffers of a plan, and the samples that one thread runs in them."""
+"""Workers: the buffers of a plan, as many times as samples are run side by side, and the samples of a run in them.
+
+The loop over samples and chunks of ticks is the library's (``samples.h``). It comes back now and then, so that Python sees a Ctrl-C, and
+after every chunk where a sink takes what there is.
+"""
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -10,97 +15,108 @@ from numpy.typing import NDArray
 from neurograph.network import FixedLIF
 from neurograph.sim.compiled import tables as tb
 from neurograph.sim.compiled.buffers import Plan
-from neurograph.sim.compiled.calls import Machine
+from neurograph.sim.compiled.calls import Machine, address
+from neurograph.sim.compiled.pieces import Pieces
 from neurograph.sim.compiled.results import Results
+from neurograph.sim.compiled.structures import Given, Job
 from neurograph.sim.inputs import Prepared
 from neurograph.sim.recording import Sink
 
-__all__ = ["Worker"]
+__all__ = ["Workers"]
 
 Array = NDArray[Any]
+PATIENCE_S = 0.2  # how long a Ctrl-C may wait, beside the sample or chunk that is running
 
 
-class Worker:
-    """Runs samples one after the other, each in chunks of as many ticks as the plan says."""
+class Workers:
+    """So many workers of a plan."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.machine = plan, Machine(plan)
-        buffers, program = self.machine.buffers, plan.program
-        table = dict(zip(program.names, plan.populations.tolist(), strict=True))
-        for name, rows in program.biased.items():
-            buffers["bias"][plan.bias_at[name] : plan.bias_at[name] + rows.size] = rows.ravel()
+    def __init__(self, plan: Plan, count: int) -> None:
+        self.plan, self.count, self.machine = plan, count, Machine(plan, count)
+        program = plan.program
+        for buffers in self.machine.buffers:
+            for name, rows in program.biased.items():
+                buffers["bias"][plan.bias_at[name] : plan.bias_at[name] + rows.size] = rows.ravel()
+        populations = program.network.populations
+        self.sources = tuple((i, name) for i, name in enumerate(program.names) if populations[name].is_source)
+        neurons = [(i, name, populations[name].neuron) for i, name in program.computing if name in program.driven]
+        self._driven = [(i, name, neuron.bias_exp if isinstance(neuron, FixedLIF) else 0) for i, name, neuron in neurons]
+        self._given = (Given * len(program.names))()
+        self._job = Job(given=ctypes.addressof(self._given), step=1, ticks=program.network.ticks, patience_s=PATIENCE_S)
+        self._notes = [buffers["notes"].reshape(-1, 4) for buffers in self.machine.buffers]
 
-        def ticks_of(buffer: str, row: list[int], at: int, length: int, history: int = 0) -> Array:
-            """Ticks of a population without those of its history, (ticks, nodes, width)."""
-            size = row[tb.P_NODES] * length * row[tb.P_WIDTH]
-            part = buffers[buffer][at : at + size].reshape(row[tb.P_NODES], length, row[tb.P_WIDTH])
-            return part[:, history:].transpose(1, 0, 2)
+    def run(self, given: Prepared, results: Results, count: int) -> Array | None:
+        """Run all samples of ``given`` by so many of these workers, which write ``results``; the notes come back, (populations, 4).
 
-        self.spikes = {n: ticks_of("spikes", r, r[tb.P_SPIKES], r[tb.P_LENGTH], r[tb.P_HISTORY]) for n, r in table.items()}
-        self.states: dict[str, dict[str, Array]] = {"u": {}, "v": {}}
-        if buffers["recorded_v"].size:
-            for kind, views in self.states.items():
-                for name in program.names:
-                    if table[name][tb.P_STATE] >= 0:
-                        row = table[name]
-                        views[name] = ticks_of(f"recorded_{kind}", row, row[tb.P_STATE] * plan.ticks, plan.ticks)
-        self.sources = [name for name in program.names if program.network.populations[name].is_source]
-        messages = buffers["message_counts"].reshape(-1, 2)
-        self.counts = {"messages": messages[:, 0], "reached": messages[:, 1]}
-        self.counts.update(
-            {key: buffers[f"{kind}_counts"] for key, kind in (("spikes", "spike"), ("active", "active"), ("events", "event"))}
-        )
+        None comes back where a spike source was given bytes other than 0 and 1, whose results are worth nothing.
+        """
+        held, kept = self._give(given), results.kept(self.plan.program.names)
+        for notes in self._notes:
+            notes.fill(0)
+        job, counts = self._job, results.counts
+        job.sample, job.tick, job.samples, job.workers = 0, 0, given.samples, count
+        job.kept = None if kept is None else ctypes.addressof(kept)
+        job.counts, job.counts_step = (None, 0) if counts is None else (address(counts), counts.shape[1])
+        sink = results.sink
+        if sink is None:
+            fine = self._finish(job)
+        elif count == 1:
+            fine = self._alone(0, 1, job, sink)
+        else:
+            from concurrent.futures import ThreadPoolExecutor
 
-    def run(self, samples: range, given: Prepared, results: Results) -> None:
-        """Run these samples of ``given``; their rows of ``results`` are written."""
-        total = self.plan.program.network.ticks
-        notes = self.machine.buffers["notes"]
-        notes[:] = 0
-        for sample in samples:
-            self.machine.begin(first=sample == samples[0])
-            self.drive(sample, given)
-            for first in range(0, total, self.plan.ticks):
-                self._chunk(sample, slice(first, min(total, first + self.plan.ticks)), given, results)
-        results.seen.append(notes.reshape(-1, 4).copy())
+            with ThreadPoolExecutor(count) as pool:
+                fine = all(list(pool.map(lambda worker: self._alone(worker, count, job, sink), range(count))))
+        del held
+        return self._seen() if fine else None
 
-    def drive(self, sample: int, given: Prepared) -> None:
-        """Write the currents that static sources drive."""
-        program, bias = self.plan.program, self.machine.buffers["bias"]
-        for name in program.driven:
-            population = program.network.populations[name]
-            value: Any = given.bias[name][sample].reshape(-1)
-            if isinstance(population.neuron, FixedLIF):
-                value = value << population.neuron.bias_exp
-            bias[self.plan.bias_at[name] : self.plan.bias_at[name] + population.size] = value
+    def place(self, given: Prepared) -> None:
+        """Write what the first sample is given where the first worker reads it; all ticks are run at once."""
+        held = self._give(given)
+        self.machine.place(self._job)
+        del held
 
-    def put(self, sample: int, window: slice, given: Prepared) -> None:
-        """Write what the sources send in some ticks."""
-        for name in self.sources:
-            rows = self.spikes[name][: window.stop - window.start]
-            rows[:] = given.spikes[name][sample, window].reshape(rows.shape)
+    def _give(self, given: Prepared) -> list[Array]:
+        """Say where the inputs stand; what is returned has to be held until the run is over."""
+        held = []
+        for i, name in self.sources:
+            spikes, of = given.spikes[name], self._given[i]
+            if not spikes.flags.c_contiguous and not spikes[0, 0].flags.c_contiguous:
+                spikes = np.ascontiguousarray(spikes)
+            held.append(spikes)
+            of.spikes = address(spikes)
+            of.sample_step, of.tick_step = spikes.strides[:2]
+        for i, name, shift in self._driven:
+            bias, of = given.bias[name], self._given[i]
+            if not bias[0].flags.c_contiguous:
+                bias = np.ascontiguousarray(bias)
+            held.append(bias)
+            of.bias, of.bias_step, of.bias_shift = address(bias), bias.strides[0] // bias.itemsize, shift
+        return held
 
-    def _chunk(self, sample: int, window: slice, given: Prepared, results: Results) -> None:
-        ticks = window.stop - window.start
-        self.put(sample, window, given)
-        self.machine.run(ticks)
-        for kept, views in ((results.spikes, self.spikes), (results.u, self.states["u"]), (results.v, self.states["v"])):
-            for name, values in kept.items():
-                rows = values[sample, window]
-                rows.reshape(views[name][:ticks].shape)[:] = views[name][:ticks]
-        if results.sink is not None:
-            self._send(results.sink, sample, window)
-        for key, counted in results.counted.items():
-            counted[sample] += self.counts[key]
-            self.counts[key][:] = 0
+    def _finish(self, job: Job) -> bool:
+        job.refused = 0
+        while job.sample < job.samples and not job.refused:
+            self.machine.run(job, 0)
+        return not job.refused
 
-    def _send(self, sink: Sink, sample: int, window: slice) -> None:
-        network, ticks = self.plan.program.network, window.stop - window.start
-        kinds = {"spikes": self.spikes, "voltages": self.states["v"], "currents": self.states["u"]} if sink.keeps == "all" else {}
-        if sink.keeps in ("spikes", "outputs"):
-            kinds = {"spikes": {name: z for name, z in self.spikes.items() if sink.keeps == "spikes" or name in network.outputs}}
-        for kind, views in kinds.items():
-            for name, view in views.items():
-                values = view[:ticks].reshape(1, ticks, *network.populations[name].shape)
-                if kind != "spikes" and values.dtype == np.int32:
-                    values = values.astype(np.int64)  # as they are recorded
-                sink.append(name, slice(sample, sample + 1), window, values, kind=kind)
+    def _alone(self, worker: int, step: int, whole: Job, sink: Sink) -> bool:
+        """What one thread of Python runs: every ``step``-th sample."""
+        job = Job.from_buffer_copy(whole)
+        job.sample, job.step, job.workers = worker, step, 1
+        job.patience_s = 0  # back after every chunk
+        pieces = Pieces(self.plan, self.machine.buffers[worker], sink)
+        while job.sample < job.samples:
+            sample, first = job.sample, job.tick
+            self.machine.run(job, worker)
+            if job.refused:
+                return False
+            pieces.send(sample, slice(first, min(first + self.plan.ticks, job.ticks)))
+        return True
+
+    def _seen(self) -> Array:
+        """The notes of all workers."""
+        if self.count == 1:
+            return self._notes[0]
+        every = np.array(self._notes)
+        return np.concatenate([every[:, :, : tb.LARGEST_U].sum(axis=0), every[:, :, tb.LARGEST_U :].max(axis=0)], axis=1)

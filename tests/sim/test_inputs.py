@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from neurograph.errors import InputError, QuantizationError
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
 from neurograph.sim import static_currents
-from neurograph.sim.inputs import prepare
+from neurograph.sim.inputs import plain_spikes, prepare
 from neurograph.weights import Identity, Kron, Sparse
 
 
@@ -137,3 +137,38 @@ def test_a_current_that_is_not_finite_is_refused_and_any_number_type_is_taken(ki
         inputs["a"][0, 1] = np.inf
         with pytest.raises(InputError, match="input 'a': holds NaN or infinity"):
             prepare(network, inputs)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["uint8", "bool", "int64"]),
+    st.sampled_from([None, "value", "shape", "samples", "other", "missing", "flat", "list"]),
+)
+def test_plain_spikes_are_what_preparing_makes_of_them_or_none(seed, kind, wrong):
+    rng = np.random.default_rng(seed)
+    sources = [Population(name, shape, Source()) for name, shape in (("a", (2, 3)), ("b", (4,)))]
+    network = Network({p.name: p for p in (*sources, Population("n", (2,), LIF(0.5, 1.0)))}, (), ticks=3)
+    inputs = {p.name: (rng.random((2, 3, *p.shape)) < 0.5).astype(kind) for p in sources}
+    if wrong == "value":
+        inputs["b"] = inputs["b"] + np.uint8(2)
+    elif wrong == "shape":
+        inputs["a"] = inputs["a"].reshape(2, 3, 6)
+    elif wrong == "samples":
+        inputs["b"] = inputs["b"][:0] if seed % 2 else np.concatenate([inputs["b"], inputs["b"]])
+    elif wrong == "other":
+        inputs["c"] = inputs["a"]
+    elif wrong == "missing":
+        del inputs["a"]
+    elif wrong == "flat":
+        inputs = {name: value[0] for name, value in inputs.items()}
+    elif wrong == "list":
+        inputs["a"] = inputs["a"].tolist()
+    found = plain_spikes([(p.name, (3, *p.shape)) for p in sources], inputs)
+    assert (found is not None) == (wrong in (None, "value") and kind == "uint8")
+    if found is not None and wrong is None:
+        wanted = prepare(network, inputs, biased=())
+        assert found.samples == wanted.samples and found.bias == wanted.bias and found.spikes.keys() == wanted.spikes.keys()
+        for name, values in found.spikes.items():
+            assert values.dtype == np.uint8
+            np.testing.assert_array_equal(values, wanted.spikes[name])
