@@ -6,6 +6,7 @@ encoder's output to neurons. Of a large network little is there in float64 then 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]
     static = [projection for projection, _ in brought]
     sums = _Sums(population)
     if not static:
-        total = sums.of(np.zeros((1,) * sums.own.ndim), sums.own)
+        total = sums.of(np.zeros((1,) * sums.own.ndim), sums.own).astype(sums.kind)
         sums.check()
         return np.broadcast_to(total, (samples, *population.shape))
     nodes = _nodes(static)
@@ -54,10 +55,8 @@ def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]
     total = np.empty((given, nodes or 1, population.size // (nodes or 1)), sums.kind)
     own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, *total.shape[1:])
     for rows, part in _blocks(*total.shape) if nodes else [(slice(0, given), slice(0, 1))]:
-        current = np.zeros(total[rows, part].shape)
-        for projection, value in brought:
-            current += _part(projection, value, rows, part, nodes) if nodes else _whole(projection, value, given)
-        total[rows, part] = sums.of(current, own[:, part])
+        currents = [_part(p, v, rows, part, nodes) if nodes else _whole(p, v, given) for p, v in brought]
+        total[rows, part] = sums.of(functools.reduce(np.add, currents), own[:, part])
     sums.check()
     return np.broadcast_to(total.reshape(given, *population.shape), (samples, *population.shape))
 
@@ -74,26 +73,28 @@ class _Sums:
         self.population, neuron = population, population.neuron
         own = np.asarray(neuron.bias_mant if isinstance(neuron, FixedLIF) else population.bias, dtype=np.float64)
         self.own = own.reshape((1,) * (1 + len(population.shape) - own.ndim) + own.shape)
+        self.has_own = bool(self.own.any())
         self.kind: Any = np.int32 if isinstance(neuron, FixedLIF) else np.float64
         self.low, self.high = np.inf, -np.inf
 
     def of(self, current: Array, own: Array) -> Array:
-        """The bias of some neurons, for a static current in volts before γ."""
+        """The bias of some neurons, for a static current in volts before γ; of integer neurons whole numbers that need not be integers."""
         neuron = self.population.neuron
         if not isinstance(neuron, FixedLIF):
             return current + own
         mantissa = np.multiply(current, neuron.gain)
         np.rint(np.divide(mantissa, _unit(neuron), out=mantissa), out=mantissa)
-        mantissa = mantissa + own
+        if self.has_own or own.ndim != mantissa.ndim:
+            mantissa = mantissa + own
+        least, most = float(mantissa.min()), float(mantissa.max())
         if neuron.saturation is not None:
             low, high = neuron.saturation
-            np.minimum(np.maximum(mantissa, low, out=mantissa), high, out=mantissa)
-            if low >= fx.BIAS_MANT_MIN and high <= fx.BIAS_MANT_MAX:
-                return mantissa.astype(self.kind)
-        least, most = float(mantissa.min()), float(mantissa.max())
+            if least < low or most > high:
+                np.clip(mantissa, low, high, out=mantissa)
+            least, most = min(max(least, low), high), min(max(most, low), high)
         self.low, self.high = min(self.low, least), max(self.high, most)
         fits = least >= fx.BIAS_MANT_MIN and most <= fx.BIAS_MANT_MAX
-        return (mantissa if fits else np.zeros_like(mantissa)).astype(self.kind)  # what does not fit, check refuses
+        return mantissa if fits else np.zeros_like(mantissa)  # what does not fit, check refuses
 
     def check(self) -> None:
         """Refuse mantissas that do not fit.

@@ -23,6 +23,7 @@
 #define RUN 16           /* places of a loop whose length the compiler knows */
 #define AHEAD 4          /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384   /* neurons times ticks from which threads are worth their start */
+#define COUNTED 131072   /* the same, for counting spikes */
 
 typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;
@@ -97,6 +98,13 @@ typedef struct {
     const Scratch *s;
     int64_t number, across, ticks, parts;
 } Tiles;
+
+/* A chunk whose spikes are counted. */
+typedef struct {
+    const Memory *m;
+    const Scratch *s;
+    int64_t ticks;
+} Tally;
 
 #include "events.h"
 #include "threads.h"

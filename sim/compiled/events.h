@@ -118,29 +118,55 @@ static int64_t dot(const int64_t *restrict a, const int64_t *restrict b, int64_t
     return sum;
 }
 
-/* Spikes of this chunk, and the synapses and populations that they reach: all nodes at once where no fan-out tells them apart. */
-static void tally(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
-    const int64_t *p = m->populations + number * P_COLUMNS;
-    int64_t width = p[P_WIDTH], *count = s->wide, by_node = p[P_REACH_STEP] != 0;
-    for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
-        by_node |= m->fans[f * F_COLUMNS + F_LEFT] >= 0 || m->fans[f * F_COLUMNS + F_RIGHT_STEP];
-    int64_t step = by_node ? 1 : p[P_NODES];
-    for (int64_t node = 0; node < p[P_NODES]; node += step) {
-        const int64_t *reach = m->counts + p[P_REACH] + node * p[P_REACH_STEP];
-        int64_t some = 0;
-        neuron_spikes(s, p, node, node + step, ticks, count);
-        for (int64_t j = 0; j < width; j++) {
-            some += count[j];
-            s->message_counts[2 * number] += count[j] * reach[j];
-            s->message_counts[2 * number + 1] += reach[j] > 0 ? count[j] : 0;
-        }
-        s->spike_counts[number] += some;
-        for (int64_t f = p[P_FIRST_OUT]; some && f < p[P_LAST_OUT]; f++) {
-            const int64_t *fan = m->fans + f * F_COLUMNS;
-            int64_t met = dot(count, m->counts + fan[F_RIGHT] + node * fan[F_RIGHT_STEP], width);
-            s->event_counts[fan[F_PROJECTION]] += met * (fan[F_LEFT] < 0 ? 1 : m->counts[fan[F_LEFT] + node]);
-        }
+static int64_t alike(const int64_t *values, int64_t width) {
+    for (int64_t j = 1; j < width; j++)
+        if (values[j] != values[0]) return 0;
+    return 1;
+}
+
+/* Messages of neurons that spiked so often, and those that reach any population. */
+static void count_messages(int64_t *messages, const int64_t *count, const int64_t *reach, int64_t width) {
+    for (int64_t j = 0; j < width; j++) {
+        messages[0] += count[j] * reach[j];
+        messages[1] += reach[j] > 0 ? count[j] : 0;
     }
+}
+
+/* Synaptic events of a projection whose fan-out tells nodes apart. */
+static int64_t events_by_node(const Memory *m, const Scratch *s, const int64_t *p, const int64_t *fan, int64_t ticks, int64_t *count) {
+    int64_t width = p[P_WIDTH], events = 0, all = !fan[F_RIGHT_STEP] && alike(m->counts + fan[F_RIGHT], width);
+    for (int64_t node = 0; node < p[P_NODES]; node++) {
+        const int64_t *right = m->counts + fan[F_RIGHT] + node * fan[F_RIGHT_STEP];
+        const uint8_t *spikes = s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY]) * width;
+        if (!all) neuron_spikes(s, p, node, node + 1, ticks, count);
+        events += (all ? count_either(spikes, spikes, ticks * width) * right[0] : dot(count, right, width)) *
+                  (fan[F_LEFT] < 0 ? 1 : m->counts[fan[F_LEFT] + node]);
+    }
+    return events;
+}
+
+/* Spikes of this chunk, and the synapses and populations that they reach: all nodes at once where nothing tells them apart. */
+static void tally(void *about, int64_t number, int64_t thread) {
+    const Tally *of = about;
+    const Memory *m = of->m;
+    const Scratch *s = of->s;
+    const int64_t *p = m->populations + number * P_COLUMNS, *fans = m->fans;
+    int64_t width = p[P_WIDTH], ticks = of->ticks, *count = s->wide + thread * s->wide_size, *messages = s->message_counts + 2 * number;
+    neuron_spikes(s, p, 0, p[P_NODES], ticks, count);
+    for (int64_t j = 0; j < width; j++) s->spike_counts[number] += count[j];
+    if (!p[P_REACH_STEP]) count_messages(messages, count, m->counts + p[P_REACH], width);
+#define BY_NODE(f) (fans[(f) * F_COLUMNS + F_LEFT] >= 0 || fans[(f) * F_COLUMNS + F_RIGHT_STEP])
+#define EVENTS(f) s->event_counts[fans[(f) * F_COLUMNS + F_PROJECTION]]
+    for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
+        if (!BY_NODE(f)) EVENTS(f) += dot(count, m->counts + fans[f * F_COLUMNS + F_RIGHT], width);
+    for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
+        if (BY_NODE(f)) EVENTS(f) += events_by_node(m, s, p, fans + f * F_COLUMNS, ticks, count);
+    for (int64_t node = 0; p[P_REACH_STEP] && node < p[P_NODES]; node++) {
+        neuron_spikes(s, p, node, node + 1, ticks, count);
+        count_messages(messages, count, m->counts + p[P_REACH] + node * p[P_REACH_STEP], width);
+    }
+#undef BY_NODE
+#undef EVENTS
 }
 
 /* The last rows become the first ones of the next chunk. */
