@@ -53,9 +53,13 @@ def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]
     nodes = _nodes(static)
     given = max(len(value) for _, value in brought) if nodes else samples
     total = np.empty((given, nodes or 1, population.size // (nodes or 1)), sums.kind)
+    chosen = [chosen_features(projection.weights.right) if nodes else None for projection in static]
     own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, *total.shape[1:])
     for rows, part in _blocks(*total.shape) if nodes else [(slice(0, given), slice(0, 1))]:
-        currents = [_part(p, v, rows, part, nodes) if nodes else _whole(p, v, given) for p, v in brought]
+        if nodes:
+            currents = [_part(p, value, rows, part, nodes, some) for (p, value), some in zip(brought, chosen, strict=True)]
+        else:
+            currents = [_whole(p, value, given) for p, value in brought]
         total[rows, part] = sums.of(functools.reduce(np.add, currents), own[:, part])
     sums.check()
     return np.broadcast_to(total.reshape(given, *population.shape), (samples, *population.shape))
@@ -140,14 +144,14 @@ def _blocks(samples: int, nodes: int, features: int) -> Iterator[tuple[slice, sl
             yield slice(sample, min(sample + rows, samples)), slice(node, min(node + together, nodes))
 
 
-def _part(projection: Projection, value: Array, rows: slice, part: slice, nodes: int) -> Array:
+def _part(projection: Projection, value: Array, rows: slice, part: slice, nodes: int, chosen: slice | None) -> Array:
     """The current of one source at some nodes, (1 or rows, part, features)."""
     given = (value if len(value) == 1 else value[rows]).reshape(-1, nodes, value[0].size // nodes)[:, part]
     assert isinstance(projection.weights, Kron)
     right = projection.weights.right
     if isinstance(right, Identity):
         return given
-    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, chosen_features(right)]
+    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, chosen]
 
 
 def _whole(projection: Projection, value: Array, samples: int) -> Array:
