@@ -35,11 +35,12 @@ class Columns(Mapping[str, Array]):
     """
 
     def __init__(self, names: Sequence[str], table: Array, part: slice) -> None:
-        self._names, self._table, self._part = names, table, part
+        self._source = names, table, part
 
     @cached_property
     def _columns(self) -> dict[str, Array]:
-        return dict(zip(self._names, self._table[:, self._part].T, strict=True))
+        names, table, part = self._source
+        return dict(zip(names, table[:, part].T, strict=True))
 
     def __getitem__(self, name: str) -> Array:
         return self._columns[name]

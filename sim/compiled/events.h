@@ -97,7 +97,13 @@ static int64_t count_either(const uint8_t *restrict a, const uint8_t *restrict b
         for (int j = 0; j < BLOCK; j++) some += part[j];
         total += some;
     }
-    for (int64_t j = blocks * BLOCK; j < places; j++) total += a[j] | b[j];
+    int64_t j = blocks * BLOCK;
+    for (; j + 8 <= places; j += 8) {
+        uint64_t some_a, some_b;
+        memcpy(&some_a, a + j, 8), memcpy(&some_b, b + j, 8);
+        total += __builtin_popcountll(some_a | some_b);
+    }
+    for (; j < places; j++) total += a[j] | b[j];
     return total;
 }
 

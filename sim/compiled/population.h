@@ -76,9 +76,12 @@ static Call NAME(call)(const Memory *m, const Scratch *s, int64_t number, int64_
 }
 
 static void NAME(clear)(const Call *c) {
-    int64_t size = (c->n1 - c->n0) * c->length * c->stride;
-    memset(c->current, 0, size * sizeof(SUM));
-    if (c->active) memset(c->active, 0, size);
+    int64_t size = (c->t1 - c->t0) * c->stride;
+    int64_t nodes = size == c->length * c->stride ? 1 : c->n1 - c->n0, all = nodes == 1 ? (c->n1 - c->n0) * size : size;
+    for (int64_t node = c->n0; node < c->n0 + nodes; node++) {
+        memset(AT(current, node, c->t0), 0, all * sizeof(SUM));
+        if (c->active) memset(MARK(node, c->t0), 0, all);
+    }
 }
 
 static void NAME(bring_all)(Call *c) {
@@ -122,6 +125,7 @@ static void NAME(ticks_part)(void *about, int64_t part, int64_t thread) {
     const Tiles *of = about;
     Call c = NAME(part)(of, thread);
     c.t0 = of->ticks * part / of->parts, c.t1 = of->ticks * (part + 1) / of->parts;
+    NAME(clear)(&c);
     NAME(bring_all)(&c);
 }
 
@@ -142,8 +146,6 @@ static void NAME(forward)(const Memory *m, const Scratch *s, int64_t number, int
     int64_t threads = p[P_NODES] * p[P_WIDTH] * ticks >= PARALLEL ? s->threads : 1;
     Tiles of = {m, s, number, across, ticks, threads};
     if (tiles == 1 && threads > 1) {
-        Call whole = NAME(part)(&of, 0);
-        NAME(clear)(&whole);
         share(threads, threads, NAME(ticks_part), &of);
         share(threads, threads, NAME(neurons_part), &of);
     } else
