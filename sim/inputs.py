@@ -17,7 +17,7 @@ from neurograph.errors import InputError
 from neurograph.graded import message_limit
 from neurograph.network import Network, Population, Source
 from neurograph.sim.graded import MESSAGE
-from neurograph.sim.static_currents import bias_of, varying
+from neurograph.sim.static_currents import Mantissas, bias_of, varying
 
 __all__ = ["Prepared", "checked", "plain_spikes", "prepare"]
 
@@ -55,8 +55,11 @@ class Prepared:
         return Prepared(1, {k: v[cut] for k, v in self.spikes.items()}, {k: v[cut] for k, v in self.bias.items()})
 
 
-def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None) -> Prepared:
-    """Check ``inputs`` (source → values) against the network and compute every population's bias, or only those of ``biased``.
+def prepare(
+    network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None, faster: Mantissas | None = None
+) -> Prepared:
+    """Check ``inputs`` (source → values) against the network and compute every population's bias, or only those of ``biased``;
+    ``faster`` is asked for each first.
 
     Raises:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
@@ -70,7 +73,7 @@ def prepare(network: Network, inputs: Mapping[str, Array], *, biased: Collection
         elif not source.is_static:
             spikes[source.name] = values[source.name]
     chosen = network.neurons if biased is None else [network.populations[name] for name in biased]
-    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples) for p in chosen})
+    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples, faster) for p in chosen})
 
 
 def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[str, Array]) -> Prepared | None:

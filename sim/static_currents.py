@@ -7,7 +7,7 @@ encoder's output to neurons. Of a large network little is there in float64 then 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,21 @@ from neurograph.errors import QuantizationError
 from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.weights import Identity, Kron
 
-__all__ = ["bias_from", "bias_of", "chosen_features", "varying"]
+__all__ = ["Mantissas", "bias_from", "bias_of", "chosen_features", "unit_of", "varying"]
 
 Array = NDArray[Any]
+Mantissas = Callable[[Population, Sequence[tuple[Projection, Array]], int], "Array | None"]  # as bias_from; None where it does not know how
 _BLOCK = 1 << 15  # currents in a block: a quarter MiB of float64, which a core's second-level cache holds
 
 
-def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int) -> Array:
+def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int, faster: Mantissas | None = None) -> Array:
     """The bias of one population, as :class:`neurograph.sim.inputs.Prepared` holds it.
 
     Args:
         network, population: the population is one that computes.
         values: static source → (1 or samples, *shape).
         samples: number of inferences.
+        faster: what is asked first.
 
     Returns:
         (samples, *shape), a broadcast along axes on which it does not vary.
@@ -39,7 +41,9 @@ def bias_of(network: Network, population: Population, values: Mapping[str, Array
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
     static = [p for p in network.into(population.name) if network.populations[p.source].is_static]
-    return bias_from(population, [(p, values[p.source]) for p in static], samples)
+    brought = [(p, values[p.source]) for p in static]
+    made = faster(population, brought, samples) if faster else None
+    return bias_from(population, brought, samples) if made is None else made
 
 
 def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]], samples: int) -> Array:
@@ -87,7 +91,7 @@ class _Sums:
         if not isinstance(neuron, FixedLIF):
             return current + own
         mantissa = np.multiply(current, neuron.gain)
-        np.rint(np.divide(mantissa, _unit(neuron), out=mantissa), out=mantissa)
+        np.rint(np.divide(mantissa, unit_of(neuron), out=mantissa), out=mantissa)
         if self.has_own or own.ndim != mantissa.ndim:
             mantissa = mantissa + own
         least, most = float(mantissa.min()), float(mantissa.max())
@@ -115,7 +119,7 @@ class _Sums:
             )
 
 
-def _unit(neuron: FixedLIF) -> float:
+def unit_of(neuron: FixedLIF) -> float:
     """Volts of a mantissa of 1."""
     return float(neuron.scale / (1 << fx.V_SHIFT) * 2.0**neuron.bias_exp)
 
@@ -149,9 +153,9 @@ def _part(projection: Projection, value: Array, rows: slice, part: slice, nodes:
     given = (value if len(value) == 1 else value[rows]).reshape(-1, nodes, value[0].size // nodes)[:, part]
     assert isinstance(projection.weights, Kron)
     right = projection.weights.right
-    if isinstance(right, Identity):
-        return given
-    return given * right.astype(np.float64) if right.ndim == 1 else given[:, :, chosen]
+    if not isinstance(right, Identity):
+        given = given * right.astype(np.float64) if right.ndim == 1 else given[:, :, chosen]
+    return given.astype(np.float64, copy=False)
 
 
 def _whole(projection: Projection, value: Array, samples: int) -> Array:

@@ -21,7 +21,7 @@ _TYPES = {
     **dict.fromkeys(("rows", "wide", "notes", "spike_counts", "active_counts", "event_counts", "message_counts"), np.int64),
 }
 PER_THREAD = ("current", "active", "row", "wide", "local")
-CACHE = 1 << 18  # bytes of currents of a tile of nodes: a quarter of a core's second-level cache
+CACHE = 1 << 16  # bytes of currents of a tile of nodes: they stay in a core's own caches, and there are tiles enough to share
 
 
 @dataclass(frozen=True)

@@ -170,3 +170,13 @@ static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
 #include "samples.h"
 
 #include "readout.h"
+
+/* Mantissas that static currents bring, clipped: rows of so many values, `step` apart; own: a row, or one for each, `own_step` apart. */
+void mantissas(const double *from, const double *restrict own, int32_t *restrict to, int64_t step, int64_t rows, int64_t width, int64_t own_step, double gain, double unit, double low, double high) {
+    for (int64_t row = 0; row < rows; row++, from += step, own += own_step, to += width)
+        for (int64_t j = 0; j < width; j++) {
+            double x = __builtin_rint(from[j] * gain / unit) + own[j];
+            x = x < low ? low : x;
+            to[j] = (int32_t)(x > high ? high : x);
+        }
+}
