@@ -57,7 +57,7 @@ def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]
     nodes = _nodes(static)
     given = max(len(value) for _, value in brought) if nodes else samples
     total = np.empty((given, nodes or 1, population.size // (nodes or 1)), sums.kind)
-    chosen = [chosen_features(projection.weights.right) if nodes else None for projection in static]
+    chosen = [chosen_features(p.weights.right) if nodes and isinstance(p.weights, Kron) else None for p in static]
     own = np.broadcast_to(sums.own, (1, *population.shape)).reshape(1, *total.shape[1:])
     for rows, part in _blocks(*total.shape) if nodes else [(slice(0, given), slice(0, 1))]:
         if nodes:

@@ -130,18 +130,23 @@ static int64_t alike(const int64_t *values, int64_t width) {
     return 1;
 }
 
+#define ADD(place, number) __atomic_fetch_add(place, number, __ATOMIC_RELAXED) /* threads count parts of a population */
+
 /* Messages of neurons that spiked so often, and those that reach any population. */
 static void count_messages(int64_t *messages, const int64_t *count, const int64_t *reach, int64_t width) {
+    int64_t sent = 0, reached = 0;
     for (int64_t j = 0; j < width; j++) {
-        messages[0] += count[j] * reach[j];
-        messages[1] += reach[j] > 0 ? count[j] : 0;
+        sent += count[j] * reach[j];
+        reached += reach[j] > 0 ? count[j] : 0;
     }
+    ADD(messages, sent);
+    ADD(messages + 1, reached);
 }
 
-/* Synaptic events of a projection whose fan-out tells nodes apart. */
-static int64_t events_by_node(const Memory *m, const Scratch *s, const int64_t *p, const int64_t *fan, int64_t ticks, int64_t *count) {
+/* Synaptic events of some nodes over a projection whose fan-out tells nodes apart. */
+static int64_t events_by_node(const Memory *m, const Scratch *s, const int64_t *p, const int64_t *fan, int64_t first, int64_t last, int64_t ticks, int64_t *count) {
     int64_t width = p[P_WIDTH], events = 0, all = !fan[F_RIGHT_STEP] && alike(m->counts + fan[F_RIGHT], width);
-    for (int64_t node = 0; node < p[P_NODES]; node++) {
+    for (int64_t node = first; node < last; node++) {
         const int64_t *right = m->counts + fan[F_RIGHT] + node * fan[F_RIGHT_STEP];
         const uint8_t *spikes = s->spikes + p[P_SPIKES] + (node * p[P_LENGTH] + p[P_HISTORY]) * width;
         if (!all) neuron_spikes(s, p, node, node + 1, ticks, count);
@@ -151,28 +156,40 @@ static int64_t events_by_node(const Memory *m, const Scratch *s, const int64_t *
     return events;
 }
 
-/* Spikes of this chunk, and the synapses and populations that they reach: all nodes at once where nothing tells them apart. */
-static void tally(void *about, int64_t number, int64_t thread) {
-    const Tally *of = about;
-    const Memory *m = of->m;
-    const Scratch *s = of->s;
+/* Spikes of the nodes first … last − 1 in this chunk, and the synapses and populations that they reach: all of these nodes at once where
+ * nothing tells them apart. */
+static void tally(const Memory *m, const Scratch *s, int64_t number, int64_t first, int64_t last, int64_t ticks, int64_t *count) {
     const int64_t *p = m->populations + number * P_COLUMNS, *fans = m->fans;
-    int64_t width = p[P_WIDTH], ticks = of->ticks, *count = s->wide + thread * s->wide_size, *messages = s->message_counts + 2 * number;
-    neuron_spikes(s, p, 0, p[P_NODES], ticks, count);
-    for (int64_t j = 0; j < width; j++) s->spike_counts[number] += count[j];
+    int64_t width = p[P_WIDTH], spikes = 0, *messages = s->message_counts + 2 * number;
+    neuron_spikes(s, p, first, last, ticks, count);
+    for (int64_t j = 0; j < width; j++) spikes += count[j];
+    ADD(s->spike_counts + number, spikes);
     if (!p[P_REACH_STEP]) count_messages(messages, count, m->counts + p[P_REACH], width);
 #define BY_NODE(f) (fans[(f) * F_COLUMNS + F_LEFT] >= 0 || fans[(f) * F_COLUMNS + F_RIGHT_STEP])
-#define EVENTS(f) s->event_counts[fans[(f) * F_COLUMNS + F_PROJECTION]]
+#define EVENTS(f) (s->event_counts + fans[(f) * F_COLUMNS + F_PROJECTION])
     for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
-        if (!BY_NODE(f)) EVENTS(f) += dot(count, m->counts + fans[f * F_COLUMNS + F_RIGHT], width);
+        if (!BY_NODE(f)) ADD(EVENTS(f), dot(count, m->counts + fans[f * F_COLUMNS + F_RIGHT], width));
     for (int64_t f = p[P_FIRST_OUT]; f < p[P_LAST_OUT]; f++)
-        if (BY_NODE(f)) EVENTS(f) += events_by_node(m, s, p, fans + f * F_COLUMNS, ticks, count);
-    for (int64_t node = 0; p[P_REACH_STEP] && node < p[P_NODES]; node++) {
+        if (BY_NODE(f)) ADD(EVENTS(f), events_by_node(m, s, p, fans + f * F_COLUMNS, first, last, ticks, count));
+    for (int64_t node = first; p[P_REACH_STEP] && node < last; node++) {
         neuron_spikes(s, p, node, node + 1, ticks, count);
         count_messages(messages, count, m->counts + p[P_REACH] + node * p[P_REACH_STEP], width);
     }
 #undef BY_NODE
 #undef EVENTS
+}
+#undef ADD
+
+/* Whether a population is counted tile by tile, while a tile is in the cache: it has several, of whole nodes. */
+static inline int64_t counted_by_tile(const int64_t *p) {
+    return p[P_STATE] >= 0 && p[P_LOOP] < 0 && p[P_TILE_WIDTH] >= p[P_WIDTH] && p[P_TILE_NODES] < p[P_NODES];
+}
+
+/* What no tile has counted. */
+static void tally_whole(void *about, int64_t number, int64_t thread) {
+    const Tally *of = about;
+    const int64_t *p = of->m->populations + number * P_COLUMNS;
+    if (!counted_by_tile(p)) tally(of->m, of->s, number, 0, p[P_NODES], of->ticks, of->s->wide + thread * of->s->wide_size);
 }
 
 /* The last rows become the first ones of the next chunk. */

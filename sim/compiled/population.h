@@ -110,6 +110,7 @@ static void NAME(tile)(void *about, int64_t tile, int64_t thread) {
     NAME(clear)(&c);
     NAME(bring_all)(&c);
     NAME(scan_and_note)(&c, of->number);
+    if (c.active && counted_by_tile(p)) tally(of->m, of->s, of->number, c.n0, c.n1, of->ticks, c.wide);
 }
 
 /* A tile that is the whole population, in parts: its currents are the first thread's. */
@@ -207,6 +208,6 @@ void NAME(run_chunk)(const Memory *m, const Scratch *s, int64_t ticks) {
     Tally of = {m, s, ticks};
     int64_t bytes = 0;
     for (int64_t p = 0; p < m->population_count; p++) bytes += m->populations[p * P_COLUMNS + P_NODES] * m->populations[p * P_COLUMNS + P_WIDTH] * ticks;
-    if (s->active) share(bytes >= COUNTED ? s->threads : 1, m->population_count, tally, &of);
+    if (s->active) share(bytes >= COUNTED ? s->threads : 1, m->population_count, tally_whole, &of);
     for (int64_t p = 0; p < m->population_count; p++) remember(m, s, p, ticks);
 }
