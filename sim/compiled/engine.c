@@ -65,6 +65,7 @@ typedef struct {
     uint8_t *active;
     int64_t *wide;
     int32_t *local;
+    int fresh; /* nothing stands in the currents yet */
 } Call;
 
 typedef struct {

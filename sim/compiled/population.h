@@ -75,17 +75,14 @@ static Call NAME(call)(const Memory *m, const Scratch *s, int64_t number, int64_
     return c;
 }
 
-static void NAME(clear)(const Call *c) {
-    int64_t size = (c->t1 - c->t0) * c->stride;
-    int64_t nodes = size == c->length * c->stride ? 1 : c->n1 - c->n0, all = nodes == 1 ? (c->n1 - c->n0) * size : size;
-    for (int64_t node = c->n0; node < c->n0 + nodes; node++) {
-        memset(AT(current, node, c->t0), 0, all * sizeof(SUM));
-        if (c->active) memset(MARK(node, c->t0), 0, all);
-    }
-}
-
+/* Nothing is marked; the first projection clears the currents, or writes its sums there. */
 static void NAME(bring_all)(Call *c) {
-    for (int64_t o = c->target[P_FIRST_OP]; o < c->target[P_LAST_OP]; o++) NAME(bring)(c, c->m->operations + o * O_COLUMNS);
+    int64_t first = c->target[P_FIRST_OP], last = c->target[P_LAST_OP];
+    const int64_t *op = c->m->operations + first * O_COLUMNS;
+    if (c->active) NAME(zero)(c, c->active, 1);
+    c->fresh = first < last && op[O_KIND] == DENSE;
+    if (!c->fresh) NAME(zero)(c, c->current, sizeof(SUM));
+    for (int64_t o = first; o < last; o++, op += O_COLUMNS, c->fresh = 0) NAME(bring)(c, op);
 }
 
 static void NAME(scan_and_note)(const Call *c, int64_t number) {
@@ -107,7 +104,6 @@ static void NAME(tile)(void *about, int64_t tile, int64_t thread) {
     c.c1 = MIN(p[P_WIDTH], c.c0 + p[P_TILE_WIDTH]);
     c.stride = c.c1 - c.c0;
     c.t1 = c.length = of->ticks;
-    NAME(clear)(&c);
     NAME(bring_all)(&c);
     NAME(scan_and_note)(&c, of->number);
     if (c.active && counted_by_tile(p)) tally(of->m, of->s, of->number, c.n0, c.n1, of->ticks, c.wide);
@@ -126,7 +122,6 @@ static void NAME(ticks_part)(void *about, int64_t part, int64_t thread) {
     const Tiles *of = about;
     Call c = NAME(part)(of, thread);
     c.t0 = of->ticks * part / of->parts, c.t1 = of->ticks * (part + 1) / of->parts;
-    NAME(clear)(&c);
     NAME(bring_all)(&c);
 }
 
@@ -167,7 +162,8 @@ static void NAME(loop)(const Memory *m, const Scratch *s, const int64_t *group, 
                 c.t0 = pass ? t : 0, c.t1 = pass ? t + 1 : ticks;
                 c.current = (SUM *)s->loop + p[P_LOOP];
                 c.active = s->loop_active ? s->loop_active + p[P_LOOP] : NULL;
-                if (!pass) NAME(clear)(&c);
+                if (!pass) NAME(zero)(&c, c.current, sizeof(SUM));
+                if (!pass && c.active) NAME(zero)(&c, c.active, 1);
                 for (int64_t o = p[P_FIRST_OP]; o < p[P_LAST_OP]; o++)
                     if (m->operations[o * O_COLUMNS + O_INNER] == pass) NAME(bring)(&c, m->operations + o * O_COLUMNS);
                 if (!pass) continue;

@@ -13,6 +13,13 @@
         for (; j < (width); j++) statement                    \
     }
 
+/* Zeros in the part of a tile that is called for, of values of so many bytes. */
+static void NAME(zero)(const Call *c, void *values, int64_t bytes) {
+    int64_t size = (c->t1 - c->t0) * c->stride;
+    int64_t together = size == c->length * c->stride ? c->n1 - c->n0 : 1; /* nodes whose ticks lie one behind the other */
+    for (int64_t node = c->n0; node < c->n1; node += together) memset((uint8_t *)values + PLACE(node, c->t0) * bytes, 0, together * size * bytes);
+}
+
 static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t exponent, SUM *restrict current) {
 #ifdef REAL
     (void)exponent;
@@ -116,7 +123,7 @@ static void NAME(add_events)(const int32_t *events, int64_t count, const NAME(Ma
     for (int64_t k = 0; k < count; k++)
         for (int64_t j = c; j < width; j++) {
             int64_t at = events[k] * of->stride + j;
-            row[j] += of->bytes ? (SUM)((UNSIGNED)of->bytes[at] << of->shift) : of->weights[at];
+            row[j] += (SUM)((UNSIGNED)(of->bytes ? of->bytes[at] : of->weights[at]) << of->shift);
         }
 }
 #else
@@ -135,13 +142,14 @@ static void NAME(add_events)(const int32_t *events, int64_t count, const NAME(Ma
 }
 #endif
 
-static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *events, int64_t count, const NAME(Matrix) *of, SUM *current, uint8_t *active) {
+/* What the events bring: into a row, which is then shifted and added to the currents, or into the currents themselves. */
+static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *events, int64_t count, const NAME(Matrix) *of, SUM *row, SUM *current, uint8_t *active) {
     int64_t width = c->c1 - c->c0;
-    NAME(add_events)(events, count, of, width, c->row);
-    NAME(commit)(c->row, width, op[O_EXPONENT], current);
+    NAME(add_events)(events, count, of, width, row);
+    if (row != current) NAME(commit)(row, width, op[O_EXPONENT], current);
     if (!active) return;
     if (op[O_SIGNED])
-        NAME(mark_sums)(c->row, width, active);
+        NAME(mark_sums)(row, width, active);
     else
         NAME(mark_events)(events, count, of, width, active);
 }
@@ -172,17 +180,26 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
     int64_t stride = target[P_NODES] * target[P_WIDTH];
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
     int busy = op[O_BY_TARGET] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
+#ifdef NARROW
+    int64_t straight = c->fresh && !busy && op[O_EXPONENT] >= 0; /* sums are written where they are wanted */
+#else
+    int64_t straight = c->fresh && !op[O_EXPONENT];
+#endif
+    if (c->fresh && !straight) NAME(zero)(c, c->current, sizeof(SUM));
     for (int64_t node = c->n0; node < c->n1; node++) {
         NAME(Matrix) of = NAME(matrix)(c, op, stride, node * target[P_WIDTH] + c->c0);
+        if (straight) of.shift += op[O_EXPONENT];
 #ifdef NARROW
         if (busy) NAME(dense_bytes)(c, op, node);
 #endif
         for (int64_t t = c->t0; t < c->t1; t++) {
             const int32_t *events = c->s->events + rows[t];
             int64_t count = rows[t + 1] - rows[t];
+            SUM *current = AT(current, node, t);
+            if (straight && !count) memset(current, 0, (c->c1 - c->c0) * sizeof *current);
             if (!count) continue;
             if (!busy)
-                NAME(from_events)(c, op, events, count, &of, AT(current, node, t), MARK(node, t));
+                NAME(from_events)(c, op, events, count, &of, straight ? current : c->row, current, MARK(node, t));
             else if (c->active && !op[O_SIGNED])
                 NAME(mark_events)(events, count, &of, c->c1 - c->c0, MARK(node, t));
         }
@@ -241,7 +258,7 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
     for (int64_t node = c->n0; node < c->n1; node++)
         for (int64_t t = c->t0; t < c->t1; t++) {
             int64_t count = compress(SPIKES(node, t), source[P_WIDTH], 0, c->local, 0);
-            if (count) NAME(from_events)(c, op, c->local, count, &of, AT(current, node, t), MARK(node, t));
+            if (count) NAME(from_events)(c, op, c->local, count, &of, c->row, AT(current, node, t), MARK(node, t));
         }
 }
 
