@@ -62,12 +62,12 @@ class Tally:
     Args:
         spikes, messages, reached: population → count, static sources left out.
         updates_active: population that computes → count.
-        synaptic_events: one count for each of ``network.spiking_projections``, in their order; rows of one array or one by one.
+        synaptic_events: one count for each of ``network.spiking_projections``, in their order.
     """
 
     spikes: Mapping[str, Array]
     updates_active: Mapping[str, Array]
-    synaptic_events: tuple[Array, ...] | Array
+    synaptic_events: tuple[Array, ...]
     messages: Mapping[str, Array]
     reached: Mapping[str, Array]
 

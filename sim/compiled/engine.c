@@ -111,8 +111,6 @@ typedef struct {
 #include "threads.h"
 #include "jobs.h"
 
-static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
-
 #define MANTISSA int32_t
 #define RECORDED int64_t
 #define SHIFTED(bias, by) ((bias) << (by))

@@ -68,7 +68,7 @@ class Results:
         return Tally(
             spikes=Columns(names, counts, slice(count)),
             updates_active=Columns(own, counts, slice(2 * count - len(own), 2 * count)),  # sources come first, and have none
-            synaptic_events=counts[:, 4 * count :].T if program.forms else (),
+            synaptic_events=tuple(counts[:, 4 * count :].T),
             messages=Columns(names, counts, slice(2 * count, 4 * count, 2)),
             reached=Columns(names, counts, slice(2 * count + 1, 4 * count, 2)),
         )

@@ -26,6 +26,8 @@ static struct {
     atomic_uint_fast64_t turn;
 } pool = {.taken = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
+static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER; /* by who adds to what all threads note */
+
 static void take_items(int64_t thread) {
     int64_t item;
     while ((item = atomic_fetch_add(&pool.next, 1)) < pool.items) pool.work(pool.about, item, thread);
@@ -54,6 +56,7 @@ static void *helping(void *number) {
 static void forked(void) {
     pthread_mutex_init(&pool.taken, NULL);
     pthread_mutex_init(&pool.lock, NULL);
+    pthread_mutex_init(&noting, NULL);
     pthread_cond_init(&pool.more, NULL);
     pool.started = pool.asleep = pool.open = 0;
     atomic_store(&pool.active, 0);
