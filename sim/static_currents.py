@@ -92,7 +92,7 @@ class _Sums:
             return current + own
         mantissa = np.multiply(current, neuron.gain)
         np.rint(np.divide(mantissa, unit_of(neuron), out=mantissa), out=mantissa)
-        if self.has_own or own.ndim != mantissa.ndim:
+        if self.has_own:
             mantissa = mantissa + own
         least, most = float(mantissa.min()), float(mantissa.max())
         if neuron.saturation is not None:

@@ -100,15 +100,9 @@ typedef struct {
     int64_t number, across, ticks, parts;
 } Tiles;
 
-/* A chunk whose spikes are counted. */
-typedef struct {
-    const Memory *m;
-    const Scratch *s;
-    int64_t ticks;
-} Tally;
-
 #include "events.h"
 #include "threads.h"
+#include "tally.h"
 #include "jobs.h"
 
 #define MANTISSA int32_t
@@ -123,6 +117,7 @@ typedef struct {
 #define NAME(name) name##_int32
 #define NEURONS FIXED_NEURONS
 #include "vectors.h"
+#include "lookups.h"
 #include "products.h"
 #include "runs.h"
 #include "scan_fixed.h"

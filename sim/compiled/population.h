@@ -201,9 +201,6 @@ void NAME(run_chunk)(const Memory *m, const Scratch *s, int64_t ticks) {
         else
             NAME(forward)(m, s, m->order[group[G_FIRST]], ticks);
     }
-    Tally of = {m, s, ticks};
-    int64_t bytes = 0;
-    for (int64_t p = 0; p < m->population_count; p++) bytes += m->populations[p * P_COLUMNS + P_NODES] * m->populations[p * P_COLUMNS + P_WIDTH] * ticks;
-    if (s->active) share(bytes >= COUNTED ? s->threads : 1, m->population_count, tally_whole, &of);
+    if (s->active) tally_chunk(m, s, ticks);
     for (int64_t p = 0; p < m->population_count; p++) remember(m, s, p, ticks);
 }

@@ -1,16 +1,16 @@
 /* Products: what the spikes of a projection bring to a tile of its target. Included once for each type of sums and weights.
  *
- * Every kernel makes one row (the input of one node in one tick) apart, shifts it by the projection's exponent and adds it to the currents of
- * the tile. Where active neurons are counted it marks them as well: by the sum, if all weights have one sign, else by the weights met.
+ * A kernel makes one row (the input of one node in one tick) apart, shifts it by the projection's exponent and adds it to the currents of
+ * the tile; a dense matrix that comes first writes it there. Where active neurons are counted it marks them as well: by the sum, if all weights have one sign, else by the weights met.
  */
 
 /* Loops over RUN have a length that the compiler knows: a short row costs no more than its instructions. */
-#define BY_LANES(width, j, statement)                         \
-    {                                                         \
-        int64_t j = 0;                                        \
-        for (; j + RUN <= (width); j += RUN)              \
+#define BY_RUNS(width, j, statement)                                  \
+    {                                                                 \
+        int64_t j = 0;                                                \
+        for (; j + RUN <= (width); j += RUN)                          \
             for (int64_t _o = j, j = _o; j < _o + RUN; j++) statement \
-        for (; j < (width); j++) statement                    \
+        for (; j < (width); j++) statement                            \
     }
 
 /* Zeros in the part of a tile that is called for, of values of so many bytes. */
@@ -33,11 +33,11 @@ static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t 
         for (; first < width; first++) current[first] += row[first] >> -exponent;
     } else
 #endif
-        BY_LANES(width, j, { current[j] += row[j]; })
+        BY_RUNS(width, j, { current[j] += row[j]; })
 }
 
 static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8_t *restrict active) {
-    BY_LANES(width, j, { active[j] |= row[j] != 0; })
+    BY_RUNS(width, j, { active[j] |= row[j] != 0; })
 }
 
 /* A matrix by source, as its events read it: weights, or bytes that are shifted left once they are summed. `full` tells of which sources no
@@ -206,45 +206,6 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
     }
 }
 
-#ifdef NARROW
-/* I ⊗ W of few inputs: what each pattern of eight of them brings is looked up. */
-static void NAME(from_tables)(const Call *c, const int64_t *op) {
-    const int16_t *tables = (const int16_t *)c->m->weights + op[O_TABLES];
-    const int8_t *met = c->m->bytes + op[O_MARKS];
-    int64_t size = c->target[P_WIDTH], patterns = c->source[P_WIDTH] / 8;
-    uint8_t full[MOST_TABLES] = {0}; /* sources without a weight of 0 */
-    for (int64_t k = 0; op[O_FULL] >= 0 && k < patterns; k++) full[k] = bits_of((const uint8_t *)c->m->bytes + op[O_FULL] + 8 * k);
-    int left = op[O_EXPONENT] > 0 ? (int)op[O_EXPONENT] : 0, right = op[O_EXPONENT] < 0 ? (int)-op[O_EXPONENT] : 0;
-    for (int64_t node = c->n0; node < c->n1; node++)
-        for (int64_t t = c->t0; t < c->t1; t++) {
-            const uint8_t *spikes = SPIKES(node, t);
-            SUM *current = AT(current, node, t);
-            uint8_t *active = MARK(node, t);
-            int64_t at[MOST_TABLES], all = 0;
-            for (int64_t k = 0; k < patterns; k++) {
-                uint8_t pattern = bits_of(spikes + 8 * k);
-                at[k] = (256 * k + pattern) * size + c->c0;
-                all |= pattern & full[k];
-            }
-            for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
-                HALVES sum = *(const HALVES *)(tables + at[0] + j);
-                for (int64_t k = 1; k < patterns; k++) sum += *(const HALVES *)(tables + at[k] + j);
-                *(VECTOR *)(current + j) += NAME(from_halves)(sum) << left >> right;
-            }
-            if (!active) continue;
-            if (all) {
-                for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) *(OCTETS *)(active + j) = (OCTETS){0} + 1;
-                continue;
-            }
-            for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
-                OCTETS mark = *(OCTETS *)(active + j);
-                for (int64_t k = 0; k < patterns; k++) mark |= *(const OCTETS *)(met + at[k] + j);
-                *(OCTETS *)(active + j) = mark;
-            }
-        }
-}
-#endif
-
 /* I ⊗ W: the same matrix at every node. */
 static void NAME(per_node)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source;
@@ -402,8 +363,8 @@ static void NAME(broadcast)(const Call *c, const int64_t *op) {
         for (int64_t node = c->n0; node < c->n1; node++) {
             SUM *restrict current = AT(current, node, t);
             uint8_t *restrict active = MARK(node, t);
-            BY_LANES(width, j, { current[j] += brought[j]; })
-            if (active) BY_LANES(width, j, { active[j] |= marks[j]; })
+            BY_RUNS(width, j, { current[j] += brought[j]; })
+            if (active) BY_RUNS(width, j, { active[j] |= marks[j]; })
         }
     }
 }
