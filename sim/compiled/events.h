@@ -7,32 +7,36 @@ static inline uint8_t bits_of(const uint8_t *bytes) {
     return (uint8_t)((eight * 0x0102040810204080ull) >> 56);
 }
 
+/* At most 64 bytes that are 0 or 1 as bits, the first lowest. */
+static inline uint64_t word_of(const uint8_t *bytes, int64_t width) {
+#if VECTOR_BYTES == 64
+    __mmask64 within = width >= 64 ? ~0ull : (1ull << width) - 1;
+    __m512i these = _mm512_maskz_loadu_epi8(within, bytes);
+    return _mm512_test_epi8_mask(these, these);
+#else
+    int64_t bit = 0;
+    uint64_t word = 0;
+    for (; bit + 8 <= width; bit += 8) word |= (uint64_t)bits_of(bytes + bit) << bit;
+    for (; bit < width; bit++) word |= (uint64_t)bytes[bit] << bit;
+    return word;
+#endif
+}
+
 /* Append number + j for every j < width that spiked; returns the new count. SLACK places behind the list may be written. */
 static inline int64_t compress(const uint8_t *spikes, int64_t width, int64_t number, int32_t *events, int64_t count) {
-#if VECTOR_BYTES == 64
-    const __m512i steps = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     for (int64_t j = 0; j < width; j += 64) {
-        __mmask64 within = width - j >= 64 ? ~0ull : (1ull << (width - j)) - 1;
-        __m512i bytes = _mm512_maskz_loadu_epi8(within, spikes + j);
-        uint64_t word = _mm512_test_epi8_mask(bytes, bytes);
+        uint64_t word = word_of(spikes + j, MIN(64, width - j));
+#if VECTOR_BYTES == 64
+        const __m512i steps = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
         for (int32_t at = (int32_t)(number + j); word; word >>= 16, at += 16) { /* sixteen at a time, as many behind them as do not matter */
             __m512i numbers = _mm512_add_epi32(steps, _mm512_set1_epi32(at));
             _mm512_storeu_si512(events + count, _mm512_maskz_compress_epi32((__mmask16)word, numbers));
             count += __builtin_popcount((uint32_t)word & 0xffff);
         }
-    }
 #else
-    for (int64_t j = 0; j < width; j += 64) {
-        int64_t size = MIN(64, width - j), bit = 0;
-        uint64_t word = 0;
-        for (; bit + 8 <= size; bit += 8) word |= (uint64_t)bits_of(spikes + j + bit) << bit;
-        for (; bit < size; bit++) word |= (uint64_t)spikes[j + bit] << bit;
-        while (word) {
-            events[count++] = (int32_t)(number + j + __builtin_ctzll(word));
-            word &= word - 1;
-        }
-    }
+        for (; word; word &= word - 1) events[count++] = (int32_t)(number + j + __builtin_ctzll(word));
 #endif
+    }
     return count;
 }
 

@@ -21,7 +21,9 @@ static void NAME(from_tables)(const Call *c, const int64_t *op) {
             for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
                 HALVES sum = *(const HALVES *)(tables + at[0] + j);
                 for (int64_t k = 1; k < patterns; k++) sum += *(const HALVES *)(tables + at[k] + j);
-                *(VECTOR *)(current + j) += NAME(from_halves)(sum) << left >> right;
+                VECTOR brought = NAME(from_halves)(sum) << left >> right, *to = (VECTOR *)(current + j);
+                if (!c->fresh) brought += *to;
+                *to = brought;
             }
             if (!active) continue;
             if (all) {

@@ -80,7 +80,7 @@ static void NAME(bring_all)(Call *c) {
     int64_t first = c->target[P_FIRST_OP], last = c->target[P_LAST_OP];
     const int64_t *op = c->m->operations + first * O_COLUMNS;
     if (c->active) NAME(zero)(c, c->active, 1);
-    c->fresh = first < last && op[O_KIND] == DENSE;
+    c->fresh = first < last && (op[O_KIND] == DENSE || (op[O_KIND] == PER_NODE && (op[O_WORDS] >= 0 || op[O_TABLES] >= 0)));
     if (!c->fresh) NAME(zero)(c, c->current, sizeof(SUM));
     for (int64_t o = first; o < last; o++, op += O_COLUMNS, c->fresh = 0) NAME(bring)(c, op);
 }

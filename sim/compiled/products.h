@@ -174,9 +174,19 @@ static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
 }
 #endif
 
+#ifdef NARROW
+#include "words.h"
+#endif
+
 /* A matrix over all neurons: by events, or by bytes where there are too many. */
 static void NAME(dense)(const Call *c, const int64_t *op) {
     const int64_t *source = c->source, *target = c->target;
+#ifdef NARROW
+    if (op[O_WORDS] >= 0) {
+        NAME(from_words)(c, op);
+        return;
+    }
+#endif
     int64_t stride = target[P_NODES] * target[P_WIDTH];
     const int64_t *rows = c->s->rows + source[P_ROWS] + source[P_HISTORY] - op[O_LAG];
     int busy = op[O_BY_TARGET] >= 0 && rows[c->t1] - rows[c->t0] > BUSY * (c->t1 - c->t0) * source[P_NODES] * source[P_WIDTH];
@@ -213,6 +223,10 @@ static void NAME(per_node)(const Call *c, const int64_t *op) {
 #ifdef NARROW
     if (op[O_TABLES] >= 0) {
         NAME(from_tables)(c, op);
+        return;
+    }
+    if (op[O_WORDS] >= 0) {
+        NAME(from_words)(c, op);
         return;
     }
 #endif

@@ -26,6 +26,7 @@ __all__ = ["Program", "build", "unsupported"]
 Array = NDArray[Any]
 TILE = 512  # features of a tile of a population without nodes
 MANY = 1 << 12  # weights of a matrix that is worth a second form
+VECTOR = 32  # weights of 16 bits in the widest registers
 MOST_SUMS = 1 << 14  # of tables: what a first-level cache holds
 
 
@@ -132,7 +133,8 @@ def build(network: Network) -> Program:
         row[tb.P_HISTORY] = min(max((p.lag for p in network.out_of(name)), default=0), network.ticks)
         row[tb.P_FIRST_OP], row[tb.P_LAST_OP] = first_op[name]
         row[tb.P_FIRST_OUT], row[tb.P_LAST_OUT] = first_out[name]
-        row[tb.P_EVENTS] = 0 if any(f.kind in (tb.DENSE, tb.SPARSE, tb.RUNS) and f.projection.source == name for f in found) else -1
+        listed = (f for f in found if f.kind in (tb.DENSE, tb.SPARSE, tb.RUNS) and not by_words(f, dtype))
+        row[tb.P_EVENTS] = 0 if any(f.projection.source == name for f in listed) else -1
         row[tb.P_REACH], row[tb.P_REACH_STEP] = _reach(network, name, nodes[name], found, stores["counts"])
         row[tb.P_LOOP] = 0 if name in loops else -1
         if not population.is_source:
@@ -159,9 +161,23 @@ def _is_loop(network: Network, group: Sequence[str]) -> bool:
 
 
 def _matrix(row: Array, form: Form, dtype: Any, stores: Mapping[str, _Store]) -> None:
-    """How a dense matrix stands: as weights, or in bytes where these hold it once a common power of two is taken out."""
+    """How a dense matrix stands: as tables or for words where it is small, else as bytes where these hold it, else as weights."""
     assert form.matrix is not None
-    row[tb.O_WEIGHTS] = row[tb.O_BYTES] = row[tb.O_BY_TARGET] = -1
+    full = (form.fan == form.matrix.shape[1]).astype(np.int8)
+    row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
+    for column in (tb.O_WEIGHTS, tb.O_BYTES, tb.O_BY_TARGET, tb.O_TABLES, tb.O_MARKS, tb.O_WORDS):
+        row[column] = -1
+    if _in_tables(form, dtype):
+        row[tb.O_TABLES], row[tb.O_MARKS] = _tables(form.matrix, stores)
+    elif by_words(form, dtype):
+        row[tb.O_WORDS], row[tb.O_STRIDE] = _words(form.matrix, stores["weights"])
+    else:
+        _by_events(row, form, dtype, stores)
+
+
+def _by_events(row: Array, form: Form, dtype: Any, stores: Mapping[str, _Store]) -> None:
+    """Weights, or bytes once a common power of two is taken out; these once more by target where that is worth it."""
+    assert form.matrix is not None
     values, shift = _in_bytes(form.matrix) if dtype == np.int32 else (None, 0)
     if values is None:
         row[tb.O_WEIGHTS] = stores["weights"].add(form.matrix)
@@ -171,9 +187,6 @@ def _matrix(row: Array, form: Form, dtype: Any, stores: Mapping[str, _Store]) ->
             row[tb.O_BY_TARGET] = stores["bytes"].add(np.ascontiguousarray(values.T))
     most = int(np.abs(form.matrix).max(initial=0)) >> shift if dtype == np.int32 else 0
     row[tb.O_VALUES] = NARROW // max(most, 1)  # events whose sum 16 bits hold
-    row[tb.O_TABLES], row[tb.O_MARKS] = _tables(form, dtype, stores)
-    full = (form.fan == form.matrix.shape[1]).astype(np.int8)
-    row[tb.O_FULL] = stores["bytes"].add(full) if full.any() else -1
 
 
 def _in_bytes(matrix: Array) -> tuple[Array | None, int]:
@@ -186,17 +199,38 @@ def _in_bytes(matrix: Array) -> tuple[Array | None, int]:
     return (values.astype(np.int8) if fits else None), shift if fits else 0
 
 
-def _tables(form: Form, dtype: Any, stores: Mapping[str, _Store]) -> tuple[int, int]:
-    """Where the sums and the marks of every pattern of eight inputs stand, of a small matrix that many nodes share; else −1."""
+def by_words(form: Form, dtype: Any) -> bool:
+    """Whether the spikes that a tick brings to a node are one word, whose sums 16 bits hold."""
+    return (
+        dtype == np.int32
+        and form.matrix is not None
+        and len(form.matrix) <= tb.WORD
+        and row_sum(form.matrix) <= NARROW
+        and (form.kind == tb.PER_NODE or len(form.fan) == 1)
+    )
+
+
+def _words(matrix: Array, weights: _Store) -> tuple[int, int]:
+    """Where such a matrix stands, in rows of whole vectors with zeros behind the last, and how long a row is."""
+    inputs, outputs = matrix.shape
+    rows = np.zeros((tb.WORD + 2, -(-outputs // VECTOR) * VECTOR), np.int16)
+    rows[:inputs, :outputs] = matrix
+    return weights.add(rows), rows.shape[1]
+
+
+def _in_tables(form: Form, dtype: Any) -> bool:
+    """Whether a small matrix that many nodes share has tables of what every pattern of eight inputs brings."""
+    if form.kind != tb.PER_NODE or not by_words(form, dtype):
+        return False
     assert form.matrix is not None
     inputs, outputs = form.matrix.shape
-    groups = inputs // 8
-    if dtype != np.int32 or form.kind != tb.PER_NODE or inputs % 8 or outputs % 16 or groups > tb.MOST_TABLES:
-        return -1, -1
-    if 256 * groups * outputs > MOST_SUMS or row_sum(form.matrix) > NARROW:
-        return -1, -1
+    return inputs % 8 == 0 and outputs % 16 == 0 and 32 * inputs * outputs <= MOST_SUMS
+
+
+def _tables(matrix: Array, stores: Mapping[str, _Store]) -> tuple[int, int]:
+    """Where these sums, and the marks, stand."""
     patterns = (np.arange(256)[:, None] >> np.arange(8)) & 1
-    weights = form.matrix.reshape(groups, 8, outputs).astype(np.int64)
+    weights = matrix.reshape(len(matrix) // 8, 8, -1).astype(np.int64)
     sums, met = patterns @ weights, patterns @ (weights != 0) > 0
     return stores["weights"].add(sums), stores["bytes"].add(met)
 

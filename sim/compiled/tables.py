@@ -37,12 +37,14 @@ O_SIGNED, O_SIGNED_LEFT, O_INNER, O_VALUES, O_BYTES, O_SHIFT, O_FULL = range(8, 
 O_BY_TARGET = 15  # the bytes of a matrix once more, by target
 O_TABLES, O_MARKS = 16, 17  # sums and marks of every pattern of eight inputs; −1: none
 O_FASTEST = 18  # of RUNS: neurons on the target's first axis where that one stands fastest; 1
-O_COLUMNS = 19
+O_WORDS, O_STRIDE = 19, 20  # a matrix of at most 64 inputs, with rows of zeros behind, and weights from one row to the next; −1: none
+O_COLUMNS = 21
 DENSE, PER_NODE, ONE_TO_ONE, AGGREGATE, REDUCE, BROADCAST, SPARSE, RUNS = range(8)
 RUN_BYTES = 64  # of the weights of a run: a vector of the widest registers
 IDENTITY, DIAGONAL, FULL = range(3)  # O_RIGHT: the factor over features
 
-MOST_TABLES = 8  # of eight inputs each
+WORD = 64  # inputs at most whose spikes are one word
+MOST_TABLES = WORD // 8  # of eight inputs each
 SLACK = 16  # places behind a list of events that may be written
 
 # Groups of populations: those of a loop are stepped together.
