@@ -10,10 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,37 +21,9 @@ from numpy.typing import NDArray
 from neurograph.network import Network, Population
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Columns", "Tally", "pattern_of", "reach_of", "tally_of"]
+__all__ = ["Tally", "pattern_of", "reach_of", "tally_of"]
 
 Array = NDArray[Any]
-
-
-class Columns(Mapping[str, Array]):
-    """Population → its column of a table, a dict that is made when it is first looked at: some runs take less time than it.
-
-    Args:
-        names: of the columns. table: (samples, columns), of which those of ``part`` are meant.
-    """
-
-    def __init__(self, names: Sequence[str], table: Array, part: slice) -> None:
-        self._source = names, table, part
-
-    @cached_property
-    def _columns(self) -> dict[str, Array]:
-        names, table, part = self._source
-        return dict(zip(names, table[:, part].T, strict=True))
-
-    def __getitem__(self, name: str) -> Array:
-        return self._columns[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    def __repr__(self) -> str:
-        return repr(self._columns)
 
 
 @dataclass(frozen=True)
@@ -70,6 +41,34 @@ class Tally:
     synaptic_events: tuple[Array, ...]
     messages: Mapping[str, Array]
     reached: Mapping[str, Array]
+
+    @classmethod
+    def of_table(cls, names: Sequence[str], own: Sequence[str], table: Array) -> Tally:
+        """Counts that stand in a table, which are told apart when they are first looked at: some runs take less time than that.
+
+        Args:
+            names: of the populations that spike. own: of those that compute, the last of them.
+            table: (samples, 4·populations + projections): spikes, active updates, messages and reached in turn, synaptic events.
+        """
+        made = object.__new__(cls)
+        made.__dict__["_table"] = names, own, table
+        return made
+
+    if not TYPE_CHECKING:  # or any name would be one of its attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in self.__dataclass_fields__ or "_table" not in self.__dict__:
+                raise AttributeError(f"a Tally has no {name!r}")
+            names, own, table = self.__dict__["_table"]
+            columns, count = table.T, len(names)
+            self.__dict__.update(
+                spikes=dict(zip(names, columns[:count], strict=True)),
+                updates_active=dict(zip(own, columns[2 * count - len(own) : 2 * count], strict=True)),
+                synaptic_events=tuple(columns[4 * count :]),
+                messages=dict(zip(names, columns[2 * count : 4 * count : 2], strict=True)),
+                reached=dict(zip(names, columns[2 * count + 1 : 4 * count : 2], strict=True)),
+            )
+            return self.__dict__[name]
 
 
 def tally_of(network: Network, spikes: Mapping[str, Array]) -> Tally:

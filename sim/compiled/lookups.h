@@ -31,7 +31,8 @@ static void NAME(from_tables)(const Call *c, const int64_t *op) {
                 continue;
             }
             for (int64_t j = 0; j < c->c1 - c->c0; j += LANES) {
-                OCTETS mark = *(OCTETS *)(active + j);
+                OCTETS mark = {0};
+                if (!c->fresh) mark = *(OCTETS *)(active + j);
                 for (int64_t k = 0; k < patterns; k++) mark |= *(const OCTETS *)(met + at[k] + j);
                 *(OCTETS *)(active + j) = mark;
             }

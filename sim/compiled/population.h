@@ -75,13 +75,13 @@ static Call NAME(call)(const Memory *m, const Scratch *s, int64_t number, int64_
     return c;
 }
 
-/* Nothing is marked; the first projection clears the currents, or writes its sums there. */
+/* Currents and marks are cleared, or written by the first projection. */
 static void NAME(bring_all)(Call *c) {
     int64_t first = c->target[P_FIRST_OP], last = c->target[P_LAST_OP];
     const int64_t *op = c->m->operations + first * O_COLUMNS;
-    if (c->active) NAME(zero)(c, c->active, 1);
     c->fresh = first < last && (op[O_KIND] == DENSE || (op[O_KIND] == PER_NODE && (op[O_WORDS] >= 0 || op[O_TABLES] >= 0)));
     if (!c->fresh) NAME(zero)(c, c->current, sizeof(SUM));
+    if (!c->fresh && c->active) NAME(zero)(c, c->active, 1);
     for (int64_t o = first; o < last; o++, op += O_COLUMNS, c->fresh = 0) NAME(bring)(c, op);
 }
 

@@ -36,7 +36,8 @@ static inline void NAME(commit)(const SUM *restrict row, int64_t width, int64_t 
         BY_RUNS(width, j, { current[j] += row[j]; })
 }
 
-static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, uint8_t *restrict active) {
+static inline void NAME(mark_sums)(const SUM *restrict row, int64_t width, int fresh, uint8_t *restrict active) {
+    if (fresh) memset(active, 0, width);
     BY_RUNS(width, j, { active[j] |= row[j] != 0; })
 }
 
@@ -58,12 +59,14 @@ static NAME(Matrix) NAME(matrix)(const Call *c, const int64_t *op, int64_t strid
 
 /* Mark every target of the events. One source without a weight of 0 marks all; otherwise it ends as soon as there is none left to mark,
  * which among few weights of 0 is after an event or two. */
-static void NAME(mark_events)(const int32_t *events, int64_t count, const NAME(Matrix) *of, int64_t width, uint8_t *restrict active) {
+static void NAME(mark_events)(const Call *c, const int32_t *events, int64_t count, const NAME(Matrix) *of, uint8_t *restrict active) {
+    int64_t width = c->c1 - c->c0;
     for (int64_t k = 0; of->full && k < count; k++)
         if (of->full[events[k]]) {
             memset(active, 1, width);
             return;
         }
+    if (c->fresh) memset(active, 0, width);
     for (int64_t k = 0; k < count; k++) {
         const int8_t *restrict bytes = of->bytes + events[k] * of->stride;
         const WEIGHT *restrict weights = of->weights + events[k] * of->stride;
@@ -149,9 +152,9 @@ static void NAME(from_events)(const Call *c, const int64_t *op, const int32_t *e
     if (row != current) NAME(commit)(row, width, op[O_EXPONENT], current);
     if (!active) return;
     if (op[O_SIGNED])
-        NAME(mark_sums)(row, width, active);
+        NAME(mark_sums)(row, width, c->fresh, active);
     else
-        NAME(mark_events)(events, count, of, width, active);
+        NAME(mark_events)(c, events, count, of, active);
 }
 
 #ifdef NARROW
@@ -169,7 +172,7 @@ static void NAME(dense_bytes)(const Call *c, const int64_t *op, int64_t node) {
             ((SUM *)c->row)[j] = (SUM)((UNSIGNED)sum << op[O_SHIFT]);
         }
         NAME(commit)(c->row, width, op[O_EXPONENT], AT(current, node, t));
-        if (c->active && op[O_SIGNED]) NAME(mark_sums)(c->row, width, MARK(node, t));
+        if (c->active && op[O_SIGNED]) NAME(mark_sums)(c->row, width, c->fresh, MARK(node, t));
     }
 }
 #endif
@@ -207,11 +210,12 @@ static void NAME(dense)(const Call *c, const int64_t *op) {
             int64_t count = rows[t + 1] - rows[t];
             SUM *current = AT(current, node, t);
             if (straight && !count) memset(current, 0, (c->c1 - c->c0) * sizeof *current);
+            if (c->fresh && c->active && !count) memset(MARK(node, t), 0, c->c1 - c->c0);
             if (!count) continue;
             if (!busy)
                 NAME(from_events)(c, op, events, count, &of, straight ? current : c->row, current, MARK(node, t));
             else if (c->active && !op[O_SIGNED])
-                NAME(mark_events)(events, count, &of, c->c1 - c->c0, MARK(node, t));
+                NAME(mark_events)(c, events, count, &of, MARK(node, t));
         }
     }
 }
@@ -426,7 +430,7 @@ static void NAME(sparse)(const Call *c, const int64_t *op) {
             if (met && !packed)
                 for (int64_t j = 0; j < width; j++) active[j] |= wide[node * width + j] != 0;
             else if (active && !packed)
-                NAME(mark_sums)(of, width, active);
+                NAME(mark_sums)(of, width, 0, active);
         }
     }
 }

@@ -12,7 +12,7 @@ from neurograph.sim.compiled.calls import address
 from neurograph.sim.compiled.program import Program
 from neurograph.sim.compiled.structures import Kept
 from neurograph.sim.recording import Sink
-from neurograph.sim.tally import Columns, Tally
+from neurograph.sim.tally import Tally
 
 __all__ = ["Results", "notes_of"]
 
@@ -61,17 +61,7 @@ class Results:
 
     def tally(self, program: Program) -> Tally | None:
         """The counts, if they were asked for."""
-        if self.counts is None:
-            return None
-        names, own, counts = program.names, program.names_of_computing, self.counts
-        count = len(names)
-        return Tally(
-            spikes=Columns(names, counts, slice(count)),
-            updates_active=Columns(own, counts, slice(2 * count - len(own), 2 * count)),  # sources come first, and have none
-            synaptic_events=tuple(counts[:, 4 * count :].T),
-            messages=Columns(names, counts, slice(2 * count, 4 * count, 2)),
-            reached=Columns(names, counts, slice(2 * count + 1, 4 * count, 2)),
-        )
+        return None if self.counts is None else Tally.of_table(program.names, program.names_of_computing, self.counts)
 
 
 def notes_of(program: Program, seen: Array) -> dict[str, Any]:

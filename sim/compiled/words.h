@@ -55,11 +55,13 @@ static inline __attribute__((always_inline)) void NAME(word_block)(const NAME(Wo
             *(VECTOR *)to = sum;
         }
         if (!active) continue;
-        if (word & of->full)
+        if (word & of->full) {
             memset(active + t * step, 1, targets);
-        else
-            for (; word; word &= word - 1)
-                for (int64_t j = 0; j < targets; j++) active[t * step + j] |= weights[lowest(word) * stride + j] != 0;
+            continue;
+        }
+        if (fresh) memset(active + t * step, 0, targets);
+        for (; word; word &= word - 1)
+            for (int64_t j = 0; j < targets; j++) active[t * step + j] |= weights[lowest(word) * stride + j] != 0;
     }
 }
 
