@@ -6,8 +6,8 @@ Shapes: a spike source takes (T, *shape) or (samples, T, *shape), binary, a grad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.graded import message_limit
-from neurograph.network import Network, Population, Source
+from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim.graded import MESSAGE
-from neurograph.sim.static_currents import Mantissas, bias_of, varying
+from neurograph.sim.static_currents import bias_from, brought_to, varying
 
 __all__ = ["Prepared", "checked", "plain_spikes", "prepare"]
 
 Array = NDArray[Any]
+Later = Callable[[Population, Sequence[tuple[Projection, Array]]], Any]  # what makes a bias of the static currents; None where nothing does
 _BYTES = np.dtype(np.uint8)
 
 
@@ -35,11 +36,13 @@ class Prepared:
         bias: population → (samples, *shape): the total input current in volts before β (float64) for a float neuron, the bias mantissa
             (int32, which a bias exponent of 7 does not overflow) for a FixedLIF. Along an axis on which it does not vary it is a
             read-only broadcast, and takes no memory.
+        later: population → what makes its bias where it is wanted, in the stead of ``bias``; of an engine that asked for it.
     """
 
     samples: int
     spikes: Mapping[str, Array]
     bias: Mapping[str, Array]
+    later: Mapping[str, Any] = field(default_factory=dict)
 
     def flat_bias(self, name: str) -> Array:
         """The bias of a population, flat and as small as it goes: (samples, size); (1, size) if samples are alike; (1, 1) if all are."""
@@ -56,10 +59,10 @@ class Prepared:
 
 
 def prepare(
-    network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None, faster: Mantissas | None = None
+    network: Network, inputs: Mapping[str, Array], *, biased: Collection[str] | None = None, later: Later | None = None
 ) -> Prepared:
     """Check ``inputs`` (source → values) against the network and compute every population's bias, or only those of ``biased``;
-    ``faster`` is asked for each first.
+    ``later`` is asked for each first.
 
     Raises:
         InputError: a source without input, input for no source, wrong shape, NaN, or a value that is no spike.
@@ -73,7 +76,10 @@ def prepare(
         elif not source.is_static:
             spikes[source.name] = values[source.name]
     chosen = network.neurons if biased is None else [network.populations[name] for name in biased]
-    return Prepared(samples, spikes, {p.name: bias_of(network, p, values, samples, faster) for p in chosen})
+    brought = {p.name: brought_to(network, p, values) for p in chosen}
+    made = {p.name: later(p, brought[p.name]) for p in chosen} if later else {}
+    delayed = {name: maker for name, maker in made.items() if maker is not None}
+    return Prepared(samples, spikes, {p.name: bias_from(p, brought[p.name], samples) for p in chosen if p.name not in delayed}, delayed)
 
 
 def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[str, Array]) -> Prepared | None:

@@ -7,7 +7,7 @@ encoder's output to neurons. Of a large network little is there in float64 then 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,21 +18,24 @@ from neurograph.errors import QuantizationError
 from neurograph.network import FixedLIF, Network, Population, Projection
 from neurograph.weights import Identity, Kron
 
-__all__ = ["Mantissas", "bias_from", "bias_of", "chosen_features", "unit_of", "varying"]
+__all__ = ["bias_from", "brought_to", "chosen_features", "unit_of", "varying"]
 
 Array = NDArray[Any]
-Mantissas = Callable[[Population, Sequence[tuple[Projection, Array]], int], "Array | None"]  # as bias_from; None where it does not know how
 _BLOCK = 1 << 15  # currents in a block: a quarter MiB of float64, which a core's second-level cache holds
 
 
-def bias_of(network: Network, population: Population, values: Mapping[str, Array], samples: int, faster: Mantissas | None = None) -> Array:
+def brought_to(network: Network, population: Population, values: Mapping[str, Array]) -> list[tuple[Projection, Array]]:
+    """The projections by which static sources reach a population, each with the values of its source."""
+    return [(p, values[p.source]) for p in network.into(population.name) if network.populations[p.source].is_static]
+
+
+def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]], samples: int) -> Array:
     """The bias of one population, as :class:`neurograph.sim.inputs.Prepared` holds it.
 
     Args:
-        network, population: the population is one that computes.
-        values: static source → (1 or samples, *shape).
+        population: one that computes.
+        brought: what static sources bring it, values (1 or samples, *shape).
         samples: number of inferences.
-        faster: what is asked first.
 
     Returns:
         (samples, *shape), a broadcast along axes on which it does not vary.
@@ -40,14 +43,6 @@ def bias_of(network: Network, population: Population, values: Mapping[str, Array
     Raises:
         QuantizationError: a static current that does not fit a 13-bit mantissa at the population's exponent.
     """
-    static = [p for p in network.into(population.name) if network.populations[p.source].is_static]
-    brought = [(p, values[p.source]) for p in static]
-    made = faster(population, brought, samples) if faster else None
-    return bias_from(population, brought, samples) if made is None else made
-
-
-def bias_from(population: Population, brought: Sequence[tuple[Projection, Array]], samples: int) -> Array:
-    """:func:`bias_of` for projections that come with the values of their sources, (1 or samples, *shape)."""
     static = [projection for projection, _ in brought]
     sums = _Sums(population)
     if not static:

@@ -21,8 +21,9 @@
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
 #define RUN 16           /* places of a loop whose length the compiler knows */
-#define AHEAD 4          /* neighbours that are fetched before they are needed */
+#define AHEAD 16 /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384   /* neurons times ticks from which threads are worth their start */
+#define ROWS 4096        /* whose biases or recordings a thread sees to at a time */
 #define COUNTED 131072   /* the same, for counting spikes */
 
 typedef struct {
@@ -52,6 +53,7 @@ typedef struct {
     void *recorded_u, *recorded_v;
     int64_t current_size, row_size, wide_size, local_size; /* of each thread */
     int64_t ticks, threads;                                /* ticks: of a chunk, and of the recorded u and v */
+    int64_t placed;                                        /* biases that all samples share stand there */
 } Scratch;
 
 /* A part of a tile and what is done to it: nodes n0 … n1 − 1, features c0 … c1 − 1, ticks t0 … t1 − 1. Currents of the tile stand as
@@ -122,6 +124,7 @@ typedef struct {
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "mantissas.h"
 #include "samples.h"
 #undef SUM
 #undef UNSIGNED
@@ -138,6 +141,7 @@ typedef struct {
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
+#include "mantissas.h"
 #include "samples.h"
 #undef SUM
 #undef UNSIGNED
@@ -164,13 +168,3 @@ typedef struct {
 #include "samples.h"
 
 #include "readout.h"
-
-/* Mantissas that static currents bring, clipped: rows of so many values, `step` apart; own: a row, or one for each, `own_step` apart. */
-void mantissas(const double *from, const double *restrict own, int32_t *restrict to, int64_t step, int64_t rows, int64_t width, int64_t own_step, double gain, double unit, double low, double high) {
-    for (int64_t row = 0; row < rows; row++, from += step, own += own_step, to += width)
-        for (int64_t j = 0; j < width; j++) {
-            double x = __builtin_rint(from[j] * gain / unit) + own[j];
-            x = x < low ? low : x;
-            to[j] = (int32_t)(x > high ? high : x);
-        }
-}

@@ -18,7 +18,7 @@ from neurograph.errors import InputError, MemoryLimitError, UnsupportedError
 from neurograph.network import Network, Source
 from neurograph.sim.compiled.buffers import Plan, plan
 from neurograph.sim.compiled.library import library
-from neurograph.sim.compiled.mantissas import mantissas
+from neurograph.sim.compiled.mantissas import currents
 from neurograph.sim.compiled.program import build, unsupported
 from neurograph.sim.compiled.results import Results, notes_of
 from neurograph.sim.compiled.worker import Workers
@@ -74,8 +74,8 @@ class Simulator:
         check_record(record)
         start = time.perf_counter()
         plain = plain_spikes(self._plain, inputs) if self._plain and into is None else None  # a sink takes nothing before all is checked
-        prepared = plain or prepare(self.network, inputs, biased=self.program.driven, faster=mantissas)
         cores = threads or _cores()
+        prepared = plain or prepare(self.network, inputs, biased=self.program.driven, later=currents)
         alone = self.program.keeps or (prepared.samples < cores and self._large)
         wanted = 1 if alone else min(prepared.samples, cores)
         results = Results.empty(self.program, prepared.samples, record, counts)

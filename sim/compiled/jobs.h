@@ -1,11 +1,27 @@
 /* A job: some samples of a run, what they are given and where what they give goes. */
 
+/* Static currents, doubles or floats, and what makes mantissas of them (mantissas.h): rows of `width`, `step` apart; own mantissas are one
+ * row, or one for each, `own_step` apart. */
+typedef struct {
+    const void *source;
+    const double *own;
+    int64_t is_float, sample_step, step, rows, width, own_step;
+    double gain, unit, low, high;
+} Currents;
+
+typedef struct {
+    const Currents *currents;
+    void *bias;
+    int64_t sample, shift;
+} Making;
+
 /* What a population is given; NULL where it is nothing. Steps from sample to sample and from tick to tick are 0 where all are alike. */
 typedef struct {
     const uint8_t *spikes; /* [sample][tick][neuron] of a source */
     int64_t sample_step, tick_step;
     const void *bias; /* [sample][neuron] of a population that static sources drive: mantissas of integer neurons, volts of others */
     int64_t bias_step, bias_shift;
+    const Currents *currents; /* these make the bias in its stead */
 } Given;
 
 /* Where a population is recorded, [sample][tick][neuron]; NULL where it is not. */

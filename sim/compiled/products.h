@@ -307,6 +307,7 @@ static void NAME(aggregate)(const Call *c, const int64_t *op) {
     const WEIGHT *weights = (const WEIGHT *)c->m->weights + op[O_WEIGHTS];
     const int32_t *index = c->m->index + op[O_INDEX];
     int64_t inputs = source[P_WIDTH], width = c->target[P_WIDTH], ticks = c->t1 - c->t0, block = ticks * inputs;
+    int64_t end = pointer[c->n1];
     SUM *restrict row = c->row, *out = row + block;
     for (int64_t node = c->n0; node < c->n1; node++) {
         int64_t first = pointer[node], last = pointer[node + 1];
@@ -315,7 +316,7 @@ static void NAME(aggregate)(const Call *c, const int64_t *op) {
         for (int64_t k = first; k < last; k++) {
             SUM weight = weights[k];
             const uint8_t *restrict spikes = SPIKES(index[k], c->t0);
-            if (k + AHEAD < last)
+            if (k + AHEAD < end)
                 for (int64_t j = 0; j < block; j += 64) __builtin_prefetch(SPIKES(index[k + AHEAD], c->t0) + j);
             for (int64_t j = 0; j < block; j++) row[j] += weight * spikes[j];
         }

@@ -17,38 +17,55 @@ int64_t NAME(place)(const Memory *m, const Scratch *s, const Job *job, int64_t s
                 fine &= are_spikes(to, ticks * width);
             }
         }
-        if (given->bias && !first) {
-            const MANTISSA *from = (const MANTISSA *)given->bias + sample * given->bias_step;
-            SUM *bias = (SUM *)s->bias + p[P_BIAS];
-            for (int64_t j = 0; j < p[P_NODES] * width; j++) bias[j] = SHIFTED((SUM)from[j], given->bias_shift);
-        }
+        if (first || (s->placed && !(given->currents ? given->currents->sample_step : given->bias_step))) continue;
+        SUM *bias = (SUM *)s->bias + p[P_BIAS];
+#ifndef REAL
+        if (given->currents) NAME(make_bias)(given->currents, sample, given->bias_shift, bias, s->threads);
+#endif
+        const MANTISSA *from = (const MANTISSA *)given->bias + sample * given->bias_step;
+        for (int64_t j = 0; given->bias && j < p[P_NODES] * width; j++) bias[j] = SHIFTED((SUM)from[j], given->bias_shift);
     }
     return fine;
 }
 
-/* States of the ticks that were run, as they are recorded. */
-static void NAME(keep_states)(const Scratch *s, const int64_t *p, const void *recorded, RECORDED *to, int64_t ticks) {
-    int64_t width = p[P_WIDTH], size = p[P_NODES] * width;
-    for (int64_t node = 0; node < p[P_NODES]; node++) {
-        const SUM *from = (const SUM *)recorded + p[P_STATE] * s->ticks + node * s->ticks * width;
-        for (int64_t t = 0; t < ticks; t++)
+/* A population whose ticks that were run are kept; `at`: where they begin. */
+typedef struct {
+    const Scratch *s;
+    const int64_t *population;
+    const Kept *kept;
+    int64_t at, ticks;
+} NAME(Keeping);
+
+/* States of some nodes, as they are recorded. */
+static void NAME(keep_states)(const NAME(Keeping) *of, const void *recorded, RECORDED *to, int64_t first, int64_t last) {
+    const int64_t *p = of->population;
+    int64_t width = p[P_WIDTH], size = p[P_NODES] * width, ticks = of->s->ticks;
+    for (int64_t node = first; node < last; node++) {
+        const SUM *from = (const SUM *)recorded + p[P_STATE] * ticks + node * ticks * width;
+        for (int64_t t = 0; t < of->ticks; t++)
             for (int64_t j = 0; j < width; j++) to[t * size + node * width + j] = from[t * width + j];
     }
+}
+
+static void NAME(keep_nodes)(void *about, int64_t item, int64_t thread) {
+    const NAME(Keeping) *of = about;
+    const int64_t *p = of->population;
+    const Kept *kept = of->kept;
+    int64_t width = p[P_WIDTH], size = p[P_NODES] * width, first = item * ROWS, last = MIN(p[P_NODES], first + ROWS);
+    const uint8_t *rows = of->s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
+    (void)thread;
+    for (int64_t node = first; kept->spikes && node < last; node++)
+        copy_rows(kept->spikes + of->at + node * width, size, rows + node * p[P_LENGTH] * width, width, of->ticks, width);
+    if (kept->u) NAME(keep_states)(of, of->s->recorded_u, (RECORDED *)kept->u + of->at, first, last);
+    if (kept->v) NAME(keep_states)(of, of->s->recorded_v, (RECORDED *)kept->v + of->at, first, last);
 }
 
 /* What is recorded of the ticks that were run. */
 static void NAME(keep)(const Memory *m, const Scratch *s, const Job *job, int64_t sample, int64_t first, int64_t ticks) {
     for (int64_t number = 0; number < m->population_count; number++) {
         const int64_t *p = m->populations + number * P_COLUMNS;
-        const Kept *kept = job->kept + number;
-        int64_t width = p[P_WIDTH], size = p[P_NODES] * width, at = (sample * job->ticks + first) * size;
-        if (kept->spikes) {
-            const uint8_t *rows = s->spikes + p[P_SPIKES] + p[P_HISTORY] * width;
-            for (int64_t node = 0; node < p[P_NODES]; node++)
-                copy_rows(kept->spikes + at + node * width, size, rows + node * p[P_LENGTH] * width, width, ticks, width);
-        }
-        if (kept->u) NAME(keep_states)(s, p, s->recorded_u, (RECORDED *)kept->u + at, ticks);
-        if (kept->v) NAME(keep_states)(s, p, s->recorded_v, (RECORDED *)kept->v + at, ticks);
+        NAME(Keeping) of = {s, p, job->kept + number, (sample * job->ticks + first) * p[P_NODES] * p[P_WIDTH], ticks};
+        share(s->threads, (p[P_NODES] + ROWS - 1) / ROWS, NAME(keep_nodes), &of);
     }
 }
 
@@ -58,6 +75,7 @@ static int64_t NAME(chunk)(const Memory *m, Scratch *s, const Job *job, int64_t 
     if (job->counts) count_into(m, s, job->counts + sample * job->counts_step);
     if (!first) NAME(begin)(m, s, sample == 0);
     if (!NAME(place)(m, s, job, sample, first, ticks)) return 0;
+    s->placed = 1;
     NAME(run_chunk)(m, s, ticks);
     if (job->kept) NAME(keep)(m, s, job, sample, first, ticks);
     return 1;

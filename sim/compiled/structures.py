@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-__all__ = ["ARRAYS", "BUFFERS", "TABLES", "Given", "Job", "Kept", "Memory", "Readout", "Scratch"]
+__all__ = ["ARRAYS", "BUFFERS", "TABLES", "Currents", "Given", "Job", "Kept", "Memory", "Readout", "Scratch"]
 
 TABLES: tuple[str, ...] = ("populations", "operations", "order", "groups", "fans")
 ARRAYS: tuple[str, ...] = ("weights", "bytes", "index", "pointer", "parameters", "counts")
@@ -12,7 +12,7 @@ BUFFERS: tuple[str, ...] = (
     *("spikes", "events", "rows", "u", "v", "current", "active", "loop", "loop_active", "row", "wide", "local", "bias"),
     *("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v"),
 )
-_SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads")
+_SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads", "placed")
 
 
 class Memory(ctypes.Structure):
@@ -31,6 +31,16 @@ class Scratch(ctypes.Structure):
     _fields_ = [*((name, ctypes.c_void_p) for name in BUFFERS), *((name, ctypes.c_int64) for name in _SIZES)]
 
 
+class Currents(ctypes.Structure):
+    """Static currents that become mantissas (``jobs.h``)."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("source", "own")),
+        *((name, ctypes.c_int64) for name in ("is_float", "sample_step", "step", "rows", "width", "own_step")),
+        *((name, ctypes.c_double) for name in ("gain", "unit", "low", "high")),
+    ]
+
+
 class Given(ctypes.Structure):
     """What a population is given (``jobs.h``)."""
 
@@ -39,6 +49,7 @@ class Given(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("sample_step", "tick_step")),
         ("bias", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("bias_step", "bias_shift")),
+        ("currents", ctypes.c_void_p),
     ]
 
 

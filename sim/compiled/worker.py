@@ -87,11 +87,16 @@ class Workers:
             of.spikes = address(spikes)
             of.sample_step, of.tick_step = spikes.strides[:2]
         for i, name, shift in self._driven:
-            bias, of = given.bias[name], self._given[i]
+            of = self._given[i]
+            of.bias, of.bias_shift, of.currents = None, shift, None
+            if name in given.later:
+                of.currents = ctypes.addressof(given.later[name][0])
+                continue
+            bias = given.bias[name]
             if not bias[0].flags.c_contiguous:
                 bias = np.ascontiguousarray(bias)
             held.append(bias)
-            of.bias, of.bias_step, of.bias_shift = address(bias), bias.strides[0] // bias.itemsize, shift
+            of.bias, of.bias_step = address(bias), bias.strides[0] // bias.itemsize
         return held
 
     def _finish(self, job: Job) -> bool:

@@ -88,7 +88,7 @@ def driven_biases(
     """Bias and static currents of own neurons, (samples, *own shape), of those of ``names`` that static sources drive.
 
     Raises:
-        QuantizationError: as :func:`neurograph.sim.static_currents.bias_of`, of own neurons.
+        QuantizationError: as :func:`neurograph.sim.static_currents.bias_from`, of own neurons.
     """
     found = {}
     for name in names:
