@@ -1,6 +1,6 @@
 """Scale: time and memory of one SpikeGraphormer inference against the nodes of its graph, in integers, on chip's terms.
 
-    python benchmarks/scale.py [--nodes N ...] [--degree 10] [--width 64] [--best-of 3] [--check-up-to N] [--max-memory GIB] [--json OUT]
+    python benchmarks/scale.py [--nodes N ...] [--degree 10] [--width 64] [--best-of 5] [--check-up-to N] [--max-memory GIB] [--json OUT]
 
 A seeded SpikeGraphormer (64 features, T = 4, both branches ``--width`` wide, populations that fire at about 10 %) is compiled and quantised
 on a random graph of 1,000 nodes, as `neurograph export` does it. Each size then has a process of its own: it opens that bundle, makes a
@@ -45,7 +45,7 @@ def measure(nodes: Sequence[int], **options: Any) -> dict[str, Any]:
         nodes: sizes of the graphs, ascending.
         options: degree, width, best_of, check_up_to, max_memory, seed; see the command line.
     """
-    settings = {"degree": 10.0, "width": 64, "best_of": 3, "check_up_to": max(nodes), "max_memory": None, "seed": 0, **options}
+    settings = {"degree": 10.0, "width": 64, "best_of": 5, "check_up_to": max(nodes), "max_memory": None, "seed": 0, **options}
     with tempfile.TemporaryDirectory(prefix="neurograph-scale-") as name:
         folder = Path(name)
         compiled = child("compile", folder, settings | {"nodes": SMALL})
@@ -134,7 +134,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, nargs="+", default=list(NODES))
     parser.add_argument("--degree", type=float, default=10.0, help="average degree (default 10)")
     parser.add_argument("--width", type=int, default=64, help="features of each branch (default 64)")
-    parser.add_argument("--best-of", type=int, default=3, metavar="K", help="runs of the engine in one process (default 3)")
+    parser.add_argument("--best-of", type=int, default=5, metavar="K", help="runs of the engine in one process (default 5)")
     parser.add_argument("--check-up-to", type=int, metavar="N", help="step sizes up to this again in plain NumPy (default: all)")
     parser.add_argument("--max-memory", type=float, metavar="GIB", help="of the engine's buffers")
     parser.add_argument("--seed", type=int, default=0)

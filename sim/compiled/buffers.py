@@ -16,7 +16,7 @@ __all__ = ["Plan", "plan"]
 
 Array = NDArray[Any]
 _TYPES = {
-    **dict.fromkeys(("spikes", "active", "loop_active"), np.uint8),
+    **dict.fromkeys(("spikes", "active", "loop_active", "bits"), np.uint8),
     **dict.fromkeys(("events", "local"), np.int32),
     **dict.fromkeys(("rows", "wide", "notes", "spike_counts", "active_counts", "event_counts", "message_counts"), np.int64),
 }
@@ -51,7 +51,7 @@ class Plan:
 def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threads: int = 1) -> Plan:
     """Places for a run of ``ticks`` ticks at once."""
     populations = program.memory["populations"].copy()
-    sizes = dict.fromkeys(("spikes", "events", "rows", "u", "v", "current", "loop", "bias"), 0)
+    sizes = dict.fromkeys(("spikes", "events", "rows", "u", "v", "current", "loop", "bias", "bits"), 0)
     row, wide, local, count = tb.WORD, 1, 1, len(program.names)
     run = tb.RUN_BYTES // np.dtype(program.dtype).itemsize
     states = currents = 0
@@ -71,6 +71,8 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
         if p[tb.P_EVENTS] >= 0:
             place(tb.P_EVENTS, "events", neurons * length + tb.SLACK)
             place(tb.P_ROWS, "rows", length + 1)
+        if p[tb.P_BITS] >= 0:
+            place(tb.P_BITS, "bits", neurons * length // 8 + tb.BITS_SLACK)
         if p[tb.P_STATE] < 0:
             continue
         p[tb.P_STATE] = states
@@ -100,7 +102,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
             inputs = int(populations[operation[tb.O_SOURCE], tb.P_WIDTH])
             kind = operation[tb.O_KIND]
             if kind in (tb.AGGREGATE, tb.REDUCE):
-                row = max(row, inputs * ticks + width)
+                row = max(row, inputs * ticks + width + tb.BITS_SLACK)
             row = max(row, inputs + 3 * width, neurons if kind == tb.SPARSE else 0, 2 * neurons + 2 * run if kind == tb.RUNS else 0)
             wide = max(wide, inputs, neurons if kind == tb.SPARSE else 0)
             local = max(local, inputs + tb.SLACK)

@@ -51,6 +51,7 @@ typedef struct {
     void *bias;
     int64_t *notes, *spike_counts, *active_counts, *event_counts, *message_counts;
     void *recorded_u, *recorded_v;
+    uint8_t *bits;
     int64_t current_size, row_size, wide_size, local_size; /* of each thread */
     int64_t ticks, threads;                                /* ticks: of a chunk, and of the recorded u and v */
     int64_t placed;                                        /* biases that all samples share stand there */
@@ -119,8 +120,11 @@ typedef struct {
 #define NAME(name) name##_int32
 #define NEURONS FIXED_NEURONS
 #include "vectors.h"
-#include "lookups.h"
 #include "products.h"
+#include "words.h"
+#include "lookups.h"
+#include "dense.h"
+#include "nodes.h"
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
@@ -138,6 +142,8 @@ typedef struct {
 #define NAME(name) name##_int64
 #include "vectors.h"
 #include "products.h"
+#include "dense.h"
+#include "nodes.h"
 #include "runs.h"
 #include "scan_fixed.h"
 #include "population.h"
@@ -163,6 +169,8 @@ typedef struct {
     {.threshold = OF(THRESHOLD), .alpha = OF(ALPHA), .beta = OF(BETA), .gain = OF(GAIN_OF), .v_leak = OF(V_LEAK), .reset = OF(RESET_FLOAT), .flags = p[P_FLAGS]}
 #include "vectors.h"
 #include "products.h"
+#include "dense.h"
+#include "nodes.h"
 #include "scan_float.h"
 #include "population.h"
 #include "samples.h"

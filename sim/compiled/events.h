@@ -54,6 +54,18 @@ static void list_events(const Memory *m, const Scratch *s, int64_t number, int64
     }
 }
 
+/* Bits of all rows of some nodes of a population that is read as such; rows of a node are whole bytes and follow each other without a gap. */
+static void pack(const Memory *m, const Scratch *s, int64_t number, int64_t first, int64_t last, int64_t ticks) {
+    const int64_t *p = m->populations + number * P_COLUMNS;
+    if (p[P_BITS] < 0 || VECTOR_BYTES < 64) return; /* neighbours.h */
+    int64_t length = p[P_LENGTH] * p[P_WIDTH], size = (p[P_HISTORY] + ticks) * p[P_WIDTH];
+    for (int64_t node = first; node < last; node++)
+        for (int64_t j = 0; j < size; j += 64) {
+            uint64_t word = word_of(s->spikes + p[P_SPIKES] + node * length + j, MIN(64, size - j));
+            memcpy(s->bits + p[P_BITS] + (node * length + j) / 8, &word, MIN(64, size - j) / 8);
+        }
+}
+
 /* The last rows become the first ones of the next chunk. */
 static void remember(const Memory *m, const Scratch *s, int64_t number, int64_t ticks) {
     const int64_t *p = m->populations + number * P_COLUMNS;

@@ -106,6 +106,7 @@ static void NAME(tile)(void *about, int64_t tile, int64_t thread) {
     c.t1 = c.length = of->ticks;
     NAME(bring_all)(&c);
     NAME(scan_and_note)(&c, of->number);
+    pack(of->m, of->s, of->number, c.n0, of->across == 1 ? c.n1 : c.n0, of->ticks);
     if (c.active && counted_by_tile(p)) tally(of->m, of->s, of->number, c.n0, c.n1, of->ticks, c.wide);
 }
 
@@ -146,6 +147,7 @@ static void NAME(forward)(const Memory *m, const Scratch *s, int64_t number, int
         share(threads, threads, NAME(neurons_part), &of);
     } else
         share(threads, tiles, NAME(tile), &of);
+    if (across > 1 || (tiles == 1 && threads > 1)) pack(m, s, number, 0, p[P_NODES], ticks);
     list_events(m, s, number, p[P_HISTORY], p[P_HISTORY] + ticks);
 }
 
@@ -193,6 +195,7 @@ void NAME(run_chunk)(const Memory *m, const Scratch *s, int64_t ticks) {
     for (int64_t p = 0; p < m->population_count; p++) {
         const int64_t *of = m->populations + p * P_COLUMNS;
         list_events(m, s, p, 0, of[P_HISTORY] + (of[P_STATE] < 0 ? ticks : 0)); /* of a source all rows are known */
+        if (of[P_STATE] < 0) pack(m, s, p, 0, of[P_NODES], ticks);
     }
     for (int64_t g = 0; g < m->group_count; g++) {
         const int64_t *group = m->groups + g * G_COLUMNS;

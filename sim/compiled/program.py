@@ -135,6 +135,8 @@ def build(network: Network) -> Program:
         row[tb.P_FIRST_OUT], row[tb.P_LAST_OUT] = first_out[name]
         listed = (f for f in found if f.kind in (tb.DENSE, tb.SPARSE, tb.RUNS) and not by_words(f, dtype))
         row[tb.P_EVENTS] = 0 if any(f.projection.source == name for f in listed) else -1
+        if name not in loops and any(f.projection.source == name and by_bits(f, dtype) for f in found):
+            row[tb.P_BITS] = 0
         row[tb.P_REACH], row[tb.P_REACH_STEP] = _reach(network, name, nodes[name], found, stores["counts"])
         row[tb.P_LOOP] = 0 if name in loops else -1
         if not population.is_source:
@@ -210,6 +212,13 @@ def by_words(form: Form, dtype: Any) -> bool:
     )
 
 
+def by_bits(form: Form, dtype: Any) -> bool:
+    """Whether a graph's edges sum bits, of rows of whole bytes, into 16."""
+    if form.kind != tb.AGGREGATE or dtype != np.int32 or form.fan.shape[1] % 8:
+        return False
+    return int(abs(form.sparse).sum(axis=1).max()) <= NARROW if form.sparse.nnz else False
+
+
 def _words(matrix: Array, weights: _Store) -> tuple[int, int]:
     """Where such a matrix stands, in rows of whole vectors with zeros behind the last, and how long a row is."""
     inputs, outputs = matrix.shape
@@ -269,6 +278,7 @@ def _operations(
                 row[tb.O_INDEX] = stores["index"].add(form.sparse.indices)
                 row[tb.O_POINTER] = stores["pointer"].add(form.sparse.indptr)
                 row[tb.O_VALUES] = packed_bits(form, dtype)
+                row[tb.O_BITS] = by_bits(form, dtype) and projection.source not in loops
             if form.values is not None:
                 row[tb.O_VALUES] = stores["parameters"].add(form.values)
             rows.append(row)

@@ -10,7 +10,7 @@ TABLES: tuple[str, ...] = ("populations", "operations", "order", "groups", "fans
 ARRAYS: tuple[str, ...] = ("weights", "bytes", "index", "pointer", "parameters", "counts")
 BUFFERS: tuple[str, ...] = (
     *("spikes", "events", "rows", "u", "v", "current", "active", "loop", "loop_active", "row", "wide", "local", "bias"),
-    *("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v"),
+    *("notes", "spike_counts", "active_counts", "event_counts", "message_counts", "recorded_u", "recorded_v", "bits"),
 )
 _SIZES = ("current_size", "row_size", "wide_size", "local_size", "ticks", "threads", "placed")
 

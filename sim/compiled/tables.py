@@ -22,7 +22,8 @@ P_REACH, P_REACH_STEP = 32, 33
 P_LOOP = 34  # where currents of all ticks stand, of a population in a loop; −1
 P_SYNAPTIC = 35  # where u stands, of neurons that keep one; −1
 P_LENGTH = 36  # rows of a node: history and as many ticks as are run at once
-P_COLUMNS = 37
+P_BITS = 37  # where spikes stand as bits too, in bytes; −1
+P_COLUMNS = 38
 
 # Parameters in the order of their pairs. Integers: threshold, du + 1, dv and what a reset sets or subtracts, in steps of v.
 THRESHOLD, DU, DV, RESET = range(P_PARAMETERS, P_PARAMETERS + 8, 2)
@@ -38,13 +39,15 @@ O_BY_TARGET = 15  # the bytes of a matrix once more, by target
 O_TABLES, O_MARKS = 16, 17  # sums and marks of every pattern of eight inputs; −1: none
 O_FASTEST = 18  # of RUNS: neurons on the target's first axis where that one stands fastest; 1
 O_WORDS, O_STRIDE = 19, 20  # a matrix of at most 64 inputs, with rows of zeros behind, and weights from one row to the next; −1: none
-O_COLUMNS = 21
+O_BITS = 21  # of AGGREGATE: spikes are read as bits, and no sum leaves 16 bits
+O_COLUMNS = 22
 DENSE, PER_NODE, ONE_TO_ONE, AGGREGATE, REDUCE, BROADCAST, SPARSE, RUNS = range(8)
 RUN_BYTES = 64  # of the weights of a run: a vector of the widest registers
 IDENTITY, DIAGONAL, FULL = range(3)  # O_RIGHT: the factor over features
 
 WORD = 64  # inputs at most whose spikes are one word
 MOST_TABLES = WORD // 8  # of eight inputs each
+BITS_SLACK = 64  # bytes behind the bits of a population that may be read, sums behind a row of them
 SLACK = 16  # places behind a list of events that may be written
 
 # Groups of populations: those of a loop are stepped together.

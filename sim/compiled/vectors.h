@@ -12,6 +12,11 @@ typedef int16_t NAME(halves) __attribute__((vector_size(2 * VECTOR_BYTES / sizeo
 #define OCTETS NAME(octets) /* a byte for each lane */
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(SUM)))
 
+#ifdef NARROW /* sums of 16 bits, of which one instruction adds TOGETHER */
+#define TOGETHER (VECTOR_BYTES / 2)
+typedef int16_t narrow __attribute__((vector_size(2 * TOGETHER), aligned(2), may_alias));
+#endif
+
 #if VECTOR_BYTES == 64 && defined(NARROW)
 static inline VECTOR NAME(from_octets)(OCTETS x) { return (VECTOR)_mm512_cvtepu8_epi32((__m128i)x); }
 static inline VECTOR NAME(from_halves)(HALVES x) { return (VECTOR)_mm512_cvtepi16_epi32((__m256i)x); }

@@ -123,7 +123,7 @@ def test_driven_mantissas_are_those_of_numpy(seed, exponent, given_as, threads, 
     )
     network = Network({p.name: p for p in populations}, projections, 6)
     samples = {"each": (3,), "one": (1,), "flat": ()}[given_as]
-    inputs = {name: rng.normal(0, 0.05, (*samples, *network.populations[name].shape)) for name in ("own", "few")}
+    inputs = {name: rng.normal(0, 0.02, (*samples, *network.populations[name].shape)) for name in ("own", "few")}
     inputs["in"] = rng.random((3, 6, 3)) < 0.5
     simulator = Simulator(network)
     assert simulator.program.dtype == (np.int64 if wide else np.int32)
