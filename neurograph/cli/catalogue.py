@@ -7,6 +7,7 @@ from typing import Any
 
 from neurograph.cli.declare import argument, option
 from neurograph.cli.output import JSON, log, print_fields, print_json
+from neurograph.cli.splits import SHARES, SPLIT, shares_of
 from neurograph.errors import InputError
 
 __all__ = ["datasets_list", "datasets_show", "lava_install", "lava_status", "profiles_list", "profiles_show", "profiles_validate"]
@@ -85,12 +86,15 @@ def datasets_list(as_json: bool = JSON) -> None:
 def datasets_show(
     name: str = argument(),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    split: int = SPLIT,
+    shares: str | None = SHARES,
     as_json: bool = JSON,
 ) -> None:
     """Load a dataset and print its sizes and split."""
+    parts = shares_of(shares)
     from neurograph import data
 
-    graph = data.load(name, data_root)
+    graph = data.load(name, data_root, split, parts)
     split = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
     found = {"name": graph.name, "nodes": graph.nodes, "edges": graph.edges, "features": graph.features, "classes": graph.classes, **split}
     if as_json:

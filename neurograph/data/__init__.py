@@ -2,47 +2,144 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from neurograph.data.digits import load_digits
 from neurograph.data.graph import GraphData, canonical_edges
+from neurograph.data.heterophilous import load_heterophilous
 from neurograph.data.karate import load_karate
-from neurograph.data.planetoid import DATASETS, load_planetoid
+from neurograph.data.pyg import load_pyg
+from neurograph.data.splits import resplit
+from neurograph.data.synthetic import cluster, pattern, rmat, sbm
 from neurograph.errors import DataError
 
 __all__ = ["GraphData", "canonical_edges", "describe", "load", "names"]
 
-_DESCRIPTIONS = {
-    "karate": "Zachary's karate club: 34 nodes, 78 edges, 2 classes, one-hot features; bundled",
-    "cora": "Cora citations: 2,708 nodes, 5,278 edges, 7 classes, 1,433 words, public split; needs --data-root or a download",
-    "citeseer": "CiteSeer citations: 3,327 nodes, 4,552 edges, 6 classes, 3,703 words, public split; needs --data-root or a download",
+
+@dataclass(frozen=True)
+class _Dataset:
+    """What a name stands for.
+
+    Args:
+        about: one line.
+        load: (root, split, nodes) → GraphData.
+        splits: how many there are; 0: as many as there are seeds.
+        made: whether the number of nodes can be chosen.
+    """
+
+    about: str
+    load: Callable[[str | Path | None, int, int | None], GraphData]
+    splits: int
+    made: bool = False
+
+
+def _read(loader: Any, name: str) -> Any:
+    return lambda root, split, nodes: loader(name, root, split)
+
+
+def _made(maker: Any) -> Any:
+    return lambda root, split, nodes: maker(seed=split) if nodes is None else maker(nodes, split)
+
+
+_FILES = "needs --data-root or a download"
+_RANDOM = "random split of 60/20/20 %"
+_DATASETS = {
+    "karate": _Dataset(
+        "Zachary's karate club: 34 nodes, 78 edges, 2 classes, one-hot features; bundled", lambda root, split, nodes: load_karate(), 1
+    ),
+    "digits": _Dataset(
+        f"scikit-learn's digits, each image joined to its 5 nearest: 1,797 nodes, 10 classes, 64 pixels, {_RANDOM}; bundled",
+        lambda root, split, nodes: load_digits(split),
+        0,
+    ),
+    "cora": _Dataset(
+        f"Cora citations: 2,708 nodes, 5,278 edges, 7 classes, 1,433 words, public split; {_FILES}", _read(load_pyg, "cora"), 1
+    ),
+    "citeseer": _Dataset(
+        f"CiteSeer citations: 3,327 nodes, 4,552 edges, 6 classes, 3,703 words, public split; {_FILES}", _read(load_pyg, "citeseer"), 1
+    ),
+    "pubmed": _Dataset(
+        f"PubMed citations: 19,717 nodes, 44,324 edges, 3 classes, 500 words, public split; {_FILES}", _read(load_pyg, "pubmed"), 1
+    ),
+    "computers": _Dataset(
+        f"Amazon Computers, goods bought together: 13,752 nodes, 10 classes, 767 words, {_RANDOM}; {_FILES}",
+        _read(load_pyg, "computers"),
+        0,
+    ),
+    "photo": _Dataset(
+        f"Amazon Photo, goods bought together: 7,650 nodes, 8 classes, 745 words, {_RANDOM}; {_FILES}", _read(load_pyg, "photo"), 0
+    ),
+    "cs": _Dataset(
+        f"Coauthor CS, who wrote with whom: 18,333 nodes, 15 classes, 6,805 words, {_RANDOM}; {_FILES}", _read(load_pyg, "cs"), 0
+    ),
+    "physics": _Dataset(
+        f"Coauthor Physics, who wrote with whom: 34,493 nodes, 5 classes, 8,415 words, {_RANDOM}; {_FILES}", _read(load_pyg, "physics"), 0
+    ),
+    "actor": _Dataset(
+        f"Actor, on one page of Wikipedia: 7,600 nodes, 5 classes, 932 words, 10 splits; {_FILES}", _read(load_heterophilous, "actor"), 10
+    ),
+    "squirrel": _Dataset(
+        f"Squirrel, links of Wikipedia, duplicates filtered: 2,223 nodes, 5 classes, 2,089 words, 10 splits; {_FILES}",
+        _read(load_heterophilous, "squirrel"),
+        10,
+    ),
+    "chameleon": _Dataset(
+        f"Chameleon, links of Wikipedia, duplicates filtered: 890 nodes, 5 classes, 2,325 words, 10 splits; {_FILES}",
+        _read(load_heterophilous, "chameleon"),
+        10,
+    ),
+    "texas": _Dataset(
+        f"Texas, pages of a university: 183 nodes, 5 classes, 1,703 words, 10 splits; {_FILES}", _read(load_heterophilous, "texas"), 10
+    ),
+    "cluster": _Dataset("CLUSTER-style block model, any size: which community; made", _made(cluster), 0, True),
+    "pattern": _Dataset("PATTERN-style block model, any size: which nodes are in the hidden pattern; made", _made(pattern), 0, True),
+    "sbm": _Dataset("stochastic block model with Gaussian features, any size; made", _made(sbm), 0, True),
+    "rmat": _Dataset("R-MAT graph with Gaussian features, any size; made", _made(rmat), 0, True),
 }
 
 
 def names() -> tuple[str, ...]:
     """Names that :func:`load` takes."""
-    return tuple(_DESCRIPTIONS)
+    return tuple(_DATASETS)
 
 
 def describe(name: str) -> str:
     """One line about a dataset."""
-    return _DESCRIPTIONS[_known(name)]
+    return _DATASETS[_known(name)[0]].about
 
 
-def load(name: str, root: str | Path | None = None) -> GraphData:
+def load(name: str, root: str | Path | None = None, split: int = 0, shares: tuple[float, float, float] | None = None) -> GraphData:
     """A dataset by name, in any case.
 
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`; one that is made takes its number of nodes behind a colon, ``rmat:20000``.
         root: folder that holds raw files (``--data-root``); never written to. Bundled datasets need none.
+        split: which of its splits, or the seed of a random one, and of a graph that is made.
+        shares: of train, validation and test, for a random split by that seed in the stead of the dataset's own.
 
     Raises:
-        DataError: an unknown name, or files that are missing or broken.
+        DataError: an unknown name or split, or files that are missing or broken.
     """
-    known = _known(name)
-    return load_planetoid(known, root) if known in DATASETS else load_karate()
+    known, nodes = _known(name)
+    dataset = _DATASETS[known]
+    if split < 0 or (shares is None and dataset.splits and split >= dataset.splits):
+        there = f"0 to {dataset.splits - 1}" if dataset.splits > 1 else "0, its only one" if dataset.splits else "0 or more"
+        raise DataError(f"dataset {known}: split {split}, must be {there}; choose another, or give shares for a random one")
+    graph = dataset.load(root, 0 if shares and dataset.splits else split, nodes)
+    graph = graph if shares is None else resplit(graph, shares, split)
+    return graph if nodes is None else replace(graph, name=f"{known}:{nodes}")
 
 
-def _known(name: str) -> str:
-    if name.lower() not in _DESCRIPTIONS:
-        raise DataError(f"dataset {name!r}: not known; choose one of {', '.join(_DESCRIPTIONS)}")
-    return name.lower()
+def _known(name: str) -> tuple[str, int | None]:
+    known, colon, size = name.lower().partition(":")
+    if known not in _DATASETS:
+        raise DataError(f"dataset {name!r}: not known; choose one of {', '.join(_DATASETS)}")
+    if not colon:
+        return known, None
+    if not _DATASETS[known].made or not size.isdigit():
+        made = ", ".join(key for key, dataset in _DATASETS.items() if dataset.made)
+        raise DataError(f"dataset {name!r}: only graphs that are made ({made}) take a number of nodes, as in rmat:20000; leave it out")
+    return known, int(size)

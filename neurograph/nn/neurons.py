@@ -1,4 +1,4 @@
-"""The spiking neuron of every model: a leaky integrate-and-fire layer over a whole window of ticks, on Norse's step."""
+"""The spiking neuron of every model: a leaky integrate-and-fire layer over a whole window of ticks."""
 
 from __future__ import annotations
 
@@ -8,21 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from neurograph.nn._norse import (
-    LIFBoxFeedForwardState,
-    LIFBoxParameters,
-    lif_box_feed_forward_step,
-    reset_subtract,
-    reset_value,
-)
+from neurograph.nn.scan import scan
 
 __all__ = ["LIF"]
 
 Reset = Literal["value", "subtract"]
-
-# Norse 1.1's SuperSpike ignores its alpha: its gradient is 1/(|x| + 1)² always. Running the step in units of 1/SLOPE makes that
-# 1/(SLOPE·|v − θ| + 1)². A power of two is exact in floating point, so the spikes stay those of the unscaled neuron.
-SLOPE = 4.0
 
 
 class LIF(nn.Module):
@@ -43,7 +33,8 @@ class LIF(nn.Module):
     Shapes:
         current (T, N, D) → spikes (T, N, D), 0 or 1 in the dtype of the current.
 
-    Source: Norse's ``lif_box_feed_forward_step``, with dt/tau_mem = beta and v_leak = v_reset = 0.
+    Source: Norse's ``lif_box_feed_forward_step``, with dt/tau_mem = beta and v_leak = v_reset = 0, whose spikes are these bit for bit and
+    whose gradients are these (:mod:`neurograph.nn.scan`).
     """
 
     def __init__(self, beta: float = 0.5, threshold: float = 1.0, reset: Reset = "value", learn_beta: bool = False) -> None:
@@ -78,20 +69,8 @@ class LIF(nn.Module):
         return self._reset
 
     def forward(self, current: Tensor) -> Tensor:
-        parameters = LIFBoxParameters(
-            tau_mem_inv=self._beta if self.beta_logit is None else torch.sigmoid(self.beta_logit),
-            v_leak=0.0,
-            v_th=SLOPE * self._threshold,
-            v_reset=0.0,
-            method="super",
-            reset_method=reset_value if self._reset == "value" else reset_subtract,
-        )
-        state = LIFBoxFeedForwardState(v=torch.zeros_like(current[0]))
-        spikes = []
-        for tick in (SLOPE * current).unbind(0):
-            z, state = lif_box_feed_forward_step(tick, state, parameters, dt=1.0)
-            spikes.append(z)
-        return torch.stack(spikes)
+        beta = self._beta if self.beta_logit is None else torch.sigmoid(self.beta_logit)
+        return scan(current, beta, self._threshold, self._reset == "subtract")
 
     def extra_repr(self) -> str:
         return f"beta={self.beta:g}, threshold={self.threshold:g}, reset={self.reset!r}, learn_beta={self.beta_logit is not None}"

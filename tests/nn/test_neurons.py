@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neurograph.nn import LIF
@@ -51,6 +53,45 @@ def test_same_spikes_as_norse_step_by_step(reset: Any) -> None:
     for t, tick in enumerate(current):
         z, state = lif_box_feed_forward_step(tick, state, parameters, dt=0.001)
         assert torch.equal(spikes[t], z), f"tick {t}"
+
+
+def by_norse(current: torch.Tensor, beta: Any, threshold: float, reset: str) -> torch.Tensor:
+    """Norse's own step under torch's autograd, in units of 1/4: its SuperSpike has slope 1 whatever its alpha is."""
+    parameters = LIFBoxParameters(
+        tau_mem_inv=beta, v_leak=0.0, v_th=4 * threshold, v_reset=0.0, reset_method=reset_value if reset == "value" else reset_subtract
+    )
+    state, spikes = LIFBoxFeedForwardState(v=torch.zeros_like(current[0])), []
+    for tick in (4 * current).unbind(0):
+        z, state = lif_box_feed_forward_step(tick, state, parameters, dt=1.0)
+        spikes.append(z)
+    return torch.stack(spikes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 9),
+    st.sampled_from([0.1, 0.37, 0.5, 0.9]),
+    st.sampled_from([0.3, 1.0]),
+    st.sampled_from(["value", "subtract"]),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_spikes_and_gradients_are_norses(seed: int, ticks: int, beta: float, threshold: float, reset: Any, dtype: torch.dtype) -> None:
+    """Of the current and of a learned beta, for any gradient that arrives."""
+    generator = torch.Generator().manual_seed(seed)
+    current = torch.randn(ticks, 5, 4, generator=generator, dtype=dtype) * 2
+    arrived = torch.randn(ticks, 5, 4, generator=generator, dtype=dtype)
+    neuron = LIF(beta, threshold, reset, learn_beta=True).to(dtype)
+    assert neuron.beta_logit is not None
+    ours, theirs = current.clone().requires_grad_(), current.clone().requires_grad_()
+    spikes = neuron(ours)
+    spikes.backward(arrived)
+    logit = neuron.beta_logit.detach().clone().requires_grad_()
+    wanted = by_norse(theirs, torch.sigmoid(logit), threshold, reset)
+    wanted.backward(arrived)
+    assert torch.equal(spikes, wanted)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    torch.testing.assert_close(neuron.beta_logit.grad, logit.grad, rtol=1e-4 if dtype == torch.float32 else 1e-9, atol=1e-4)
 
 
 def test_membrane_at_the_threshold_does_not_fire() -> None:

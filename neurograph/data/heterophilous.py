@@ -1,0 +1,71 @@
+"""Graphs in the npz layout of Platonov et al. (A critical look at the evaluation of GNNs under heterophily, ICLR 2023), with ten splits
+each: Squirrel and Chameleon without the duplicate nodes that leak from train to test, Actor, Texas."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import scipy.sparse as sp
+
+from neurograph.data.graph import GraphData, canonical_edges
+from neurograph.data.sources import Raw, copied
+from neurograph.errors import DataError
+
+__all__ = ["HETEROPHILOUS", "load_heterophilous", "read_npz"]
+
+HETEROPHILOUS = {"actor": "actor", "squirrel": "squirrel_filtered", "chameleon": "chameleon_filtered", "texas": "texas"}
+SOURCE = "https://raw.githubusercontent.com/yandex-research/heterophilous-graphs/main/data"
+_KEYS = ("node_features", "node_labels", "edges", "train_masks", "val_masks", "test_masks")
+_TIMEOUT_S = 60
+
+
+def load_heterophilous(name: str, root: str | Path | None = None, split: int = 0) -> GraphData:
+    """A graph with row-normalised features and one of its own splits.
+
+    Args:
+        name: one of :data:`HETEROPHILOUS`.
+        root: a folder that holds ``[data/][heterophilous/]actor.npz`` and so on.
+        split: 0 to 9.
+
+    Raises:
+        DataError: a file that is missing or cannot be read, a download that failed, or a split that there is not.
+    """
+    file = f"{HETEROPHILOUS[name]}.npz"
+    raw = Raw(HETEROPHILOUS[name], "heterophilous", (file,), partial(_download, file))
+    with copied(raw, root) as folder:
+        return read_npz(folder / "heterophilous" / file, name, split)
+
+
+def read_npz(path: Path, name: str, split: int = 0) -> GraphData:
+    """A file of that layout: node_features (N, F), node_labels (N,), edges (E, 2), train_masks, val_masks, test_masks (splits, N).
+
+    Raises:
+        DataError: arrays that are missing, or a split that there is not. Exceptions of NumPy: not such a file.
+    """
+    with np.load(path, allow_pickle=False) as held:
+        missing = [key for key in _KEYS if key not in held]
+        if missing:
+            raise DataError(f"dataset {name}: {path.name} holds no {', '.join(missing)}; give a file with {', '.join(_KEYS)}")
+        arrays = {key: held[key] for key in _KEYS}
+    splits = len(arrays["train_masks"])
+    if not 0 <= split < splits:
+        raise DataError(f"dataset {name}: split {split}, must be 0 to {splits - 1}; choose one of these, or shares for a random one")
+    features = arrays["node_features"].astype(np.float32)
+    total = features.sum(axis=1, keepdims=True)
+    y = arrays["node_labels"].astype(np.int64)
+    masks = (arrays[f"{part}_masks"][split] for part in ("train", "val", "test"))
+    x = sp.csr_matrix(features / np.where(total == 0, 1, total))
+    return GraphData(name, x, canonical_edges(arrays["edges"].T), y, *masks, classes=int(y.max()) + 1)
+
+
+def _download(file: str, root: Path) -> None:
+    folder = root / "heterophilous"
+    folder.mkdir(parents=True, exist_ok=True)
+    with urlopen(f"{SOURCE}/{file}", timeout=_TIMEOUT_S) as answer:
+        content = answer.read()
+    part = folder / f"{file}.part"
+    part.write_bytes(content)
+    part.replace(folder / file)
