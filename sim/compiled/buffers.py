@@ -20,7 +20,9 @@ _TYPES = {
     **dict.fromkeys(("events", "local"), np.int32),
     **dict.fromkeys(("rows", "wide", "notes", "spike_counts", "active_counts", "event_counts", "message_counts"), np.int64),
 }
+_BY_FEATURE = {tb.DENSE, tb.ONE_TO_ONE}  # projections of which a part of the target can be made alone
 PER_THREAD = ("current", "active", "row", "wide", "local")
+WHOLE = 64  # neurons: a tile is so many, or a multiple
 CACHE = 1 << 16  # bytes of currents of a tile of nodes: they stay in a core's own caches, and there are tiles enough to share
 
 
@@ -94,7 +96,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
         else:
             itemsize = np.dtype(program.dtype).itemsize
             p[tb.P_TILE_NODES] = nodes if whole else min(nodes, max(1, CACHE // (itemsize * width * ticks)))
-            p[tb.P_TILE_WIDTH] = TILE if nodes == 1 and kinds <= {tb.DENSE, tb.ONE_TO_ONE} else width
+            p[tb.P_TILE_WIDTH] = min(TILE, -(-width // (threads * WHOLE)) * WHOLE) if nodes == 1 and kinds <= _BY_FEATURE else width
             tile = int(p[tb.P_TILE_NODES]) * min(width, int(p[tb.P_TILE_WIDTH]))
             sizes["current"] = max(sizes["current"], tile * ticks)
         p[tb.P_TILE_WIDTH] = p[tb.P_TILE_WIDTH] if p[tb.P_LOOP] < 0 else width

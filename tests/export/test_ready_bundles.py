@@ -86,7 +86,7 @@ def test_a_damaged_one_is_made_again(capsys, bundle, cache):
     before = simulated(capsys, bundle)
     (ready,) = cache.glob("ready-*")
     whole = ready.read_bytes()
-    for damaged in (whole[:-1], whole[:5000] + b"\xff" + whole[5001:], b""):
+    for damaged in (whole[:-1], whole[:5000] + bytes([whole[5000] ^ 0xFF]) + whole[5001:], b""):
         ready.write_bytes(damaged)
         assert ready_cache.run_ready(open_files(bundle, whole=False)) is None
         assert simulated(capsys, bundle) == before
