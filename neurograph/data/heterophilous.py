@@ -56,9 +56,9 @@ def read_npz(path: Path, name: str, split: int = 0) -> GraphData:
     features = arrays["node_features"].astype(np.float32)
     total = features.sum(axis=1, keepdims=True)
     y = arrays["node_labels"].astype(np.int64)
-    masks = (arrays[f"{part}_masks"][split] for part in ("train", "val", "test"))
+    train, val, test = (arrays[f"{part}_masks"][split] for part in ("train", "val", "test"))
     x = sp.csr_matrix(features / np.where(total == 0, 1, total))
-    return GraphData(name, x, canonical_edges(arrays["edges"].T), y, *masks, classes=int(y.max()) + 1)
+    return GraphData(name, x, canonical_edges(arrays["edges"].T), y, train, val, test, int(y.max()) + 1)
 
 
 def _download(file: str, root: Path) -> None:
