@@ -96,7 +96,14 @@ def datasets_show(
 
     graph = data.load(name, data_root, split, parts)
     parts_of = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
-    found = {"name": graph.name, "nodes": graph.nodes, "edges": graph.edges, "features": graph.features, "classes": graph.classes, **parts_of}
+    found = {
+        "name": graph.name,
+        "nodes": graph.nodes,
+        "edges": graph.edges,
+        "features": graph.features,
+        "classes": graph.classes,
+        **parts_of,
+    }
     if as_json:
         print_json(found)
     else:
