@@ -95,14 +95,14 @@ def datasets_show(
     from neurograph import data
 
     graph = data.load(name, data_root, split, parts)
-    parts_of = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
+    sizes = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
     found = {
         "name": graph.name,
         "nodes": graph.nodes,
         "edges": graph.edges,
         "features": graph.features,
         "classes": graph.classes,
-        **parts_of,
+        **sizes,
     }
     if as_json:
         print_json(found)

@@ -44,8 +44,34 @@ def _made(maker: Any) -> Any:
     return lambda root, split, nodes: maker(seed=split) if nodes is None else maker(nodes, split)
 
 
-_FILES = "needs --data-root or a download"
 _RANDOM = "random split of 60/20/20 %"
+_FILED = {  # name: what reads it, how many splits it has, what it is
+    "cora": (load_pyg, 1, "Cora citations: 2,708 nodes, 5,278 edges, 7 classes, 1,433 words, public split"),
+    "citeseer": (load_pyg, 1, "CiteSeer citations: 3,327 nodes, 4,552 edges, 6 classes, 3,703 words, public split"),
+    "pubmed": (load_pyg, 1, "PubMed citations: 19,717 nodes, 44,324 edges, 3 classes, 500 words, public split"),
+    "computers": (load_pyg, 0, f"Amazon Computers, goods bought together: 13,752 nodes, 10 classes, 767 words, {_RANDOM}"),
+    "photo": (load_pyg, 0, f"Amazon Photo, goods bought together: 7,650 nodes, 8 classes, 745 words, {_RANDOM}"),
+    "cs": (load_pyg, 0, f"Coauthor CS, who wrote with whom: 18,333 nodes, 15 classes, 6,805 words, {_RANDOM}"),
+    "physics": (load_pyg, 0, f"Coauthor Physics, who wrote with whom: 34,493 nodes, 5 classes, 8,415 words, {_RANDOM}"),
+    "actor": (load_heterophilous, 10, "Actor, on one page of Wikipedia: 7,600 nodes, 5 classes, 932 words, 10 splits"),
+    "squirrel": (
+        load_heterophilous,
+        10,
+        "Squirrel, links of Wikipedia, duplicates filtered: 2,223 nodes, 5 classes, 2,089 words, 10 splits",
+    ),
+    "chameleon": (
+        load_heterophilous,
+        10,
+        "Chameleon, links of Wikipedia, duplicates filtered: 890 nodes, 5 classes, 2,325 words, 10 splits",
+    ),
+    "texas": (load_heterophilous, 10, "Texas, pages of a university: 183 nodes, 5 classes, 1,703 words, 10 splits"),
+}
+_MADE = {
+    "cluster": (cluster, "CLUSTER-style block model, any size: which community"),
+    "pattern": (pattern, "PATTERN-style block model, any size: which nodes are in the hidden pattern"),
+    "sbm": (sbm, "stochastic block model with Gaussian features, any size"),
+    "rmat": (rmat, "R-MAT graph with Gaussian features, any size"),
+}
 _DATASETS = {
     "karate": _Dataset(
         "Zachary's karate club: 34 nodes, 78 edges, 2 classes, one-hot features; bundled", lambda root, split, nodes: load_karate(), 1
@@ -55,49 +81,11 @@ _DATASETS = {
         lambda root, split, nodes: load_digits(split),
         0,
     ),
-    "cora": _Dataset(
-        f"Cora citations: 2,708 nodes, 5,278 edges, 7 classes, 1,433 words, public split; {_FILES}", _read(load_pyg, "cora"), 1
-    ),
-    "citeseer": _Dataset(
-        f"CiteSeer citations: 3,327 nodes, 4,552 edges, 6 classes, 3,703 words, public split; {_FILES}", _read(load_pyg, "citeseer"), 1
-    ),
-    "pubmed": _Dataset(
-        f"PubMed citations: 19,717 nodes, 44,324 edges, 3 classes, 500 words, public split; {_FILES}", _read(load_pyg, "pubmed"), 1
-    ),
-    "computers": _Dataset(
-        f"Amazon Computers, goods bought together: 13,752 nodes, 10 classes, 767 words, {_RANDOM}; {_FILES}",
-        _read(load_pyg, "computers"),
-        0,
-    ),
-    "photo": _Dataset(
-        f"Amazon Photo, goods bought together: 7,650 nodes, 8 classes, 745 words, {_RANDOM}; {_FILES}", _read(load_pyg, "photo"), 0
-    ),
-    "cs": _Dataset(
-        f"Coauthor CS, who wrote with whom: 18,333 nodes, 15 classes, 6,805 words, {_RANDOM}; {_FILES}", _read(load_pyg, "cs"), 0
-    ),
-    "physics": _Dataset(
-        f"Coauthor Physics, who wrote with whom: 34,493 nodes, 5 classes, 8,415 words, {_RANDOM}; {_FILES}", _read(load_pyg, "physics"), 0
-    ),
-    "actor": _Dataset(
-        f"Actor, on one page of Wikipedia: 7,600 nodes, 5 classes, 932 words, 10 splits; {_FILES}", _read(load_heterophilous, "actor"), 10
-    ),
-    "squirrel": _Dataset(
-        f"Squirrel, links of Wikipedia, duplicates filtered: 2,223 nodes, 5 classes, 2,089 words, 10 splits; {_FILES}",
-        _read(load_heterophilous, "squirrel"),
-        10,
-    ),
-    "chameleon": _Dataset(
-        f"Chameleon, links of Wikipedia, duplicates filtered: 890 nodes, 5 classes, 2,325 words, 10 splits; {_FILES}",
-        _read(load_heterophilous, "chameleon"),
-        10,
-    ),
-    "texas": _Dataset(
-        f"Texas, pages of a university: 183 nodes, 5 classes, 1,703 words, 10 splits; {_FILES}", _read(load_heterophilous, "texas"), 10
-    ),
-    "cluster": _Dataset("CLUSTER-style block model, any size: which community; made", _made(cluster), 0, True),
-    "pattern": _Dataset("PATTERN-style block model, any size: which nodes are in the hidden pattern; made", _made(pattern), 0, True),
-    "sbm": _Dataset("stochastic block model with Gaussian features, any size; made", _made(sbm), 0, True),
-    "rmat": _Dataset("R-MAT graph with Gaussian features, any size; made", _made(rmat), 0, True),
+    **{
+        name: _Dataset(f"{about}; needs --data-root or a download", _read(loader, name), splits)
+        for name, (loader, splits, about) in _FILED.items()
+    },
+    **{name: _Dataset(f"{about}; made", _made(maker), 0, True) for name, (maker, about) in _MADE.items()},
 }
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.data.graph import canonical_edges
-from neurograph.data.sources import Raw, copied
+from neurograph.data.sources import Raw, held
 from neurograph.data.splits import Masks, random_split
 from neurograph.errors import DataError
 
@@ -84,8 +83,8 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
     Raises:
         DataError: files that are missing or do not belong together.
     """
-    with copied(Raw("DBLP", "dynamic/dblp", _FILES, _no_download), root) as folder:
-        edges, time, y = (_only(folder / "dynamic" / "dblp" / file) for file in _FILES)
+    with held(Raw("DBLP", "dynamic/dblp", _FILES, _no_download), root) as folder:
+        edges, time, y = (_only(folder / file) for file in _FILES)
         if edges.ndim != 2 or edges.shape[0] != 2 or time.shape != (edges.shape[1],) or y.ndim != 1:
             raise DataError(
                 f"dataset DBLP: edges {edges.shape}, times {time.shape} and labels {y.shape}, must be (2, E), (E,), (N,); copy them anew"
@@ -114,24 +113,18 @@ def structural_features(graph: DynamicGraph, width: int = 64, seed: int = 0) -> 
 
 
 def _features(graph: DynamicGraph, width: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    from neurograph.nn import gcn_norm  # with it comes torch, which the graph itself does not need
+
     projection = np.random.default_rng(seed).normal(0, 1, (graph.nodes, width - 2)).astype(np.float32)
     so_far = np.zeros((2, 0), np.int64)
     for edges in graph.snapshots:
         so_far = canonical_edges(np.concatenate([so_far, edges], axis=1))
-        adjacency = _normalised(so_far, graph.nodes)
+        adjacency = gcn_norm(so_far, graph.nodes).astype(np.float32)
         once = adjacency @ projection
         found = once + adjacency @ once
         found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         degrees = [np.log1p(np.bincount(part[0], minlength=graph.nodes)) for part in (edges, so_far)]
         yield np.concatenate([np.stack(degrees, axis=1), found], axis=1).astype(np.float32)
-
-
-def _normalised(edges: NDArray[np.int64], nodes: int) -> sp.csr_matrix:
-    """D^-½(A + I)D^-½ in float32."""
-    own = np.arange(nodes)
-    rows, columns = np.append(edges[0], own), np.append(edges[1], own)
-    scale = 1 / np.sqrt(np.bincount(rows, minlength=nodes))
-    return sp.csr_matrix(((scale[rows] * scale[columns]).astype(np.float32), (rows, columns)), shape=(nodes, nodes))
 
 
 def _only(path: Path) -> NDArray[np.int64]:

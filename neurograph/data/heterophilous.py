@@ -11,8 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.data.graph import GraphData, canonical_edges
-from neurograph.data.sources import Raw, copied
+from neurograph.data.sources import Raw, held
 from neurograph.errors import DataError
+from neurograph.files import write_file
 
 __all__ = ["HETEROPHILOUS", "load_heterophilous", "read_npz"]
 
@@ -35,8 +36,8 @@ def load_heterophilous(name: str, root: str | Path | None = None, split: int = 0
     """
     file = f"{HETEROPHILOUS[name]}.npz"
     raw = Raw(HETEROPHILOUS[name], "heterophilous", (file,), partial(_download, file))
-    with copied(raw, root) as folder:
-        return read_npz(folder / "heterophilous" / file, name, split)
+    with held(raw, root) as folder:
+        return read_npz(folder / file, name, split)
 
 
 def read_npz(path: Path, name: str, split: int = 0) -> GraphData:
@@ -65,7 +66,4 @@ def _download(file: str, root: Path) -> None:
     folder = root / "heterophilous"
     folder.mkdir(parents=True, exist_ok=True)
     with urlopen(f"{SOURCE}/{file}", timeout=_TIMEOUT_S) as answer:
-        content = answer.read()
-    part = folder / f"{file}.part"
-    part.write_bytes(content)
-    part.replace(folder / file)
+        write_file(folder / file, answer.read(), "dataset", DataError)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from neurograph.errors import DataError
 
-__all__ = ["ROOT_VARIABLE", "Raw", "copied", "first_line", "quietly"]
+__all__ = ["ROOT_VARIABLE", "Raw", "copied", "held", "quietly"]
 
 ROOT_VARIABLE = "NEUROGRAPH_DATA"
 
@@ -38,8 +38,8 @@ class Raw:
 
 
 @contextmanager
-def copied(raw: Raw, root: str | Path | None) -> Iterator[Path]:
-    """A temporary root with a copy of the files, for loaders that write beside them.
+def held(raw: Raw, root: str | Path | None) -> Iterator[Path]:
+    """The folder of the files, to read them there.
 
     Args:
         root: that holds them. None: the folder in $NEUROGRAPH_DATA, else the user's cache, which a download fills.
@@ -48,21 +48,24 @@ def copied(raw: Raw, root: str | Path | None) -> Iterator[Path]:
         DataError: files that are missing or cannot be read, or a download that failed.
     """
     root = root if root is not None else os.environ.get(ROOT_VARIABLE) or None
-    held = _find(raw, Path(root)) if root is not None else _cached(raw)
-    with tempfile.TemporaryDirectory(prefix="neurograph-") as name:
+    folder = _find(raw, Path(root)) if root is not None else _cached(raw)
+    try:
+        yield folder
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"dataset {raw.title}: raw files in {folder} cannot be read ({_first_line(error)}); copy them anew") from error
+
+
+@contextmanager
+def copied(raw: Raw, root: str | Path | None) -> Iterator[Path]:
+    """A temporary root with a copy of the files, for loaders that write beside them; see :func:`held`."""
+    with held(raw, root) as folder, tempfile.TemporaryDirectory(prefix="neurograph-") as name:
         copy = Path(name, raw.folder)
-        copy.mkdir(parents=True, exist_ok=True)
+        copy.mkdir(parents=True)
         for file in raw.files:
-            try:
-                shutil.copyfile(held / file, copy / file)
-            except OSError as error:
-                raise DataError(f"dataset {raw.title}: {held / file} cannot be read ({error.strerror}); mend its permissions") from None
-        try:
-            yield Path(name)
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(f"dataset {raw.title}: raw files in {held} cannot be read ({first_line(error)}); copy them anew") from error
+            shutil.copyfile(folder / file, copy / file)
+        yield Path(name)
 
 
 @contextmanager
@@ -73,7 +76,7 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """What an exception says, short."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:160]
 
@@ -110,7 +113,7 @@ def _cached(raw: Raw) -> Path:
                 raw.fetch(cache)
         except Exception as error:
             raise DataError(
-                f"dataset {raw.title}: not in {cache} and its download failed ({first_line(error)}); "
+                f"dataset {raw.title}: not in {cache} and its download failed ({_first_line(error)}); "
                 f"pass --data-root DIR (or set {ROOT_VARIABLE}) with a folder that holds {raw.folder}/{raw.files[0]}"
             ) from error
     return folder

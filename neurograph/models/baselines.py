@@ -112,16 +112,16 @@ class SGFormer(nn.Module):
 
 class SpikingGCN(nn.Module):
     r"""SpikingGCN (Zhu et al., IJCAI 2022), a reconstruction: features propagated before anything else, spikes drawn from them, one spiking
-    layer, whose potentials' mean over time is read.
+    layer, whose rates are read.
 
     .. math::
-        H = \hat A^K X, \qquad i_t = W\, \mathrm{Bernoulli}(H / \max H)_t, \qquad v_t = (1 - \beta) v_{t-1} + \beta i_t,
+        H = \hat A^K X, \qquad i_t = g W\, \mathrm{Bernoulli}(H / \max H)_t, \qquad v_t = (1 - \beta) v_{t-1} + \beta i_t,
         \qquad \mathrm{logits} = \tfrac{1}{T} \sum_t s \cdot z_t
 
     In eval mode, where a table must not depend on luck, H itself stands in for the mean of its spikes.
 
     Args:
-        hops: K. ticks: T. scale: s, learned.
+        hops: K. ticks: T. gain: g. The scale s is learned.
 
     Shapes:
         x (N, F), edge_index (2, E) → logits (N, C)

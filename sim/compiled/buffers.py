@@ -54,7 +54,7 @@ def plan(program: Program, ticks: int, *, recording: bool, counting: bool, threa
     """Places for a run of ``ticks`` ticks at once."""
     populations = program.memory["populations"].copy()
     sizes = dict.fromkeys(("spikes", "events", "rows", "u", "v", "current", "loop", "bias", "bits"), 0)
-    row, wide, local, count = tb.WORD, 1, 1, len(program.names)
+    row, wide, local, count = 1, 1, 1, len(program.names)
     run = tb.RUN_BYTES // np.dtype(program.dtype).itemsize
     states = currents = 0
     bias_at = {}

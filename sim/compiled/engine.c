@@ -21,10 +21,10 @@
 #define BLOCK 256        /* bytes that are summed at a time */
 #define BUSY 0.45        /* share of spikes from which a dense product of bytes takes less than its events; benchmarks/simulators.py */
 #define RUN 16           /* places of a loop whose length the compiler knows */
-#define AHEAD 16 /* neighbours that are fetched before they are needed */
+#define AHEAD 16         /* neighbours that are fetched before they are needed */
 #define PARALLEL 16384   /* neurons times ticks from which threads are worth their start */
-#define ROWS 4096        /* whose biases or recordings a thread sees to at a time */
 #define COUNTED 131072   /* the same, for counting spikes */
+#define ROWS 4096        /* nodes whose biases or recordings a thread sees to at a time */
 
 typedef struct {
     const int64_t *populations, *operations, *order, *groups, *fans;
