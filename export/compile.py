@@ -29,6 +29,7 @@ from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
 from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
+from neurograph.models import SpikingClassifier
 from neurograph.network import Network
 from neurograph.nn.record import record_spikes
 from neurograph.nn.sparse import as_features
@@ -180,10 +181,13 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
     )
 
 
-def _host(model: Any, network: Network) -> dict[str, onnx.ModelProto]:
+def _host(model: SpikingClassifier, network: Network) -> dict[str, onnx.ModelProto]:
     weight, bias = model.encoder_folded()
-    propagation = None if model.readout_propagate is None else sp.csr_matrix(model.readout_propagate.matrix())
-    linear = model.readout_linear
+    readout = model.readout
+    propagation = None if readout.propagate is None else sp.csr_matrix(readout.propagate.matrix())
     rates = {name: network.populations[name].shape[-1] for name in network.outputs}
-    readout = readout_model(rates, linear.weight.detach().numpy(), linear.bias.detach().numpy(), propagation)
-    return {"encoder.onnx": encoder_model(weight, bias), "readout.onnx": readout}
+    linear = {"weight": readout.linear.weight.detach().numpy(), "bias": readout.linear.bias.detach().numpy()}
+    return {
+        "encoder.onnx": encoder_model(weight, bias),
+        "readout.onnx": readout_model(rates, **linear, propagation=propagation, plain=readout.plain),
+    }

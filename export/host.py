@@ -24,6 +24,7 @@ __all__ = ["effective_macs", "encoder_model", "host_macs", "readout_model"]
 Array = NDArray[Any]
 _OPSET = 18
 _PROPAGATION = "propagation"
+_BOTH = "heard"  # what a readout hears that is propagated and plain
 
 
 def encoder_model(weight: Array, bias: Array) -> onnx.ModelProto:
@@ -34,18 +35,22 @@ def encoder_model(weight: Array, bias: Array) -> onnx.ModelProto:
     return _model("encoder", nodes, {"features": inputs}, ("current", outputs))
 
 
-def readout_model(rates: Mapping[str, int], weight: Array, bias: Array, propagation: sp.csr_matrix | None) -> onnx.ModelProto:
-    """``(Â) concat(rates) @ weightᵀ + bias``.
+def readout_model(
+    rates: Mapping[str, int], weight: Array, bias: Array, propagation: sp.csr_matrix | None, plain: bool = False
+) -> onnx.ModelProto:
+    """``[Â R, R] @ weightᵀ + bias`` with ``R = concat(rates)``; see :class:`neurograph.nn.Readout`.
 
     Args:
         rates: output population → its features, in the order in which they are concatenated.
-        weight, bias: (C, Σ D) and (C,).
-        propagation: Â (N, N), or None.
+        weight, bias: (C, Σ D), twice as wide for both halves, and (C,).
+        propagation: Â (N, N), or None to leave the first half out.
+        plain: whether the second half is there beside the first.
     """
     nodes = Nodes(real=np.float32)
     last = nodes.add("Concat", *rates, name="rates", axis=1)
     if propagation is not None:
-        last = Rows(nodes, propagation, _PROPAGATION, trailing=1).apply(nodes, last)
+        propagated = Rows(nodes, propagation, _PROPAGATION, trailing=1).apply(nodes, last)
+        last = nodes.add("Concat", propagated, last, name=_BOTH, axis=1) if plain else propagated
     nodes.add("Gemm", last, nodes.constant(weight, "weight"), nodes.constant(bias, "bias"), name="logits", transB=1)
     return _model("readout", nodes, rates, ("logits", len(bias)))
 
@@ -55,7 +60,8 @@ def host_macs(model: onnx.ModelProto, nodes: int) -> int:
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     weight = tensors["weight"].dims
     edges = sum(np.count_nonzero(numpy_helper.to_array(t)) for name, t in tensors.items() if name.startswith(f"{_PROPAGATION}/weights"))
-    return nodes * int(np.prod(weight)) + int(edges) * int(weight[1])
+    plain = any(node.output[0] == _BOTH for node in model.graph.node)
+    return nodes * int(np.prod(weight)) + int(edges) * int(weight[1]) // (1 + plain)
 
 
 def effective_macs(encoder: onnx.ModelProto, nonzeros: int) -> int:

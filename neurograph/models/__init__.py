@@ -1,8 +1,26 @@
-"""Models: SpikeGraphormer; :mod:`~neurograph.models.baselines` has the dense networks that it is compared with.
+"""Models by name, each a :class:`SpikingClassifier`; :mod:`~neurograph.models.baselines` has the networks that they are compared with.
 
 The baselines are not imported here: PyTorch Geometric, which they stand on, takes seconds to load.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.models.classifier import ClassifierConfig, SpikingClassifier
 from neurograph.models.spikegraphormer import SpikeGraphormer, SpikeGraphormerConfig, SpikeGraphormerCore
 
-__all__ = ["SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore"]
+__all__ = ["MODELS", "ClassifierConfig", "SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore", "SpikingClassifier", "build"]
+
+MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
+    SpikeGraphormer.name: (SpikeGraphormer, SpikeGraphormerConfig),
+}
+
+
+def build(config: ClassifierConfig, edge_index: NDArray[np.int64]) -> SpikingClassifier:
+    """The model of a config on a graph, (2, E) both directions of every edge, with start weights from torch's generator.
+
+    Raises:
+        ValueError: values that do not go together.
+    """
+    (model,) = (model for model, kind in MODELS.values() if type(config) is kind)
+    return model(config, edge_index)

@@ -9,6 +9,7 @@ from neurograph.nn.fake_quantize import FakeQuantized, check_weight_bits, fake_q
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate, gcn_norm
+from neurograph.nn.readout import Readout
 from neurograph.nn.record import record_spikes
 from neurograph.nn.sparse import Features, SparseMatrix, as_features
 
@@ -23,6 +24,7 @@ __all__ = [
     "Features",
     "PerNode",
     "Propagate",
+    "Readout",
     "ReduceNodes",
     "Select",
     "SparseMatrix",

@@ -26,13 +26,13 @@ import torch
 from neurograph.data import GraphData
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import write_file
-from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
+from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.training.loop import TrainingResult, check_sizes
 
 __all__ = ["FORMAT", "VERSION", "Checkpoint", "load", "save"]
 
 FORMAT = "neurograph-checkpoint"
-VERSION = 1
+VERSION = 2
 _KEYS = ("model", "config", "state_dict", "graph", "seed", "metrics", "versions")
 
 
@@ -47,15 +47,15 @@ class Checkpoint:
         seed, metrics, versions: as stored.
     """
 
-    model: SpikeGraphormer
+    model: SpikingClassifier
     graph: GraphData
-    config: SpikeGraphormerConfig
+    config: ClassifierConfig
     seed: int
     metrics: dict[str, Any]
     versions: dict[str, str]
 
 
-def save(path: str | Path, model: SpikeGraphormer, graph: GraphData, result: TrainingResult | None = None) -> Path:
+def save(path: str | Path, model: SpikingClassifier, graph: GraphData, result: TrainingResult | None = None) -> Path:
     """Write a model file atomically (a temporary sibling, then a rename) and return its path.
 
     Raises:
@@ -65,7 +65,7 @@ def save(path: str | Path, model: SpikeGraphormer, graph: GraphData, result: Tra
     payload = {
         "format": FORMAT,
         "version": VERSION,
-        "model": SpikeGraphormer.name,
+        "model": model.name,
         "config": asdict(model.config),
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
         "graph": _pack_graph(graph),
@@ -145,19 +145,21 @@ def _broken_member(archive: zipfile.ZipFile) -> str | None:
         return str(error)
 
 
-def _config(payload: Mapping[str, Any], where: str) -> SpikeGraphormerConfig:
-    if payload["model"] != SpikeGraphormer.name:
-        raise CheckpointError(f"{where}: model {payload['model']!r} is not known, must be {SpikeGraphormer.name!r}; use a newer neurograph")
+def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
+    if payload["model"] not in MODELS:
+        raise CheckpointError(
+            f"{where}: model {payload['model']!r} is not known, must be one of {', '.join(MODELS)}; use a newer neurograph"
+        )
     try:
-        return SpikeGraphormerConfig(**payload["config"])
+        return MODELS[payload["model"]][1](**payload["config"])
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
 
 
-def _model(config: SpikeGraphormerConfig, graph: GraphData, state: Any, where: str) -> SpikeGraphormer:
+def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -> SpikingClassifier:
     _check_tensors(state, where)
     try:
-        model = SpikeGraphormer(config, graph.edge_index)
+        model = build(config, graph.edge_index)
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
     for tensor in state.values():

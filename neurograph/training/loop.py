@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import DataError
-from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
+from neurograph.models import ClassifierConfig, SpikingClassifier, build
 from neurograph.nn import alive, as_features, calibrating, check_weight_bits, record_spikes
 
 __all__ = ["Fit", "Recipe", "TrainingResult", "accuracy", "fine_tune", "fit", "mask_spikes", "train"]
@@ -75,7 +75,7 @@ class TrainingResult:
         mask_alive: share of mask neurons that neither always nor never fire over the ticks; None without a learned mask.
     """
 
-    model: SpikeGraphormer
+    model: SpikingClassifier
     val_accuracy: float
     test_accuracy: float
     best_epoch: int
@@ -92,14 +92,14 @@ class TrainingResult:
 
 
 def train(
-    config: SpikeGraphormerConfig,
+    config: ClassifierConfig,
     graph: GraphData,
     seed: int = 0,
     recipe: Recipe | None = None,
     epochs: int | None = None,
     progress: bool = False,
 ) -> TrainingResult:
-    """Train a SpikeGraphormer on one graph. The same seed gives the same model; torch's global generator is left as it was.
+    """Train a model on one graph. The same seed gives the same model; torch's global generator is left as it was.
 
     Args:
         config: must have the sizes of the graph.
@@ -118,7 +118,7 @@ def train(
     check_weight_bits(bits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SpikeGraphormer(replace(config, weight_bits=None), graph.edge_index)
+        model = build(replace(config, weight_bits=None), graph.edge_index)
         found = _fit(model, graph, recipe, epochs, progress)
     if bits is None:
         return _result(model, graph, found, seed)
@@ -127,7 +127,7 @@ def train(
 
 
 def fine_tune(
-    model: SpikeGraphormer,
+    model: SpikingClassifier,
     graph: GraphData,
     bits: int | None,
     seed: int = 0,
@@ -156,7 +156,7 @@ def fine_tune(
     return _result(model, graph, found, seed)
 
 
-def _result(model: SpikeGraphormer, graph: GraphData, found: Fit, seed: int) -> TrainingResult:
+def _result(model: SpikingClassifier, graph: GraphData, found: Fit, seed: int) -> TrainingResult:
     masks = mask_spikes(model, graph)
     living = [alive(spikes) for spikes in masks.values()]
     return TrainingResult(
@@ -172,7 +172,7 @@ def _result(model: SpikeGraphormer, graph: GraphData, found: Fit, seed: int) -> 
     )
 
 
-def _fit(model: SpikeGraphormer, graph: GraphData, recipe: Recipe, epochs: int | None, progress: bool) -> Fit:
+def _fit(model: SpikingClassifier, graph: GraphData, recipe: Recipe, epochs: int | None, progress: bool) -> Fit:
     x = as_features(graph.x)
     groups = [
         {"params": list(model.encoder.parameters()), "weight_decay": recipe.weight_decay},
@@ -228,7 +228,7 @@ def accuracy(logits: Tensor, y: NDArray[np.int64], mask: NDArray[np.bool_]) -> f
     return float((logits.argmax(dim=-1).cpu().numpy() == y)[mask].mean())
 
 
-def mask_spikes(model: SpikeGraphormer, graph: GraphData) -> dict[str, Tensor]:
+def mask_spikes(model: SpikingClassifier, graph: GraphData) -> dict[str, Tensor]:
     """Spikes (T, 1, D) of each attention mask of a model on a graph, by population name."""
     with torch.no_grad():
         current = model.encode(as_features(graph.x, model.encoder.weight.dtype))
@@ -236,7 +236,7 @@ def mask_spikes(model: SpikeGraphormer, graph: GraphData) -> dict[str, Tensor]:
     return {name: value for name, value in spikes.items() if name.endswith("mask_neuron")}
 
 
-def check_sizes(config: SpikeGraphormerConfig, graph: GraphData) -> None:
+def check_sizes(config: ClassifierConfig, graph: GraphData) -> None:
     """Raise a DataError where a config is not for this graph."""
     for what, ours, theirs in (
         ("nodes", config.nodes, graph.nodes),

@@ -42,3 +42,13 @@ def test_effective_macs_leave_out_zeros_alone():
     model = encoder_model(np.ones((4, 6)), np.zeros(4))
     assert effective_macs(model, 10 * 6) == host_macs(model, 10) == 240
     assert effective_macs(model, 7) == 28
+
+
+def test_readout_hears_both_halves(tmp_path):
+    graph = sp.csr_matrix([[0.5, 0.5, 0.0], [0.5, 0.3, 0.2], [0.0, 0.2, 0.8]])
+    weight, bias, rates = RNG.normal(size=(2, 8)), RNG.normal(size=2), RNG.random((3, 4))
+    model = readout_model({"a": 4}, weight, bias, graph, plain=True)
+    (tmp_path / "r.onnx").write_bytes(model.SerializeToString())
+    expected = np.concatenate([graph @ rates, rates], axis=1) @ weight.T + bias
+    np.testing.assert_allclose(run_onnx(tmp_path / "r.onnx", {"a": rates}), expected, rtol=1e-5)
+    assert host_macs(model, 3) == 3 * 2 * 8 + graph.nnz * 4

@@ -109,4 +109,4 @@ def test_fewer_bits_than_trained_for_are_worse_and_said(checkpoint):
 def test_a_model_built_from_its_config_computes_in_the_same_bits(checkpoint, graph):
     again = SpikeGraphormer(checkpoint.config, graph.edge_index)
     assert {m.weight_bits for m in again.core.modules() if hasattr(m, "weight_bits")} == {checkpoint.config.weight_bits}
-    assert again.readout_propagate.weight_bits is None, "the readout is on the host"
+    assert again.readout.propagate.weight_bits is None, "the readout is on the host"

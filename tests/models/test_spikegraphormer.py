@@ -36,7 +36,8 @@ BUILDS: list[dict[str, Any]] = [
     {"attention": False},
     {"mask": "ones"},
     {"attention_blocks": 2, "gnn_layers": 3, "gnn_linear": True, "ticks": 2},
-    {"reset": "subtract", "learn_beta": True, "propagate_readout": False},
+    {"reset": "subtract", "learn_beta": True, "readout": "plain"},
+    {"readout": "both"},
 ]
 
 

@@ -76,7 +76,7 @@ def test_a_file_from_before_bits_were_stored_is_a_float_model(path: Path) -> Non
 def test_another_graph_may_take_the_place_of_the_stored_one(path: Path, graph: GraphData) -> None:
     other = replace(graph, edge_index=graph.edge_index[:, :0])
     assert load(path, other).graph is other
-    assert load(path, other).model.readout_propagate is not None
+    assert load(path, other).model.readout.propagate is not None
 
 
 def test_a_graph_that_does_not_fit_is_refused(path: Path, graph: GraphData) -> None:
@@ -97,7 +97,7 @@ def edit(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
 
 
 def poison(payload: dict[str, Any]) -> None:
-    payload["state_dict"]["readout_linear.weight"][0, 0] = float("nan")
+    payload["state_dict"]["readout.linear.weight"][0, 0] = float("nan")
 
 
 def drop_last_node(payload: dict[str, Any]) -> None:
@@ -133,13 +133,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "bits out of range": (edit(bits), "config cannot be used .*weight_bits is 17, must be 2 to 8, or None"),
     "bare state dict": (lambda path: torch.save({"weight": torch.ones(2)}, path), "not a neurograph checkpoint"),
     "a tensor": (lambda path: torch.save(torch.ones(2), path), "not a neurograph checkpoint"),
-    "other version": (edit(lambda payload: payload.update(version=99)), "version 99, must be 1"),
+    "other version": (edit(lambda payload: payload.update(version=99)), "version 99, must be 2"),
     "part missing": (edit(lambda payload: payload.pop("graph")), "graph missing, must hold model, config"),
     "other model": (edit(lambda payload: payload.update(model="dysign")), "model 'dysign' is not known"),
     "odd config": (edit(lambda payload: payload["config"].update(colour=3)), "config cannot be used .*colour"),
     "bad config": (edit(lambda payload: payload["config"].update(beta=2.0)), "config cannot be used .*beta is 2"),
     "odd metrics": (edit(lambda payload: payload.update(metrics=None)), "metrics of another type, must be a dictionary"),
-    "NaN": (edit(poison), "tensor 'readout_linear.weight' holds 1 NaN or infinite values"),
+    "NaN": (edit(poison), "tensor 'readout.linear.weight' holds 1 NaN or infinite values"),
     "no tensor": (edit(lambda payload: payload["state_dict"].update(x=3)), "state_dict holds values that are no tensors"),
     "lost weight": (edit(lambda payload: payload["state_dict"].pop("encoder.bias")), "weights do not fit the stored config .*encoder.bias"),
     "other graph": (edit(drop_last_node), "graph 'karate': 33 nodes, must be 34 as in the model"),

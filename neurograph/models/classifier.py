@@ -1,0 +1,141 @@
+"""What every model that is exported has in common: a host part in front, the spiking core, a host part behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Literal, cast
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurograph.nn import LIF, Features, Readout, SparseMatrix, gcn_norm, set_weight_bits
+
+__all__ = ["ClassifierConfig", "SpikingClassifier"]
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """What a spiking node classifier is built from; plain values only, so that it can be stored in a checkpoint.
+
+    Args:
+        in_features, classes, nodes: of the graph.
+        ticks: T.
+        reset: of all neurons.
+        beta: dt/tau of all neurons; where ``learn_beta``, the start value (PLIF).
+        encoder_gain: the encoder's output is multiplied by this.
+        input_dropout: of the features; spike_dropout: of spikes that a model drops, one mask for all ticks; readout_dropout: of the rates.
+        readout: whether it hears the rates after one more Â, on the host ("propagated"), as they are ("plain"), or "both".
+        weight_bits: 2 to 8 where the weights on chip are rounded to so many bits in the model itself, training included; else None.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+
+    in_features: int
+    classes: int
+    nodes: int
+    ticks: int = 4
+    reset: Literal["value", "subtract"] = "value"
+    beta: float = 0.5
+    learn_beta: bool = False
+    encoder_gain: float = 20.0
+    input_dropout: float = 0.5
+    spike_dropout: float = 0.7
+    readout_dropout: float = 0.7
+    readout: Literal["propagated", "plain", "both"] = "propagated"
+    weight_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        where = type(self).__name__
+        for name in self.sizes():
+            if getattr(self, name) < 1:
+                raise ValueError(f"{where}: {name} is {getattr(self, name)}, must be at least 1")
+        if self.weight_bits is not None and self.weight_bits not in range(2, 9):
+            raise ValueError(f"{where}: weight_bits is {self.weight_bits!r}, must be 2 to 8, or None")
+        if self.readout not in ("propagated", "plain", "both"):
+            raise ValueError(f"{where}: readout is {self.readout!r}, must be 'propagated', 'plain' or 'both'")
+
+    def sizes(self) -> tuple[str, ...]:
+        """Names of the fields that must be at least 1."""
+        return ("in_features", "classes", "nodes", "ticks")
+
+    @property
+    def current_width(self) -> int:
+        """D0, features of the encoder's current."""
+        raise NotImplementedError
+
+    @property
+    def spike_width(self) -> int:
+        """Features of all spikes that are read."""
+        return self.current_width
+
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        return tuple(f.name for f in fields(cls))
+
+
+class SpikingClassifier(nn.Module):
+    r"""Encoder (host) → spiking core (chip) → readout (host).
+
+    .. math::
+        i = g (X W + b), \quad S^1, S^2, \dots = \mathrm{core}(i), \quad
+        \mathrm{logits} = \hat A R W_r + R W_p + b_r, \quad R = [\tfrac1T \textstyle\sum_t S^1_t, \tfrac1T \sum_t S^2_t, \dots]
+
+    Args:
+        config: sizes and settings.
+        edge_index: (2, E), both directions of every edge, no self-loops.
+
+    Shapes:
+        x (N, F) → logits (N, C)
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, config: ClassifierConfig, edge_index: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.config = config
+        graph = gcn_norm(edge_index, config.nodes)
+        self.encoder = nn.Linear(config.in_features, config.current_width)
+        nn.init.xavier_uniform_(self.encoder.weight)
+        nn.init.zeros_(self.encoder.bias)
+        self.core = self.build_core(graph)
+        propagated, plain = (None if config.readout == "plain" else graph), config.readout != "propagated"
+        self.readout = Readout(config.spike_width, config.classes, propagated, plain, config.readout_dropout)
+        self.round_weights(config.weight_bits)
+
+    def build_core(self, graph: sp.csr_matrix) -> nn.Module:
+        """What runs on chip, for Â: maps the current (T, N, D0) to one spike train (T, N, D) a branch; leaves of :mod:`neurograph.nn` and
+        ``+`` only."""
+        raise NotImplementedError
+
+    def round_weights(self, bits: int | None) -> None:
+        """From now on the model computes with on-chip weights rounded to ``bits`` bits, as its config then says; None: no longer."""
+        set_weight_bits(self.core, bits)
+        self.config = replace(self.config, weight_bits=bits)
+
+    def encode(self, x: Features) -> Tensor:
+        """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""
+        if self.training:
+            p = self.config.input_dropout
+            x = x.dropout(p) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, p)
+        return self.config.encoder_gain * (x @ self.encoder.weight.t() + self.encoder.bias)
+
+    def encoder_folded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight (D0, F) and bias (D0,) of :meth:`encode` in float64, with the gain folded in."""
+        gain = self.config.encoder_gain
+        return gain * self.encoder.weight.detach().double().numpy(), gain * self.encoder.bias.detach().double().numpy()
+
+    def spikes(self, x: Features) -> tuple[Tensor, ...]:
+        """Output spikes of each branch, (T, N, D)."""
+        current = self.encode(x)
+        return cast("tuple[Tensor, ...]", self.core(current.expand(self.config.ticks, *current.shape)))
+
+    def forward(self, x: Features) -> Tensor:
+        return cast(Tensor, self.readout(self.spikes(x)))
+
+
+def neuron(config: ClassifierConfig, threshold: float) -> LIF:
+    """A layer of neurons as the config has them."""
+    return LIF(config.beta, threshold, config.reset, config.learn_beta)
