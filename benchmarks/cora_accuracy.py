@@ -14,17 +14,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
 from neurograph.data import GraphData, load
-from neurograph.models.baselines import GCN, GraphTransformer
-from neurograph.training import Recipe, TrainingResult, fit, preset, train
+from neurograph.models.baselines import baseline
+from neurograph.training import Recipe, TrainingResult, fit, parameter_groups, preset, train
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,13 @@ def spiking(graph: GraphData, seed: int, progress: bool, **overrides: Any) -> Ru
     return Run(seed, result.val_accuracy, result.test_accuracy, result.epochs, result.wall_s, result.mask_alive)
 
 
-def dense(kind: Callable[[int, int], torch.nn.Module], graph: GraphData, seed: int, progress: bool) -> Run:
+def dense(name: str, graph: GraphData, seed: int, progress: bool) -> Run:
     """A baseline with real numbers, with the same consistency loss, weight decay and stopping."""
-    x = torch.from_numpy(graph.x.toarray() if not isinstance(graph.x, np.ndarray) else graph.x)
-    edges = torch.from_numpy(graph.edge_index)
     recipe = Recipe()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = kind(graph.features, graph.classes)
-        groups = [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
-        found = fit(model, lambda: cast(Tensor, model(x, edges)), graph, groups, recipe, progress=progress)
+        model = baseline(name, graph)
+        found = fit(model, graph, parameter_groups(model, recipe), recipe, progress=progress)
     return Run(seed, found.val_accuracy, found.test_accuracy, found.epochs, found.wall_s)
 
 
@@ -67,8 +63,8 @@ ROWS: dict[str, Callable[[GraphData, int, bool], Run]] = {
     "SpikeGraphormer": spiking,
     "mask forced to 1": partial(spiking, mask="ones"),
     "without the attention branch": partial(spiking, attention=False),
-    "GCN (dense)": partial(dense, GCN),
-    "graph transformer (dense)": partial(dense, GraphTransformer),
+    "GCN (dense)": partial(dense, "gcn"),
+    "graph transformer (dense)": partial(dense, "transformer"),
 }
 
 

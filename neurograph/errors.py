@@ -5,7 +5,8 @@
     │   ├── CheckpointError         a model file
     │   ├── GraphError              a NIR graph
     │   ├── DataError               a dataset or its files
-    │   └── ProfileError            a hardware profile
+    │   ├── ProfileError            a hardware profile
+    │   └── TrainingError           settings of a training run, or a run that is resumed with others
     ├── NetworkError                a Network that breaks its own rules
     ├── PlacementError              a network that no number of cores can hold, or a target whose limits are not known
     ├── UnsupportedError            what the chosen target or engine cannot do, all offenders at once
@@ -42,6 +43,7 @@ __all__ = [
     "ProfileError",
     "QuantizationError",
     "ShardError",
+    "TrainingError",
     "UnsupportedError",
 ]
 
@@ -68,6 +70,10 @@ class DataError(InputError):
 
 class ProfileError(InputError):
     """A hardware profile that does not follow the schema."""
+
+
+class TrainingError(InputError):
+    """Settings of a training run that cannot be used, or a run that is resumed with others than it was begun with."""
 
 
 class NetworkError(NeurographError):

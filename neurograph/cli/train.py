@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ MODELS = ("spikegraphormer",)
 
 def train(
     model: str = argument(help=f"Model: {', '.join(MODELS)}."),
-    dataset: str = option("karate", "--dataset", help="'neurograph datasets list' has the names."),
+    dataset: str | None = option(None, "--dataset", help="'neurograph datasets list' has the names; karate if none is given."),
+    config: str | None = option(
+        None, "--config", help="Settings by name, or a .toml file; those of the model on the dataset if not given."
+    ),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     split: int = SPLIT,
     shares: str | None = SHARES,
@@ -27,11 +31,33 @@ def train(
     weight_bits: int | None = option(
         None, "--weight-bits", min=2, max=8, help="Train on for weights of so many bits, as many epochs again at most."
     ),
+    parts: int | None = option(None, "--parts", min=1, help="Mini-batches: so many random parts of the nodes an epoch."),
+    precision: str | None = option(None, "--precision", help="float32, or mixed: linear maps in bfloat16 while training."),
+    log: Path | None = option(None, "--log", help="CSV file, a line an epoch."),
+    state: Path | None = option(None, "--state", help="File to go on from, written every 10 epochs."),
+    resume: bool = option(False, "--resume", help="Go on from --state; the result is that of a run that never stopped."),
     output: Path = option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
-    result = train_model(model, dataset, data_root, epochs, seed, output, weight_bits, split=split, shares=shares)
+    if resume and state is None:
+        raise InputError("--resume: no --state is given, must be the file that the run wrote; name it")
+    chosen = {"weight_bits": weight_bits, "parts": parts, "precision": precision}
+    result = train_model(
+        model,
+        dataset,
+        data_root,
+        epochs,
+        seed,
+        output,
+        split=split,
+        shares=shares,
+        config=config,
+        recipe={key: value for key, value in chosen.items() if value is not None},
+        log=log,
+        state=state,
+        resume=resume,
+    )
     if as_json:
         print_json(result)
         return
@@ -43,15 +69,17 @@ def train(
 
 def train_model(
     model: str,
-    dataset: str,
+    dataset: str | None,
     data_root: Path | None,
     epochs: int | None,
     seed: int,
     output: Path,
-    weight_bits: int | None = None,
     *,
     split: int = 0,
     shares: str | None = None,
+    config: str | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    **kept: Any,
 ) -> dict[str, Any]:
     """Train, write the checkpoint, and return what ``train --json`` prints."""
     if model not in MODELS:
@@ -60,8 +88,16 @@ def train_model(
     parts = shares_of(shares)
     from neurograph import data, training
 
-    graph = data.load(dataset, data_root, split, parts)
-    config, recipe = training.preset(graph)
-    result = training.train(config, graph, seed, replace(recipe, weight_bits=weight_bits), epochs, progress=True)
+    settings = training.settings_for(model, dataset or "karate") if config is None else training.read_settings(config)
+    if settings.name != model:
+        raise InputError(
+            f"--config {config}: settings of model {settings.name}, must be of {model}; choose other settings or the other model"
+        )
+    graph = settings.prepare(data.load(dataset or settings.dataset, data_root, split, parts))
+    how = replace(settings.how(), **(recipe or {}))
+    for path in (path for path in (kept.get("log"), kept.get("state")) if path is not None):
+        check_output(path)
+    result = training.train(settings.config(graph), graph, seed, how, epochs, progress=True, files=training.Files(**kept))
     training.save(output, result.model, graph, result)
-    return {"checkpoint": str(output), **result.metrics(), "weight_bits": weight_bits, "split": split, "shares": parts}
+    said = {"weight_bits": how.weight_bits, "split": split, "shares": parts}
+    return {"checkpoint": str(output), **result.metrics(), **said}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.data.digits import load_digits
-from neurograph.data.graph import GraphData, canonical_edges
+from neurograph.data.graph import GraphData, canonical_edges, with_adjacency
 from neurograph.data.heterophilous import load_heterophilous
 from neurograph.data.karate import load_karate
 from neurograph.data.pyg import load_pyg
@@ -16,7 +16,7 @@ from neurograph.data.splits import resplit
 from neurograph.data.synthetic import cluster, pattern, rmat, sbm
 from neurograph.errors import DataError
 
-__all__ = ["GraphData", "canonical_edges", "describe", "load", "names"]
+__all__ = ["GraphData", "canonical_edges", "describe", "load", "names", "with_adjacency"]
 
 
 @dataclass(frozen=True)

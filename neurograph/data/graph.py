@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import DataError
 
-__all__ = ["GraphData", "canonical_edges"]
+__all__ = ["GraphData", "canonical_edges", "with_adjacency"]
 
 Matrix = Union[sp.csr_matrix, NDArray[np.float32]]
 
@@ -66,6 +66,17 @@ def canonical_edges(edges: NDArray[Any]) -> NDArray[np.int64]:
     pairs = np.asarray(edges, dtype=np.int64)
     pairs = np.concatenate([pairs, pairs[::-1]], axis=1)
     return np.ascontiguousarray(np.unique(pairs[:, pairs[0] != pairs[1]], axis=1))
+
+
+def with_adjacency(graph: GraphData, scale: float = 1.0) -> GraphData:
+    """The same graph, each node's row of the adjacency times ``scale`` behind its own features: x becomes [X, scale·A], (N, F + N).
+
+    A linear encoder then learns a vector for every neighbour, as in LINKX (Lim et al. 2021); on a graph whose neighbours are of other
+    classes that tells more than their features do.
+    """
+    ones = np.full(graph.edge_index.shape[1], scale, np.float32)
+    adjacency = sp.csr_matrix((ones, (graph.edge_index[0], graph.edge_index[1])), shape=(graph.nodes, graph.nodes))
+    return replace(graph, x=sp.csr_matrix(sp.hstack([sp.csr_matrix(graph.x), adjacency], format="csr"), dtype=np.float32))
 
 
 def _check_features(graph: GraphData) -> None:

@@ -6,14 +6,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import InputError
-from neurograph.nn import LIF, SpikeDropout
+from neurograph.nn import LIF, Features, SparseMatrix, SpikeDropout
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -21,6 +23,25 @@ with warnings.catch_warnings():
     from torch_geometric.nn.models import SGFormer as PygSGFormer
 
 __all__ = ["BASELINES", "GAT", "GCN", "MLP", "SGC", "GraphTransformer", "SGFormer", "SpikingGCN", "baseline"]
+
+
+class FeatureMap(nn.Linear):
+    """A linear map of a graph's features, dense or sparse, with dropout in front of it: the first layer of every baseline.
+
+    Shapes:
+        x (N, F) → (N, D)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dropout: float = 0.0) -> None:
+        super().__init__(in_features, out_features, bias)
+        nn.init.xavier_uniform_(self.weight)
+        self.dropout = dropout
+
+    def forward(self, x: Features) -> Tensor:
+        if self.training and self.dropout:
+            x = x.dropout(self.dropout) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, self.dropout)
+        y = x @ self.weight.t()
+        return y if self.bias is None else y + self.bias
 
 
 class MLP(nn.Module):
@@ -32,11 +53,10 @@ class MLP(nn.Module):
 
     def __init__(self, in_features: int, classes: int, width: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(in_features, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes)
-        )
+        hidden = FeatureMap(in_features, width, dropout=dropout)
+        self.layers = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
         return cast(Tensor, self.layers(x))
 
 
@@ -49,14 +69,17 @@ class GCN(nn.Module):
 
     def __init__(self, in_features: int, classes: int, width: int = 64, layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
-        widths = [in_features, *[width] * (layers - 1), classes]
+        widths = [width] * (layers - 1) + [classes]
+        self.first = FeatureMap(in_features, widths[0], bias=False, dropout=dropout)
+        self.propagate = _mapped(GCNConv(widths[0], widths[0], cached=True))
         self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in pairwise(widths))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        for i, convolution in enumerate(self.convolutions):
-            x = convolution(self.dropout(x if i == 0 else x.relu()), edge_index)
-        return x
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        h = cast(Tensor, self.propagate(self.first(x), edge_index))
+        for convolution in self.convolutions:
+            h = convolution(self.dropout(h.relu()), edge_index)
+        return h
 
 
 class GAT(nn.Module):
@@ -69,17 +92,18 @@ class GAT(nn.Module):
 
     def __init__(self, in_features: int, classes: int, width: int = 8, heads: int = 8, dropout: float = 0.6) -> None:
         super().__init__()
-        self.first = GATConv(in_features, width, heads, dropout=dropout)
+        self.map = FeatureMap(in_features, width * heads, bias=False, dropout=dropout)
+        self.first = _mapped(GATConv(width * heads, width, heads, dropout=dropout))
         self.second = GATConv(width * heads, classes, 1, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        hidden = nn.functional.elu(self.first(self.dropout(x), edge_index))
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        hidden = nn.functional.elu(self.first(self.map(x), edge_index))
         return cast(Tensor, self.second(self.dropout(hidden), edge_index))
 
 
 class SGC(nn.Module):
-    r"""Simplified graph convolution (Wu et al. 2019), PyG's SGConv: :math:`\hat A^K X W`.
+    r"""Simplified graph convolution (Wu et al. 2019), PyG's SGConv: :math:`\hat A^K (X W) + b`, which is :math:`(\hat A^K X) W + b`.
 
     Shapes:
         x (N, F), edge_index (2, E) → logits (N, C)
@@ -87,10 +111,12 @@ class SGC(nn.Module):
 
     def __init__(self, in_features: int, classes: int, hops: int = 2) -> None:
         super().__init__()
-        self.convolution = SGConv(in_features, classes, K=hops, cached=True)
+        self.map = FeatureMap(in_features, classes, bias=False)
+        self.propagate = _mapped(SGConv(classes, classes, K=hops))
+        self.bias = nn.Parameter(torch.zeros(classes))
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return cast(Tensor, self.convolution(x, edge_index))
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        return cast(Tensor, self.propagate(self.map(x), edge_index)) + self.bias
 
 
 class SGFormer(nn.Module):
@@ -103,11 +129,14 @@ class SGFormer(nn.Module):
     def __init__(self, in_features: int, classes: int, width: int = 64, gnn_layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
         more = {"trans_num_layers": 1, "trans_dropout": dropout, "gnn_num_layers": gnn_layers, "gnn_dropout": dropout}
-        self.model = PygSGFormer(in_features, width, classes, **more)
+        model = PygSGFormer(width, width, classes, **more)
+        self.attention, self.gnn, self.out, self.share = model.trans_conv, model.graph_conv, model.fc, model.graph_weight
+        self.to_attention, self.to_gnn = FeatureMap(in_features, width), FeatureMap(in_features, width)
+        self.attention.fcs[0], self.gnn.fcs[0] = nn.Identity(), nn.Identity()
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """PyG's forward ends in a log-softmax, which cross entropy leaves as it is."""
-        return cast(Tensor, self.model(x, edge_index, edge_index.new_zeros(len(x))))
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        attended = self.attention(self.to_attention(x), edge_index.new_zeros(x.shape[0]))
+        return cast(Tensor, self.out(self.share * self.gnn(self.to_gnn(x), edge_index) + (1 - self.share) * attended))
 
 
 class SpikingGCN(nn.Module):
@@ -138,16 +167,15 @@ class SpikingGCN(nn.Module):
         gain: float = 20.0,
     ) -> None:
         super().__init__()
-        self.propagate = SGConv(in_features, in_features, K=hops, cached=True, bias=False)
-        self.propagate.lin = nn.Identity()  # type: ignore[assignment]  # its caching of Â^K X is what is wanted
+        self.propagate = _mapped(SGConv(in_features, in_features, K=hops, cached=True))
         self.linear = nn.Linear(in_features, classes)
         self.dropout = SpikeDropout(dropout)
         self.neuron = LIF(0.5, threshold)
         self.scale = nn.Parameter(torch.tensor(10.0))
         self.ticks, self.gain = ticks, gain
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        rates = self.propagate(x, edge_index)
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        rates = self.propagate(x.to_dense() if isinstance(x, SparseMatrix) else x, edge_index)
         rates = (rates / rates.max()).clamp(0, 1)
         sent = rates.expand(self.ticks, *rates.shape)
         if self.training:
@@ -185,18 +213,18 @@ class GraphTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.encoder = nn.Linear(in_features, width)
+        self.to_attention = FeatureMap(in_features, width, dropout=dropout)
         self.blocks = nn.ModuleList(TransformerBlock(width, fused) for _ in range(blocks))
-        widths = [in_features, *[gnn_width] * gnn_layers]
-        self.convolutions = nn.ModuleList(GCNConv(a, b, cached=True) for a, b in pairwise(widths))
+        self.to_gnn = FeatureMap(in_features, gnn_width, bias=False, dropout=dropout)
+        self.propagate = _mapped(GCNConv(gnn_width, gnn_width, cached=True))
+        self.convolutions = nn.ModuleList(GCNConv(gnn_width, gnn_width, cached=True) for _ in range(gnn_layers - 1))
         self.readout = GCNConv(width + gnn_width, classes, cached=True)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        x = self.dropout(x)
-        h = self.encoder(x)
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        h = self.to_attention(x)
         for block in self.blocks:
             h = block(h)
-        g = x
+        g = cast(Tensor, self.propagate(self.to_gnn(x), edge_index)).relu()
         for convolution in self.convolutions:
             g = convolution(g, edge_index).relu()
         return cast(Tensor, self.readout(self.dropout(torch.cat([h, g], dim=-1)), edge_index))
@@ -223,6 +251,12 @@ class TransformerBlock(nn.Module):
         return cast(Tensor, h + self.ffn(h))
 
 
+def _mapped(convolution: Any) -> Any:
+    """PyG's layer without its linear map, for features that were mapped already: sparse ones it does not take."""
+    convolution.lin = nn.Identity()
+    return convolution
+
+
 BASELINES: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "gcn": GCN,
@@ -234,12 +268,28 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def baseline(name: str, graph: GraphData, **settings: object) -> nn.Module:
-    """A baseline for a graph, called with its features and edges.
+class OnGraph(nn.Module):
+    """A baseline with the edges of its graph at hand.
+
+    Shapes:
+        x (N, F), dense or sparse → logits (N, C)
+    """
+
+    def __init__(self, model: nn.Module, edge_index: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.model = model
+        self.edge_index = torch.from_numpy(edge_index)
+
+    def forward(self, x: Features) -> Tensor:
+        return cast(Tensor, self.model(x, self.edge_index))
+
+
+def baseline(name: str, graph: GraphData, **settings: object) -> OnGraph:
+    """A baseline for a graph, called with its features.
 
     Raises:
         InputError: an unknown name.
     """
     if name not in BASELINES:
         raise InputError(f"baseline {name!r}: does not exist; choose one of {', '.join(BASELINES)}")
-    return BASELINES[name](graph.features, graph.classes, **settings)
+    return OnGraph(BASELINES[name](graph.features, graph.classes, **settings), graph.edge_index)

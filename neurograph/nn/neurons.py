@@ -70,6 +70,8 @@ class LIF(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         beta = self._beta if self.beta_logit is None else torch.sigmoid(self.beta_logit)
+        if current.dtype == torch.bfloat16:  # out of autocast; spikes are decided in float32
+            current = current.float()
         return scan(current, beta, self._threshold, self._reset == "subtract")
 
     def extra_repr(self) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
-from neurograph.nn.sparse import csr_tensor
+from neurograph.nn.sparse import csr_tensor, product
 
 __all__ = ["Propagate", "gcn_norm"]
 
@@ -53,13 +53,17 @@ class Propagate(FakeQuantized, nn.Module):
 
     def __init__(self, graph: sp.csr_matrix, learn_gain: bool = True, gain: float = 1.0) -> None:
         super().__init__()
-        if graph.shape[0] != graph.shape[1] or abs(graph - graph.T).max() > 1e-12:
+        self.use(graph)
+        self.log_gain = nn.Parameter(torch.tensor(float(np.log(gain)))) if learn_gain else None
+
+    def use(self, graph: sp.csr_matrix) -> None:
+        """Propagate over this graph from now on; a symmetric CSR matrix, of any number of nodes."""
+        if graph.shape[0] != graph.shape[1] or (graph.nnz and abs(graph - graph.T).max() > 1e-12):
             raise ValueError(f"Propagate: a graph of shape {graph.shape} that is not symmetric; give both directions of every edge")
         self.nodes = int(graph.shape[0])
         self._graph = sp.csr_matrix(graph, dtype=np.float64)
         self._cached: Tensor | None = None
         self._cached_bits: int | None = None
-        self.log_gain = nn.Parameter(torch.tensor(float(np.log(gain)))) if learn_gain else None
 
     @property
     def gain(self) -> float:
@@ -103,8 +107,8 @@ class _SymmetricProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
         ctx.matrix = matrix
-        return matrix @ x
+        return product(matrix, x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.matrix @ gradients[0].contiguous()
+        return None, product(ctx.matrix, gradients[0].contiguous())

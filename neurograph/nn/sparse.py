@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Features", "SparseMatrix", "as_features", "csr_tensor"]
+__all__ = ["Features", "SparseMatrix", "as_features", "csr_tensor", "product"]
 
 with warnings.catch_warnings():  # torch says once a process that its CSR support is in beta
     warnings.simplefilter("ignore")
@@ -85,6 +85,12 @@ def csr_tensor(matrix: sp.csr_matrix, dtype: torch.dtype) -> Tensor:
     )
 
 
+def product(matrix: Tensor, dense: Tensor) -> Tensor:
+    """A CSR matrix times a dense one, inside autocast as well in the precision of the CSR matrix: there is none in less."""
+    with torch.autocast(dense.device.type, enabled=False):
+        return matrix @ dense.to(matrix.dtype)
+
+
 def _with_values(csr: Tensor, values: Tensor) -> Tensor:
     return torch.sparse_csr_tensor(csr.crow_indices(), csr.col_indices(), values, size=csr.shape, check_invariants=False)
 
@@ -95,8 +101,8 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, transpose: Tensor, dense: Tensor) -> Tensor:
         ctx.transpose = transpose
-        return matrix @ dense
+        return product(matrix, dense)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
-        return None, None, ctx.transpose @ gradients[0].contiguous()
+        return None, None, product(ctx.transpose, gradients[0].contiguous())

@@ -1,20 +1,27 @@
-"""Training, tuned presets and model files."""
+"""Training, settings by name, and model files."""
 
 from neurograph.training.checkpoint import Checkpoint, load, save
-from neurograph.training.loop import Fit, Recipe, TrainingResult, accuracy, fine_tune, fit, mask_spikes, train
-from neurograph.training.presets import preset
+from neurograph.training.loop import Files, Fit, accuracy, fit
+from neurograph.training.recipe import Recipe
+from neurograph.training.settings import Settings, preset, read_settings, settings_for
+from neurograph.training.train import TrainingResult, fine_tune, mask_spikes, parameter_groups, train
 
 __all__ = [
     "Checkpoint",
+    "Files",
     "Fit",
     "Recipe",
+    "Settings",
     "TrainingResult",
     "accuracy",
     "fine_tune",
     "fit",
     "load",
     "mask_spikes",
+    "parameter_groups",
     "preset",
+    "read_settings",
     "save",
+    "settings_for",
     "train",
 ]

@@ -27,7 +27,7 @@ from neurograph.data import GraphData
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
-from neurograph.training.loop import TrainingResult, check_sizes
+from neurograph.training.train import TrainingResult, check_sizes
 
 __all__ = ["FORMAT", "VERSION", "Checkpoint", "load", "save"]
 

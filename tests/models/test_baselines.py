@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import scipy.sparse as sp
 import torch
 
 from neurograph.data import load
 from neurograph.errors import InputError
-from neurograph.models.baselines import BASELINES, GraphTransformer, baseline
-from neurograph.nn import gcn_norm
+from neurograph.models.baselines import BASELINES, GAT, GCN, GATConv, GCNConv, GraphTransformer, PygSGFormer, SGFormer, baseline
+from neurograph.nn import SparseMatrix, gcn_norm
 from neurograph.training import Recipe, fit
 
 
@@ -17,25 +18,48 @@ def test_baseline_learns_karate(name: str) -> None:
     torch.manual_seed(0)
     graph = load("karate")
     model = baseline(name, graph)
-    x, edges = torch.from_numpy(graph.x), torch.from_numpy(graph.edge_index)
-    found = fit(model, lambda: model(x, edges), graph, [{"params": model.parameters()}], Recipe(epochs=60, ramp=5))
-    assert model(x, edges).shape == (34, 2) and torch.equal(model(x, edges), model(x, edges))
+    x = torch.from_numpy(graph.x)
+    found = fit(model, graph, [{"params": model.parameters()}], Recipe(epochs=60, ramp=5))
+    assert model(x).shape == (34, 2) and torch.equal(model(x), model(x))
+    sparse = model(SparseMatrix.from_scipy(sp.csr_matrix(graph.x)))
+    torch.testing.assert_close(sparse, model(x), rtol=1e-4, atol=1e-5)
     assert found.test_accuracy > (0.75 if name != "mlp" else 0)  # one-hot features alone tell it nothing
 
 
 def test_simplified_convolutions_are_a_linear_model_of_propagated_features() -> None:
     graph = load("karate")
-    x, edges = torch.from_numpy(graph.x).double(), torch.from_numpy(graph.edge_index)
+    x = torch.from_numpy(graph.x).double()
     model = baseline("sgc", graph, hops=3).double()
     hat = torch.from_numpy(gcn_norm(graph.edge_index, 34).toarray()).double()
-    linear = model.convolution.lin
-    torch.testing.assert_close(model(x, edges), hat @ hat @ hat @ x @ linear.weight.t() + linear.bias)
+    torch.testing.assert_close(model(x), hat @ hat @ hat @ x @ model.model.map.weight.t() + model.model.bias)
+
+
+def test_convolutions_behind_their_map_are_those_of_pyg() -> None:
+    graph = load("karate")
+    x, edges = torch.from_numpy(graph.x), torch.from_numpy(graph.edge_index)
+    gcn, gat = GCN(34, 2).eval(), GAT(34, 2).eval()
+    oracle = GCNConv(34, 64)
+    oracle.lin.weight, oracle.bias = gcn.first.weight, gcn.propagate.bias
+    torch.testing.assert_close(gcn.propagate(gcn.first(x), edges), oracle(x, edges))
+    attention = GATConv(34, 8, 8, dropout=0.6).eval()
+    attention.load_state_dict({"lin.weight": gat.map.weight, **gat.first.state_dict()})
+    torch.testing.assert_close(gat.first(gat.map(x), edges), attention(x, edges))
+
+
+def test_sgformer_is_that_of_pyg() -> None:
+    graph = load("karate")
+    x, edges = torch.from_numpy(graph.x), torch.from_numpy(graph.edge_index)
+    ours = SGFormer(34, 2, width=8).eval()
+    theirs = PygSGFormer(34, 8, 2, trans_num_layers=1, gnn_num_layers=2).eval()
+    names = {"attention": "trans_conv", "gnn": "graph_conv", "out": "fc", "to_attention": "trans_conv.fcs.0", "to_gnn": "graph_conv.fcs.0"}
+    theirs.load_state_dict({f"{names[k.split('.')[0]]}.{k.split('.', 1)[1]}": v for k, v in ours.state_dict().items()})
+    torch.testing.assert_close(ours(x, edges).log_softmax(dim=-1), theirs(x, edges, torch.zeros(34, dtype=torch.long)))
 
 
 def test_spiking_gcn_without_luck() -> None:
     """In eval mode its rates are those of the neuron on a constant current."""
     graph = load("karate")
-    model = baseline("spikinggcn", graph, ticks=7).double().eval()
+    model = baseline("spikinggcn", graph, ticks=7).double().eval().model
     x, edges = torch.from_numpy(graph.x).double(), torch.from_numpy(graph.edge_index)
     hat = torch.from_numpy(gcn_norm(graph.edge_index, 34).toarray()).double()
     rates = hat @ hat @ x

@@ -1,0 +1,169 @@
+"""Settings: what a model is trained with on a dataset, one TOML file each, in the package or of one's own.
+
+::
+
+    about = "SpikeGraphormer, onchip, on Cora"
+    source = "neurograph tune, 60 trials, by validation accuracy"
+    dataset = "cora"
+
+    [model]                     # name, and fields of its config that are not the default
+    name = "spikegraphormer"
+
+    [recipe]                    # fields of the recipe that are not the default
+    epochs = 300
+
+    [data]
+    adjacency = 0.1             # each node's row of the adjacency, times this, as features beside its own; 0: none
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from neurograph.data import GraphData, with_adjacency
+from neurograph.errors import TrainingError
+from neurograph.models import MODELS, ClassifierConfig
+from neurograph.training.recipe import Recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Settings", "names", "preset", "read_settings", "settings_for"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    adjacency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class Settings(BaseModel):
+    """What a settings file holds; see the module. Checked when it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    about: str
+    source: str
+    dataset: str
+    model: Mapping[str, Any]
+    recipe: Mapping[str, Any] = Field(default_factory=dict)
+    data: _Data = _Data()
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return str(self.model["name"])
+
+    def prepare(self, graph: GraphData) -> GraphData:
+        """The graph with the features that the model is to see."""
+        return with_adjacency(graph, self.data.adjacency) if self.data.adjacency else graph
+
+    def config(self, graph: GraphData, **overrides: Any) -> ClassifierConfig:
+        """The model's config for a prepared graph.
+
+        Raises:
+            TrainingError: values that the model refuses.
+        """
+        sizes = {"in_features": graph.features, "classes": graph.classes, "nodes": graph.nodes}
+        chosen = {key: value for key, value in self.model.items() if key != "name"}
+        try:
+            return MODELS[self.name][1](**{**sizes, **chosen, **overrides})
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"settings of {self.name}: {error}; change it") from None
+
+    def how(self) -> Recipe:
+        """The recipe."""
+        return Recipe(**self.recipe)
+
+
+def names() -> tuple[str, ...]:
+    """Settings in the package."""
+    found = (file.name for file in resources.files(__package__).joinpath("configs").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+
+
+def read_settings(name_or_path: str | Path) -> Settings:
+    """Settings by name, or from a file whose path ends in ``.toml``.
+
+    Raises:
+        TrainingError: there are none, or they are not what :class:`Settings` says.
+    """
+    text = str(name_or_path)
+    if not text.endswith(".toml"):
+        return _packaged(text)
+    try:
+        return _parse(Path(text).read_bytes(), text)
+    except OSError as error:
+        raise TrainingError(
+            f"settings {text}: cannot be read ({error.strerror}); give another file, or one of {', '.join(names())}"
+        ) from None
+
+
+def settings_for(model: str, dataset: str) -> Settings:
+    """The tuned settings of a model on a dataset where the package has them, else the model's defaults."""
+    name = f"{model}-{dataset.partition(':')[0]}"
+    if name in names():
+        return _packaged(name)
+    return Settings(about=f"{model}, defaults", source="neurograph", dataset=dataset, model={"name": model})
+
+
+def preset(graph: GraphData, model: str = "spikegraphormer", **overrides: Any) -> tuple[ClassifierConfig, Recipe]:
+    """Config and recipe for a graph: the tuned ones where its name has them, else the defaults.
+
+    Args:
+        graph: gives the sizes and the name; with the features that the settings ask for (:meth:`Settings.prepare`).
+        model: name.
+        overrides: fields of the config, e.g. ``attention=False``.
+    """
+    chosen = settings_for(model, graph.name)
+    return chosen.config(graph, **overrides), chosen.how()
+
+
+@cache
+def _packaged(name: str) -> Settings:
+    if name not in names():
+        raise TrainingError(
+            f"settings {name!r}: there are none of that name; take one of {', '.join(names())}, or a path that ends in .toml"
+        )
+    return _parse(resources.files(__package__).joinpath("configs").joinpath(f"{name}.toml").read_bytes(), name)
+
+
+def _parse(data: bytes, label: str) -> Settings:
+    where = f"settings {label}"
+    try:
+        found = Settings.model_validate(tomllib.loads(data.decode("utf-8")))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{where}: is not TOML ({error}); mend it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(f"{where}: {key}: {first['msg'].lower()}; mend it") from None
+    _check(found, where)
+    return found
+
+
+def _check(found: Settings, where: str) -> None:
+    name = found.model.get("name")
+    if name not in MODELS:
+        raise TrainingError(f"{where}: model.name is {name!r}, must be one of {', '.join(MODELS)}; mend it")
+    known = {"model": {"name", *MODELS[name][1].field_names()} - {"in_features", "classes", "nodes"}, "recipe": _of_recipe()}
+    for section, allowed in known.items():
+        odd = [key for key in getattr(found, section) if key not in allowed]
+        if odd:
+            raise TrainingError(f"{where}: {section}.{odd[0]} is not known, must be one of {', '.join(sorted(allowed))}; mend it")
+    try:
+        found.how()
+    except TypeError as error:
+        raise TrainingError(f"{where}: recipe: {error}; mend it") from None
+
+
+def _of_recipe() -> set[str]:
+    return {f.name for f in fields(Recipe)}

@@ -1,0 +1,90 @@
+"""Mini-batches: random parts of the nodes, each with the edges inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurograph.data import GraphData
+from neurograph.errors import TrainingError
+from neurograph.nn import BroadcastNodes, Features, Propagate, ReduceNodes, as_features, gcn_norm
+
+__all__ = ["Batch", "on_subgraph", "parts", "whole"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Args:
+        x: features of its nodes.
+        y: their classes.
+        train: which of them are labelled, by place.
+        graph: Â of the edges inside it; None for the graph that the model was built on.
+    """
+
+    x: Features
+    y: torch.Tensor
+    train: torch.Tensor
+    graph: sp.csr_matrix | None = None
+
+
+def whole(graph: GraphData) -> Batch:
+    """All nodes."""
+    return Batch(as_features(graph.x), torch.from_numpy(graph.y), torch.from_numpy(np.flatnonzero(graph.train_mask)))
+
+
+def parts(graph: GraphData, count: int) -> Iterator[Batch]:
+    """Random parts of equal size, by torch's generator; each node is in one. Parts without a labelled node are left out.
+
+    Raises:
+        TrainingError: more parts than nodes.
+    """
+    if count > graph.nodes:
+        raise TrainingError(f"recipe: parts is {count}, must be at most {graph.nodes}, the nodes of graph {graph.name!r}; take fewer")
+    ones = np.ones(graph.edge_index.shape[1], np.int8)
+    adjacency = sp.csr_matrix((ones, tuple(graph.edge_index)), shape=(graph.nodes, graph.nodes))
+    for chosen in np.array_split(torch.randperm(graph.nodes).numpy(), count):
+        if graph.train_mask[chosen].any():
+            yield _part(graph, adjacency, np.sort(chosen))
+
+
+def _part(graph: GraphData, adjacency: sp.csr_matrix, nodes: NDArray[np.int64]) -> Batch:
+    inside = adjacency[nodes][:, nodes].tocoo()
+    edges = np.stack([inside.row, inside.col]).astype(np.int64)
+    labelled = torch.from_numpy(np.flatnonzero(graph.train_mask[nodes]))
+    return Batch(as_features(graph.x[nodes]), torch.from_numpy(graph.y[nodes]), labelled, gcn_norm(edges, len(nodes)))
+
+
+@contextmanager
+def on_subgraph(model: nn.Module, graph: sp.csr_matrix | None) -> Iterator[None]:
+    """Inside, a model built on one graph runs on another, of any number of nodes; None: on its own.
+
+    Args:
+        model: of layers of :mod:`neurograph.nn`.
+        graph: Â (n, n).
+    """
+    if graph is None:
+        yield
+        return
+    before = [(m, {k: m.__dict__[k] for k in _GRAPH if k in m.__dict__}) for m in model.modules() if isinstance(m, _ON_GRAPH)]
+    try:
+        for module, _ in before:
+            module.nodes = graph.shape[0]
+            if isinstance(module, Propagate):
+                module.use(graph)
+        yield
+    finally:
+        for module, fields in before:
+            module.__dict__.update(fields)
+
+
+_ON_GRAPH = (Propagate, ReduceNodes, BroadcastNodes)
+_GRAPH = ("nodes", "_graph", "_cached", "_cached_bits")
