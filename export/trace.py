@@ -15,6 +15,7 @@ from neurograph.errors import UnsupportedError
 from neurograph.export import nodes as ext
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes
+from neurograph.nn.constant import RepeatHeads, SumHeads
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate
@@ -73,6 +74,11 @@ def _select(module: Select, shape: Shape) -> ext.PerNode:
     return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
 
 
+def _constant(module: SumHeads, shape: Shape) -> ext.PerNode:
+    weight = module.weight()
+    return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
+
+
 def _propagate(module: Propagate, shape: Shape) -> ext.Aggregate:
     matrix = module.matrix()
     return ext.Aggregate(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape), shape[1])
@@ -89,6 +95,8 @@ def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
 LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
     PerNode: _per_node,
     Select: _select,
+    SumHeads: _constant,
+    RepeatHeads: _constant,
     Propagate: _propagate,
     ReduceNodes: _reduce,
     BroadcastNodes: _broadcast,

@@ -24,7 +24,9 @@ class SpikeGraphormerConfig(ClassifierConfig):
 
     Args:
         attention: build the attention branch; without it the model is a spiking GNN.
-        mask: "learned", or "ones" to compare with.
+        gnn: build the GNN branch; without it no edge is heard but in the readout.
+        mask: "learned", or "ones" to compare with: then no node hears another one in the attention branch.
+        reduce, heads: of the attention, see :class:`neurograph.nn.SpikingGraphAttention`.
         attention_width, attention_blocks: D and L1 of the attention branch.
         gnn_width, gnn_layers: D and L2 of the GNN branch.
         gnn_linear: a PerNode and a LIF behind each propagation but the last.
@@ -33,7 +35,10 @@ class SpikeGraphormerConfig(ClassifierConfig):
     """
 
     attention: bool = True
+    gnn: bool = True
     mask: Literal["learned", "ones"] = "learned"
+    reduce: Literal["nodes", "heads"] = "nodes"
+    heads: int = 1
     attention_width: int = 16
     attention_blocks: int = 1
     gnn_width: int = 64
@@ -44,12 +49,19 @@ class SpikeGraphormerConfig(ClassifierConfig):
     mask_threshold: float = 0.5
     propagation_gain: float = 1.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.attention or self.gnn):
+            raise ValueError("SpikeGraphormerConfig: attention and gnn are both off, so that nothing is left; turn one on")
+
     def sizes(self) -> tuple[str, ...]:
-        return (*super().sizes(), "gnn_width", "gnn_layers", *(("attention_width", "attention_blocks") if self.attention else ()))
+        gnn = ("gnn_width", "gnn_layers") if self.gnn else ()
+        attention = ("attention_width", "attention_blocks", "heads") if self.attention else ()
+        return (*super().sizes(), *gnn, *attention)
 
     @property
     def current_width(self) -> int:
-        return self.gnn_width + (self.attention_width if self.attention else 0)
+        return self.gnn * self.gnn_width + self.attention * self.attention_width
 
 
 class SpikeGraphormer(SpikingClassifier):
@@ -66,18 +78,17 @@ class SpikeGraphormerCore(nn.Module):
     """What runs on chip: leaves of :mod:`neurograph.nn` and ``+`` only.
 
     Shapes:
-        current (T, N, D0) → attention spikes (T, N, D) where it is built, GNN spikes (T, N, D)
+        current (T, N, D0) → attention spikes (T, N, D), GNN spikes (T, N, D), each where it is built
     """
 
     def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix) -> None:
         super().__init__()
         self.attention = AttentionBranch(config) if config.attention else None
-        self.gnn = GnnBranch(config, graph)
+        self.gnn = GnnBranch(config, graph) if config.gnn else None
 
     def forward(self, current: Tensor) -> tuple[Tensor, ...]:
-        if self.attention is None:
-            return (self.gnn(current),)
-        return self.attention(current), self.gnn(current)
+        branches = () if self.attention is None else (self.attention(current),)
+        return branches if self.gnn is None else (*branches, self.gnn(current))
 
 
 class AttentionBranch(nn.Module):
@@ -105,7 +116,16 @@ class AttentionBlock(nn.Module):
         width, threshold = config.attention_width, config.attention_threshold
         self.neuron = neuron(config, threshold)
         self.sga = SpikingGraphAttention(
-            width, config.nodes, config.beta, threshold, config.mask_threshold, config.reset, config.mask, config.learn_beta
+            width,
+            config.nodes,
+            config.beta,
+            threshold,
+            config.mask_threshold,
+            config.reset,
+            config.mask,
+            config.learn_beta,
+            config.heads,
+            config.reduce,
         )
         self.ffn_neuron = neuron(config, threshold)
         self.ffn_up = PerNode(width, 2 * width, norm=True)

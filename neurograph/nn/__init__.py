@@ -4,6 +4,7 @@ A core that is exported is made of the :data:`LEAVES` and ``+`` only; each leaf 
 """
 
 from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes, SpikingGraphAttention, alive, calibrating
+from neurograph.nn.constant import RepeatHeads, SumHeads
 from neurograph.nn.dropout import SpikeDropout
 from neurograph.nn.fake_quantize import FakeQuantized, check_weight_bits, fake_quantize, set_weight_bits
 from neurograph.nn.linear import PerNode, Select
@@ -13,7 +14,7 @@ from neurograph.nn.readout import Readout
 from neurograph.nn.record import record_spikes
 from neurograph.nn.sparse import Features, SparseMatrix, as_features
 
-LEAVES = (LIF, PerNode, Select, Propagate, And, ReduceNodes, BroadcastNodes)
+LEAVES = (LIF, PerNode, Select, Propagate, And, ReduceNodes, BroadcastNodes, SumHeads, RepeatHeads)
 
 __all__ = [
     "LEAVES",
@@ -26,10 +27,12 @@ __all__ = [
     "Propagate",
     "Readout",
     "ReduceNodes",
+    "RepeatHeads",
     "Select",
     "SparseMatrix",
     "SpikeDropout",
     "SpikingGraphAttention",
+    "SumHeads",
     "alive",
     "as_features",
     "calibrating",

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurograph.nn.constant import RepeatHeads, SumHeads
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
@@ -140,9 +141,14 @@ class SpikingGraphAttention(nn.Module):
     Reconstruction after SpikeGraphormer (arXiv 2403.15480, figure): the sum runs over nodes; its weights (:class:`ReduceNodes`) are
     ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern.
 
+    The authors' released code sums over heads where the figure sums over nodes, so that no node ever hears another one:
+    :math:`m_{nd} = SN(\sum_h K_{nhd} V_{nhd})`, the same mask for all heads (``reduce="heads"``, to compare with).
+
     Args:
         width: D.
         nodes: N.
+        heads: each of the full width, as in the released code: Q, K and V have heads·D features.
+        reduce: what the sum runs over, "nodes" or "heads".
         beta, reset: of all neurons inside.
         threshold: of Q, K and V, volts.
         mask_threshold: of the mask neurons, volts.
@@ -162,24 +168,29 @@ class SpikingGraphAttention(nn.Module):
         reset: Reset = "value",
         mask: Literal["learned", "ones"] = "learned",
         learn_beta: bool = False,
+        heads: int = 1,
+        reduce: Literal["nodes", "heads"] = "nodes",
     ) -> None:
         super().__init__()
         if mask not in ("learned", "ones"):
             raise ValueError(f"SpikingGraphAttention: mask is {mask!r}, must be 'learned' or 'ones'")
+        if reduce not in ("nodes", "heads"):
+            raise ValueError(f"SpikingGraphAttention: reduce is {reduce!r}, must be 'nodes' or 'heads'")
         self.mask = mask
-        self.q = PerNode(width, width, norm=True)
+        wide = heads * width
+        self.q = PerNode(width, wide, norm=True)
         self.q_neuron = LIF(beta, threshold, reset, learn_beta)
         if mask == "learned":
-            self.k = PerNode(width, width, norm=True)
+            self.k = PerNode(width, wide, norm=True)
             self.k_neuron = LIF(beta, threshold, reset, learn_beta)
-            self.v = PerNode(width, width, norm=True)
+            self.v = PerNode(width, wide, norm=True)
             self.v_neuron = LIF(beta, threshold, reset, learn_beta)
             self.kv = And()
-            self.reduce = ReduceNodes(width, nodes, mask_threshold)
+            self.reduce = ReduceNodes(wide, nodes, mask_threshold) if reduce == "nodes" else SumHeads(heads, width)
             self.mask_neuron = LIF(beta, mask_threshold, reset, learn_beta)
-            self.broadcast = BroadcastNodes(nodes)
+            self.broadcast = BroadcastNodes(nodes) if reduce == "nodes" else RepeatHeads(heads, width)
             self.gate = And()
-        self.out = PerNode(width, width, norm=True)
+        self.out = PerNode(wide, width, norm=True)
 
     def forward(self, spikes: Tensor) -> Tensor:
         gated = self.q_neuron(self.q(spikes))

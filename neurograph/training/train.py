@@ -32,7 +32,7 @@ class TrainingResult:
         val_accuracy, test_accuracy: 0 to 1, at that epoch.
         best_epoch, epochs: that epoch, and how many were run.
         seed, wall_s: of the run.
-        mask_rates: for each attention mask, the firing pattern (T, D) on the graph.
+        mask_rates: for each attention mask, the firing pattern (T, D) on the graph; its mean over nodes where each node has its own.
         mask_alive: share of mask neurons that neither always nor never fire over the ticks; None without a learned mask.
     """
 
@@ -181,6 +181,6 @@ def _result(model: SpikingClassifier, graph: GraphData, found: Fit, seed: int) -
         epochs=found.epochs,
         seed=seed,
         wall_s=found.wall_s,
-        mask_rates={name: spikes[:, 0].numpy() for name, spikes in masks.items()},
+        mask_rates={name: spikes.mean(dim=1).numpy() for name, spikes in masks.items()},
         mask_alive=float(np.concatenate(living).mean()) if living else None,
     )
