@@ -30,6 +30,8 @@ class Group(NamedTuple):
 
 COMMANDS: dict[str, Union[Command, Group]] = {
     "train": Command("train", "train"),
+    "tune": Command("tables", "tune"),
+    "reproduce": Command("tables", "reproduce"),
     "export": Command("export", "export"),
     "simulate": Command("run", "simulate"),
     "check": Command("run", "check"),

@@ -8,11 +8,24 @@ from numpy.typing import NDArray
 
 from neurograph.models.classifier import ClassifierConfig, SpikingClassifier
 from neurograph.models.spikegraphormer import SpikeGraphormer, SpikeGraphormerConfig, SpikeGraphormerCore
+from neurograph.models.spikegraphormer_paper import SpikeGraphormerPaper, SpikeGraphormerPaperConfig
 
-__all__ = ["MODELS", "ClassifierConfig", "SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore", "SpikingClassifier", "build"]
+__all__ = [
+    "MODELS",
+    "ClassifierConfig",
+    "SpikeGraphormer",
+    "SpikeGraphormerConfig",
+    "SpikeGraphormerCore",
+    "SpikeGraphormerPaper",
+    "SpikeGraphormerPaperConfig",
+    "SpikingClassifier",
+    "build",
+]
 
+BASELINE_NAMES = ("mlp", "gcn", "gat", "sgc", "transformer", "sgformer", "spikinggcn")  # of neurograph.models.baselines
 MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
     SpikeGraphormer.name: (SpikeGraphormer, SpikeGraphormerConfig),
+    SpikeGraphormerPaper.name: (SpikeGraphormerPaper, SpikeGraphormerPaperConfig),
 }
 
 

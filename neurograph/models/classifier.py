@@ -92,6 +92,7 @@ class SpikingClassifier(nn.Module):
     """
 
     name: ClassVar[str]
+    decayed: ClassVar[tuple[str, ...]] = ("encoder.",)  # beginnings of the names of parameters with weight decay
 
     def __init__(self, config: ClassifierConfig, edge_index: NDArray[np.int64]) -> None:
         super().__init__()
@@ -132,8 +133,12 @@ class SpikingClassifier(nn.Module):
         current = self.encode(x)
         return cast("tuple[Tensor, ...]", self.core(current.expand(self.config.ticks, *current.shape)))
 
+    def classify(self, spikes: tuple[Tensor, ...], x: Features) -> Tensor:
+        """Logits (N, C) from the output spikes of the branches, and in some builds from the features. Runs on the host."""
+        return cast(Tensor, self.readout(spikes))
+
     def forward(self, x: Features) -> Tensor:
-        return cast(Tensor, self.readout(self.spikes(x)))
+        return self.classify(self.spikes(x), x)
 
 
 def neuron(config: ClassifierConfig, threshold: float) -> LIF:

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurograph.data import GraphData, with_adjacency
 from neurograph.errors import TrainingError
-from neurograph.models import MODELS, ClassifierConfig
+from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig
 from neurograph.training.recipe import Recipe
 
 if sys.version_info >= (3, 11):
@@ -152,9 +152,11 @@ def _parse(data: bytes, label: str) -> Settings:
 
 def _check(found: Settings, where: str) -> None:
     name = found.model.get("name")
-    if name not in MODELS:
-        raise TrainingError(f"{where}: model.name is {name!r}, must be one of {', '.join(MODELS)}; mend it")
-    known = {"model": {"name", *MODELS[name][1].field_names()} - {"in_features", "classes", "nodes"}, "recipe": _of_recipe()}
+    if name not in (*MODELS, *BASELINE_NAMES):
+        raise TrainingError(f"{where}: model.name is {name!r}, must be one of {', '.join((*MODELS, *BASELINE_NAMES))}; mend it")
+    known = {"recipe": {f.name for f in fields(Recipe)}}
+    if name in MODELS:
+        known["model"] = {"name", *MODELS[name][1].field_names()} - {"in_features", "classes", "nodes"}
     for section, allowed in known.items():
         odd = [key for key in getattr(found, section) if key not in allowed]
         if odd:
@@ -163,7 +165,3 @@ def _check(found: Settings, where: str) -> None:
         found.how()
     except TypeError as error:
         raise TrainingError(f"{where}: recipe: {error}; mend it") from None
-
-
-def _of_recipe() -> set[str]:
-    return {f.name for f in fields(Recipe)}

@@ -121,12 +121,11 @@ def fine_tune(
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> Iterable[dict[str, Any]]:
-    """Adam's: weight decay on the encoder, or on everything where a model has none."""
-    encoder = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
-    if not encoder:
-        return [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
-    rest = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
-    return [{"params": encoder, "weight_decay": recipe.weight_decay}, {"params": rest}]
+    """Adam's: weight decay on what a model says is decayed, or on everything where it does not say."""
+    beginnings = getattr(model, "decayed", ("",))
+    decayed = {name: p for name, p in model.named_parameters() if name.startswith(beginnings)}
+    rest = [p for name, p in model.named_parameters() if name not in decayed]
+    return [{"params": list(decayed.values()), "weight_decay": recipe.weight_decay}, *([{"params": rest}] if rest else [])]
 
 
 def mask_spikes(model: SpikingClassifier, graph: GraphData) -> dict[str, Tensor]:

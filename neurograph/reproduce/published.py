@@ -1,0 +1,35 @@
+"""Accuracies that others published, in test accuracy %, with the paper and its protocol."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+__all__ = ["Published", "published"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One figure: mean and standard deviation (None where there is none) in %."""
+
+    dataset: str
+    model: str
+    mean: float
+    std: float | None
+    source: str
+    protocol: str
+
+
+@cache
+def published(dataset: str) -> tuple[Published, ...]:
+    """All figures of a dataset."""
+    text = resources.files(__package__).joinpath("published.csv").read_text()
+    rows = (row for row in csv.DictReader(text.splitlines()) if row["dataset"] == dataset)
+    return tuple(
+        Published(
+            row["dataset"], row["model"], float(row["mean"]), float(row["std"]) if row["std"] else None, row["source"], row["protocol"]
+        )
+        for row in rows
+    )
