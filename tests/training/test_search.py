@@ -1,0 +1,63 @@
+"""Search by Optuna: chooses by validation accuracy, goes on, and writes settings that train reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurograph.data import load
+from neurograph.errors import TrainingError
+from neurograph.models import MODELS
+from neurograph.training import read_settings, search
+from neurograph.training.search import SPACES, to_toml
+from neurograph.training.settings import settings_for
+
+
+def test_search_finds_what_scores_best_and_never_sees_a_test_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Scored:
+        def __init__(self, value: float) -> None:
+            self.val_accuracy = value
+
+    def scored(config: Any, graph: Any, seed: int, recipe: Any, epochs: Any) -> Scored:
+        return Scored((recipe.learning_rate == 0.03) * 0.5 + (config.gnn_width == 16) * 0.3 + 0.01 * seed)
+
+    monkeypatch.setattr(search, "train", scored)
+    found = search.search("spikegraphormer", "karate", trials=60, seeds=2)
+    assert found.settings.recipe["learning_rate"] == 0.03 and found.settings.model["gnn_width"] == 16
+    assert (found.trials, found.val_accuracy) == (60, pytest.approx(0.805))
+
+
+def test_search_goes_on_and_its_settings_can_be_read(tmp_path: Path) -> None:
+    lines: list[str] = []
+    fixed = {"model.attention_width": 16, "data.adjacency": 0.1}
+    for trials in (2, 3, 3):
+        found = search.search(
+            "spikegraphormer", "karate", trials=trials, seeds=1, epochs=3, study=tmp_path / "study.db", fixed=fixed, report=lines.append
+        )
+    assert (found.trials, len(lines)) == (3, 3)
+    (tmp_path / "found.toml").write_text(to_toml(found.settings))
+    read = read_settings(tmp_path / "found.toml")
+    assert read == found.settings and read.data.adjacency == 0.1
+    assert read.config(read.prepare(load("karate"))).attention_width == 16
+
+
+@pytest.mark.parametrize("model", list(SPACES))
+def test_spaces_are_of_fields_that_there_are(model: str) -> None:
+    graph = load("karate")
+    for name, values in SPACES[model].items():
+        for value in values:
+            settings = search._with(settings_for(model, "karate"), "karate", {name: value})
+            settings.config(settings.prepare(graph)), settings.how()
+    assert model in MODELS
+
+
+def test_wrong_input_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="model 'gcn' has no space to search"):
+        search.search("gcn", "karate")
+    with pytest.raises(TrainingError, match="model.colour is not searched"):
+        search.search("spikegraphormer", "karate", fixed={"model.colour": 1})
+    (tmp_path / "study.db").write_text("no database")
+    with pytest.raises(TrainingError, match="cannot be used"):
+        search.search("spikegraphormer", "karate", trials=1, study=tmp_path / "study.db")
