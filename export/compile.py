@@ -9,12 +9,11 @@ from typing import Any
 import nir
 import numpy as np
 import onnx
-import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
-from neurograph.export.host import encoder_model, readout_model
+from neurograph.export.host_parts import host_parts
 from neurograph.export.lava_dl.quantize import check_netx, quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
@@ -29,7 +28,6 @@ from neurograph.export.quantize import QuantizationReport, quantize
 from neurograph.export.targets import Target, check_target
 from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
-from neurograph.models import SpikingClassifier
 from neurograph.network import Network
 from neurograph.nn.record import record_spikes
 from neurograph.nn.sparse import as_features
@@ -173,21 +171,9 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
         inputs=compiled.inputs,
         no_integers=compiled.no_integers,
         torch=recording,
-        host=_host(model, compiled.network),
+        host=host_parts(model, {name: compiled.network.populations[name].shape[-1] for name in compiled.network.outputs}),
         features=data.x,
         labels=data.y,
         test_mask=data.test_mask,
         origin=origin,
     )
-
-
-def _host(model: SpikingClassifier, network: Network) -> dict[str, onnx.ModelProto]:
-    weight, bias = model.encoder_folded()
-    readout = model.readout
-    propagation = None if readout.propagate is None else sp.csr_matrix(readout.propagate.matrix())
-    rates = {name: network.populations[name].shape[-1] for name in network.outputs}
-    linear = {"weight": readout.linear.weight.detach().numpy(), "bias": readout.linear.bias.detach().numpy()}
-    return {
-        "encoder.onnx": encoder_model(weight, bias),
-        "readout.onnx": readout_model(rates, **linear, propagation=propagation, plain=readout.plain),
-    }

@@ -1,8 +1,10 @@
 """What stays off chip, as ONNX: the encoder in front of the spiking network and the readout behind it.
 
 encoder.onnx   features (N, F) → current (N, D0)
-readout.onnx   one rate matrix (N, D) an output population → logits (N, C); a propagation is rows of like length, gathered and summed
-               (:class:`neurograph.export.targets.onnx_weights.Rows`; onnxruntime's adding scatter loses summands)
+gnn.onnx       features (N, F) → seen (N, D): the real-valued GNN of a model that has one
+readout.onnx   one rate matrix (N, D) an output population, and ``seen`` where there is a GNN → logits (N, C); a propagation is rows of
+               like length, gathered and summed (:class:`neurograph.export.targets.onnx_weights.Rows`; onnxruntime's adding scatter loses
+               summands)
 """
 
 from __future__ import annotations
@@ -19,12 +21,11 @@ from onnx import TensorProto, helper, numpy_helper
 from neurograph.export.targets.onnx_nodes import Nodes
 from neurograph.export.targets.onnx_weights import Rows
 
-__all__ = ["effective_macs", "encoder_model", "host_macs", "readout_model"]
+__all__ = ["PROPAGATION", "effective_macs", "encoder_model", "finished", "host_macs", "readout_model"]
 
 Array = NDArray[Any]
 _OPSET = 18
-_PROPAGATION = "propagation"
-_BOTH = "heard"  # what a readout hears that is propagated and plain
+PROPAGATION = "propagation"  # beginning of the names of its constants
 
 
 def encoder_model(weight: Array, bias: Array) -> onnx.ModelProto:
@@ -32,7 +33,7 @@ def encoder_model(weight: Array, bias: Array) -> onnx.ModelProto:
     outputs, inputs = weight.shape
     nodes = Nodes(real=np.float32)
     nodes.add("Gemm", "features", nodes.constant(weight, "weight"), nodes.constant(bias, "bias"), name="current", transB=1)
-    return _model("encoder", nodes, {"features": inputs}, ("current", outputs))
+    return finished("encoder", nodes, {"features": inputs}, ("current", outputs))
 
 
 def readout_model(
@@ -49,19 +50,29 @@ def readout_model(
     nodes = Nodes(real=np.float32)
     last = nodes.add("Concat", *rates, name="rates", axis=1)
     if propagation is not None:
-        propagated = Rows(nodes, propagation, _PROPAGATION, trailing=1).apply(nodes, last)
-        last = nodes.add("Concat", propagated, last, name=_BOTH, axis=1) if plain else propagated
+        propagated = Rows(nodes, propagation, PROPAGATION, trailing=1).apply(nodes, last)
+        last = nodes.add("Concat", propagated, last, name="heard", axis=1) if plain else propagated
     nodes.add("Gemm", last, nodes.constant(weight, "weight"), nodes.constant(bias, "bias"), name="logits", transB=1)
-    return _model("readout", nodes, rates, ("logits", len(bias)))
+    return finished("readout", nodes, rates, ("logits", len(bias)))
 
 
 def host_macs(model: onnx.ModelProto, nodes: int) -> int:
     """Multiply-adds of one inference: dense products in full, a propagation one an edge and feature."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    weight = tensors["weight"].dims
-    edges = sum(np.count_nonzero(numpy_helper.to_array(t)) for name, t in tensors.items() if name.startswith(f"{_PROPAGATION}/weights"))
-    plain = any(node.output[0] == _BOTH for node in model.graph.node)
-    return nodes * int(np.prod(weight)) + int(edges) * int(weight[1]) // (1 + plain)
+    widths = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in model.graph.input}
+    macs = 0
+    for node in model.graph.node:
+        known = [widths[name] for name in node.input if name in widths]
+        width = known[0] if known else 0
+        if node.op_type == "Gemm":
+            outputs, inputs = tensors[node.input[1]].dims
+            macs, width = macs + nodes * outputs * inputs, outputs
+        elif node.op_type == "Mul" and node.input[1].startswith(f"{PROPAGATION}/weights"):
+            macs += int(np.count_nonzero(numpy_helper.to_array(tensors[node.input[1]]))) * width
+        elif node.op_type == "Concat" and node.attribute[0].i == 1:
+            width = sum(known)
+        widths[node.output[0]] = width
+    return macs
 
 
 def effective_macs(encoder: onnx.ModelProto, nonzeros: int) -> int:
@@ -75,7 +86,9 @@ def effective_macs(encoder: onnx.ModelProto, nonzeros: int) -> int:
     return nonzeros * int(weight[0])
 
 
-def _model(name: str, nodes: Nodes, inputs: Mapping[str, int], output: tuple[str, int]) -> onnx.ModelProto:
+def finished(name: str, nodes: Nodes, inputs: Mapping[str, int], output: tuple[str, int]) -> onnx.ModelProto:
+    """The model of these nodes, checked: input → its width, and the output's name and width."""
+
     def value(key: str, width: int) -> Any:
         return helper.make_tensor_value_info(key, TensorProto.FLOAT, ["nodes", width])
 

@@ -154,6 +154,22 @@ class Bundle:
         with self._hdf5("check.h5") as file:
             return {name: data[()] for name, data in file["input"].items()}
 
+    @property
+    def features(self) -> Array:
+        """Of the sample, (N, F) float32.
+
+        Raises:
+            InputError: the bundle has none.
+        """
+        import scipy.sparse as sp
+
+        with self._hdf5("check.h5") as file:
+            if "features" not in file:
+                raise InputError(f"bundle {self.path}: holds no features of its sample; export it from a model file")
+            held = file["features"]
+            parts = tuple(held[part][()] for part in ("data", "indices", "indptr"))
+            return np.asarray(sp.csr_matrix(parts, shape=tuple(held.attrs["shape"])).toarray(), np.float32)
+
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""
         with self._hdf5("check.h5") as file:
@@ -182,7 +198,10 @@ class Bundle:
         return {static[0].name: run_onnx(encoder, {"features": features}).astype(np.float64)}
 
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:
-        """What the host's readout makes of the output spikes; None without a readout. Shape (N, C)."""
+        """What the host's readout makes of the output spikes, and a GNN on the host of the sample's features; None without a readout.
+
+        Shape (N, C).
+        """
         readout = self._optional("host/readout.onnx")
         if readout is None:
             return None
@@ -192,6 +211,9 @@ class Bundle:
             return plain
         from neurograph.export.run_onnx import run_onnx
 
+        gnn = self._optional("host/gnn.onnx")
+        if gnn is not None:
+            rates["seen"] = run_onnx(gnn, {"features": self.features})
         return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:

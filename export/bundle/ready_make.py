@@ -57,6 +57,8 @@ def _readout(bundle: Bundle, run: Recording) -> LinearReadout | None:
     weight, bias = model.constants["weight"], model.constants["bias"]
     found = LinearReadout(rates, weight, bias, _propagation(model, len(labels)), labels, tested)
     last = np.concatenate([run.spikes[name][0].mean(axis=0).reshape(len(labels), -1) for name in rates], axis=1)
+    if weight.shape[1] != last.shape[1]:  # it hears more than these rates, once
+        return None
     logits, wanted = (last if found.propagation is None else found.propagation @ last) @ weight.T + bias, bundle.logits(run)
     return found if wanted is not None and np.allclose(logits, wanted, rtol=1e-4, atol=1e-4) else None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
@@ -74,4 +72,4 @@ class RealGnn(nn.Module):
                 h = self.norms[layer](self.linears[layer](h)).relu() + hops[-1]
             hops.append(h)
         y = torch.stack(hops).mean(dim=0) if self.average else h
-        return cast(Tensor, nn.functional.dropout(y.relu(), self.dropout, self.training))
+        return nn.functional.dropout(y.relu(), self.dropout, self.training)

@@ -30,6 +30,8 @@ class SpikeGraphormerConfig(ClassifierConfig):
         attention_width, attention_blocks: D and L1 of the attention branch.
         gnn_width, gnn_layers: D and L2 of the GNN branch.
         gnn_linear: a PerNode and a LIF behind each propagation but the last.
+        gnn_jump: the readout hears the spikes of every layer of the GNN, of the neurons before the first propagation too: what a node is
+            itself, beside what its neighbours are.
         gnn_threshold, attention_threshold, mask_threshold: θ in volts.
         propagation_gain: the learned gain of every propagation at its start.
     """
@@ -44,6 +46,7 @@ class SpikeGraphormerConfig(ClassifierConfig):
     gnn_width: int = 64
     gnn_layers: int = 1
     gnn_linear: bool = False
+    gnn_jump: bool = False
     gnn_threshold: float = 0.3
     attention_threshold: float = 0.3
     mask_threshold: float = 0.5
@@ -63,6 +66,10 @@ class SpikeGraphormerConfig(ClassifierConfig):
     def current_width(self) -> int:
         return self.gnn * self.gnn_width + self.attention * self.attention_width
 
+    @property
+    def spike_width(self) -> int:
+        return self.current_width + self.gnn * self.gnn_jump * self.gnn_layers * self.gnn_width
+
 
 class SpikeGraphormer(SpikingClassifier):
     """SpikeGraphormer, build ``onchip``; the branches are attention, where it is built, and GNN. Equations: :class:`SpikingClassifier`."""
@@ -78,7 +85,7 @@ class SpikeGraphormerCore(nn.Module):
     """What runs on chip: leaves of :mod:`neurograph.nn` and ``+`` only.
 
     Shapes:
-        current (T, N, D0) → attention spikes (T, N, D), GNN spikes (T, N, D), each where it is built
+        current (T, N, D0) → attention spikes (T, N, D), GNN spikes (T, N, D), one of each layer where they jump; each where it is built
     """
 
     def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix) -> None:
@@ -88,7 +95,7 @@ class SpikeGraphormerCore(nn.Module):
 
     def forward(self, current: Tensor) -> tuple[Tensor, ...]:
         branches = () if self.attention is None else (self.attention(current),)
-        return branches if self.gnn is None else (*branches, self.gnn(current))
+        return branches if self.gnn is None else (*branches, *self.gnn(current))
 
 
 class AttentionBranch(nn.Module):
@@ -138,7 +145,7 @@ class AttentionBlock(nn.Module):
 
 
 class GnnBranch(nn.Module):
-    """Select → SN → L2 × (Â → SN, with a linear map and SN between layers where asked for)."""
+    """Select → SN → L2 × (Â → SN, with a linear map and SN between layers where asked for); the last spikes, or those of all layers."""
 
     def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix) -> None:
         super().__init__()
@@ -146,12 +153,13 @@ class GnnBranch(nn.Module):
         self.select = Select(width - config.gnn_width, width, width)
         self.neuron = neuron(config, config.gnn_threshold)
         self.layers = nn.ModuleList(GnnLayer(config, graph, last=i == config.gnn_layers - 1) for i in range(config.gnn_layers))
+        self.jump = config.gnn_jump
 
-    def forward(self, current: Tensor) -> Tensor:
-        spikes = self.neuron(self.select(current))
+    def forward(self, current: Tensor) -> tuple[Tensor, ...]:
+        spikes = [self.neuron(self.select(current))]
         for layer in self.layers:
-            spikes = layer(spikes)
-        return cast(Tensor, spikes)
+            spikes.append(layer(spikes[-1]))
+        return tuple(spikes if self.jump else spikes[-1:])
 
 
 class GnnLayer(nn.Module):

@@ -58,6 +58,10 @@ class SpikeGraphormerPaperConfig(SpikeGraphormerConfig):
     def current_width(self) -> int:
         return self.attention_width
 
+    @property
+    def spike_width(self) -> int:
+        return self.attention_width
+
 
 class SpikeGraphormerPaper(SpikingClassifier):
     r"""SpikeGraphormer, build ``paper``; reconstruction after arXiv 2403.15480 and what its authors released.

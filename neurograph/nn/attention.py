@@ -102,8 +102,8 @@ class ReduceNodes(FakeQuantized, nn.Module):
 
 @contextmanager
 def calibrating(model: nn.Module) -> Iterator[None]:
-    """Inside, each pass of a model in eval mode sets the averages of its ReduceNodes to what that pass sees."""
-    layers = [module for module in model.modules() if isinstance(module, ReduceNodes)]
+    """Inside, each pass of a model in eval mode sets its averages, of ReduceNodes and of batch norms, to what that pass sees."""
+    layers = [module for module in model.modules() if isinstance(module, (ReduceNodes, PerNode))]
     for layer in layers:
         layer.calibrating = True
     try:

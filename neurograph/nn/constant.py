@@ -23,7 +23,7 @@ class SumHeads(nn.Module):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.width)).sum(dim=-2)
+        return x.reshape(*x.shape[:-1], self.heads, self.width).sum(dim=-2)
 
     def weight(self) -> NDArray[np.float64]:
         """(D, heads·D), of 0 and 1."""

@@ -22,7 +22,8 @@ class PerNode(FakeQuantized, nn.Module):
     .. math::
         y_{tn} = \mathrm{BN}(W x_{tn} + b)
 
-    The statistics of the batch norm are over all T·N rows. At inference they are constants and fold into W and b (:meth:`folded`).
+    The statistics of the batch norm are over all T·N rows. At inference they are constants and fold into W and b (:meth:`folded`): the
+    moving average of training, or what one pass inside :func:`neurograph.nn.calibrating` measured, which is better: dropout changes them.
     Where ``weight_bits`` is set, what is rounded is the folded weight, the one that is stored on chip: W is such that it folds to that.
 
     Shapes:
@@ -33,6 +34,7 @@ class PerNode(FakeQuantized, nn.Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
+        self.calibrating = False
         self.linear = nn.Linear(in_features, out_features, bias=bias)
         self.norm = nn.BatchNorm1d(out_features) if norm else None
 
@@ -40,7 +42,16 @@ class PerNode(FakeQuantized, nn.Module):
         y = nn.functional.linear(x, self._weight(), self.linear.bias)
         if self.norm is None:
             return y
+        if self.calibrating:
+            self._calibrate(y.flatten(0, 1))
+            y = nn.functional.linear(x, self._weight(), self.linear.bias)  # rounded weights hang on the variance
         return cast(Tensor, self.norm(y.flatten(0, 1))).view(y.shape)
+
+    @torch.no_grad()
+    def _calibrate(self, rows: Tensor) -> None:
+        assert self.norm is not None and self.norm.running_mean is not None and self.norm.running_var is not None
+        self.norm.running_mean.copy_(rows.mean(dim=0))
+        self.norm.running_var.copy_(rows.var(dim=0, correction=0))
 
     def folded(self) -> tuple[Array, Array]:
         """Weight (out, in) and bias (out,) in float64, with the running statistics of the norm folded in."""

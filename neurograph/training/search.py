@@ -16,15 +16,15 @@ from neurograph.training.train import train
 
 __all__ = ["SPACES", "Found", "search", "to_toml"]
 
-_DROPOUTS = {f"model.{name}": [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8] for name in ("input_dropout", "readout_dropout")}
-_RECIPE = {
+_DROPOUTS: dict[str, list[Any]] = {f"model.{name}": [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8] for name in ("input_dropout", "readout_dropout")}
+_RECIPE: dict[str, list[Any]] = {
     "recipe.learning_rate": [0.003, 0.01, 0.03],
     "recipe.weight_decay": [0.0, 1e-4, 5e-4, 2e-3, 5e-3],
     "recipe.consistency": [0.0, 0.5, 1.0, 2.0],
     "recipe.temperature": [0.3, 0.5],
     "data.adjacency": [0.0, 0.03, 0.1, 0.3],
 }
-_ATTENTION = {"model.attention_width": [16, 32, 64, 128], "model.encoder_gain": [2.0, 5.0, 10.0, 20.0, 40.0]}
+_ATTENTION: dict[str, list[Any]] = {"model.attention_width": [16, 32, 64, 128], "model.encoder_gain": [2.0, 5.0, 10.0, 20.0, 40.0]}
 SPACES: dict[str, Mapping[str, list[Any]]] = {
     "spikegraphormer": {
         **_RECIPE,
@@ -136,7 +136,7 @@ def search(
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise TrainingError(f"search: study {study} cannot be used ({reason}); give another file") from error
-    return Found(_with(base, dataset, {**best.params, **fixed}), float(best.value), len(kept.trials))
+    return Found(_with(base, dataset, {**best.params, **fixed}), float(best.value or 0.0), len(kept.trials))
 
 
 def _with(base: Settings, dataset: str, chosen: Mapping[str, Any]) -> Settings:

@@ -39,6 +39,7 @@ BUILDS: list[dict[str, Any]] = [
     {"reset": "subtract", "learn_beta": True, "readout": "plain"},
     {"readout": "both", "heads": 2},
     {"reduce": "heads", "heads": 3, "attention_blocks": 2},
+    {"gnn_jump": True, "gnn_layers": 2},
     {"gnn": False, "mask": "ones"},
 ]
 
@@ -61,7 +62,7 @@ def test_forward_is_encode_core_readout(graph: GraphData, overrides: dict[str, A
     current = model.encode(x)
     spikes = model.core(current.expand(model.config.ticks, *current.shape))
     assert current.shape == (34, model.config.current_width)
-    assert [s.shape[-1] for s in spikes] == [16] * model.config.attention + [64] * model.config.gnn
+    assert [s.shape[-1] for s in spikes] == [16] * model.config.attention + [64] * model.config.gnn * (1 + 2 * model.config.gnn_jump)
     assert torch.equal(model.readout(spikes), model(x))
     assert model(x).shape == (34, 2)
 
