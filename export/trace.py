@@ -19,6 +19,7 @@ from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate
 from neurograph.nn.record import record_outputs
+from neurograph.nn.wires import Wires
 
 __all__ = ["DT", "LINEAR", "trace"]
 
@@ -73,6 +74,11 @@ def _select(module: Select, shape: Shape) -> ext.PerNode:
     return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
 
 
+def _wires(module: Wires, shape: Shape) -> ext.PerNode:
+    weight = module.weight()
+    return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
+
+
 def _propagate(module: Propagate, shape: Shape) -> ext.Aggregate:
     matrix = module.matrix()
     return ext.Aggregate(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape), shape[1])
@@ -89,6 +95,7 @@ def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
 LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
     PerNode: _per_node,
     Select: _select,
+    Wires: _wires,
     Propagate: _propagate,
     ReduceNodes: _reduce,
     BroadcastNodes: _broadcast,

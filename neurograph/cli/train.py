@@ -13,7 +13,7 @@ from neurograph.errors import InputError
 
 __all__ = ["train", "train_model"]
 
-MODELS = ("spikegraphormer",)
+MODELS = ("spikegraphormer", "sghormer", "sghormer-paper")  # those of neurograph.models, which brings torch
 
 
 def train(
@@ -61,7 +61,7 @@ def train_model(
     from neurograph import data, training
 
     graph = data.load(dataset, data_root, split, parts)
-    config, recipe = training.preset(graph)
+    config, recipe = training.preset(graph, model)
     result = training.train(config, graph, seed, replace(recipe, weight_bits=weight_bits), epochs, progress=True)
     training.save(output, result.model, graph, result)
     return {"checkpoint": str(output), **result.metrics(), "weight_bits": weight_bits, "split": split, "shares": parts}

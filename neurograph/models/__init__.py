@@ -7,12 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.models.classifier import ClassifierConfig, SpikingClassifier
+from neurograph.models.sghormer import SGHormer, SGHormerConfig
+from neurograph.models.sghormer_paper import SGHormerPaper, SGHormerPaperConfig
 from neurograph.models.spikegraphormer import SpikeGraphormer, SpikeGraphormerConfig, SpikeGraphormerCore
 
-__all__ = ["MODELS", "ClassifierConfig", "SpikeGraphormer", "SpikeGraphormerConfig", "SpikeGraphormerCore", "SpikingClassifier", "build"]
+__all__ = [
+    "MODELS",
+    "ClassifierConfig",
+    "SGHormer",
+    "SGHormerConfig",
+    "SGHormerPaper",
+    "SGHormerPaperConfig",
+    "SpikeGraphormer",
+    "SpikeGraphormerConfig",
+    "SpikeGraphormerCore",
+    "SpikingClassifier",
+    "build",
+]
 
 MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
     SpikeGraphormer.name: (SpikeGraphormer, SpikeGraphormerConfig),
+    SGHormer.name: (SGHormer, SGHormerConfig),
+    SGHormerPaper.name: (SGHormerPaper, SGHormerPaperConfig),
 }
 
 

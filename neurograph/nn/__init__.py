@@ -11,25 +11,34 @@ from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate, gcn_norm
 from neurograph.nn.readout import Readout
 from neurograph.nn.record import record_spikes
+from neurograph.nn.rectify import RateRectify, RunningRate, SpikeRectify
+from neurograph.nn.self_attention import AttentionMap, SpikingGraphSelfAttention
 from neurograph.nn.sparse import Features, SparseMatrix, as_features
+from neurograph.nn.wires import Wires
 
-LEAVES = (LIF, PerNode, Select, Propagate, And, ReduceNodes, BroadcastNodes)
+LEAVES = (LIF, PerNode, Select, Wires, Propagate, And, ReduceNodes, BroadcastNodes)
 
 __all__ = [
     "LEAVES",
     "LIF",
     "And",
+    "AttentionMap",
     "BroadcastNodes",
     "FakeQuantized",
     "Features",
     "PerNode",
     "Propagate",
+    "RateRectify",
     "Readout",
     "ReduceNodes",
+    "RunningRate",
     "Select",
     "SparseMatrix",
     "SpikeDropout",
+    "SpikeRectify",
     "SpikingGraphAttention",
+    "SpikingGraphSelfAttention",
+    "Wires",
     "alive",
     "as_features",
     "calibrating",
