@@ -31,6 +31,7 @@ class SGHormerConfig(ClassifierConfig):
         trace_beta: dt/tau, at its start, of the neurons that hear a rectified spike train; it is learned, layer by layer.
         propagation_gain: the learned gain of every propagation at its start.
         linear_dropout: of spikes before each linear map that adds to the shortcut.
+        norm: whether these maps have a batch norm, but for that of the global half, which always has one.
         norm_gain: what the norms of those maps multiply with at their start.
         read_local: the readout hears the local half of the last block too.
     """
@@ -46,7 +47,8 @@ class SGHormerConfig(ClassifierConfig):
     trace_beta: float = 0.25
     propagation_gain: float = 1.0
     linear_dropout: float = 0.7
-    norm_gain: float = 0.2
+    norm: bool = False
+    norm_gain: float = 0.05
     read_local: bool = True
 
     def sizes(self) -> tuple[str, ...]:
@@ -126,14 +128,15 @@ class SGHormerBlock(nn.Module):
             gain=config.propagation_gain,
             dropout=config.spike_dropout,
             linear_dropout=config.linear_dropout,
+            norm=config.norm,
             norm_gain=config.norm_gain,
         )
-        self.srb = rectify(width, neuron(config, config.threshold), config.linear_dropout, config.norm_gain)
+        self.srb = rectify(width, neuron(config, config.threshold), config.linear_dropout, config.norm, config.norm_gain)
         self.ffn_neuron = trace_neuron(config)
         self.ffn_up = PerNode(width, 2 * width, norm=True)
         self.ffn_hidden = neuron(config, config.threshold)
         self.ffn_dropout = SpikeDropout(config.linear_dropout)
-        self.ffn_down = PerNode(2 * width, width, norm=True, norm_gain=config.norm_gain)
+        self.ffn_down = PerNode(2 * width, width, norm=config.norm, norm_gain=config.norm_gain)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         current, local = self.sgsa(self.neuron(h))

@@ -27,17 +27,17 @@ class SpikeRectify(nn.Module):
         width: D.
         neuron: SN.
         dropout: of z, in training.
-        norm_gain: what BN multiplies with at its start.
+        norm: whether BN is there. norm_gain: what it multiplies with at its start.
 
     Shapes:
         current a (T, N, D) → current R (T, N, D)
     """
 
-    def __init__(self, width: int, neuron: LIF, dropout: float = 0.0, norm_gain: float = 1.0) -> None:
+    def __init__(self, width: int, neuron: LIF, dropout: float = 0.0, norm: bool = True, norm_gain: float = 1.0) -> None:
         super().__init__()
         self.neuron = neuron
         self.dropout = SpikeDropout(dropout)
-        self.linear = PerNode(width, width, norm=True, norm_gain=norm_gain)
+        self.linear = PerNode(width, width, norm=norm, norm_gain=norm_gain)
 
     def forward(self, current: Tensor) -> Tensor:
         spikes = self.neuron(current)
@@ -68,8 +68,8 @@ class RateRectify(SpikeRectify):
         current a (T, N, D) → current R (T, N, D)
     """
 
-    def __init__(self, width: int, neuron: LIF, dropout: float = 0.0, norm_gain: float = 1.0) -> None:
-        super().__init__(width, neuron, dropout, norm_gain)
+    def __init__(self, width: int, neuron: LIF, dropout: float = 0.0, norm: bool = True, norm_gain: float = 1.0) -> None:
+        super().__init__(width, neuron, dropout, norm, norm_gain)
         self.rate = RunningRate()
 
     def forward(self, current: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class SpikingGraphSelfAttention(nn.Module):
         local: "spikes", or "values" for L = SN(g Â V).
         gain: g at the start.
         dropout: of what goes to the neighbours; linear_dropout: of G and L before their maps. In training.
-        norm_gain: what the two norms multiply with at their start.
+        norm: whether BN is there in the local half too. norm_gain: what the two norms multiply with at their start.
 
     Shapes:
         spikes S (T, N, width) → current (T, N, width), and L (T, N, width, or that of V)
@@ -98,6 +98,7 @@ class SpikingGraphSelfAttention(nn.Module):
         gain: float = 1.0,
         dropout: float = 0.0,
         linear_dropout: float = 0.0,
+        norm: bool = True,
         norm_gain: float = 1.0,
     ) -> None:
         super().__init__()
@@ -124,7 +125,7 @@ class SpikingGraphSelfAttention(nn.Module):
         self.linear_dropout = SpikeDropout(linear_dropout)
         self.propagate = Propagate(graph, gain=gain)
         self.local_neuron = LIF(beta, threshold, reset, learn_beta)
-        self.local_out = PerNode(width if local == "spikes" else inner, width, norm=True, norm_gain=norm_gain)
+        self.local_out = PerNode(width if local == "spikes" else inner, width, norm=norm, norm_gain=norm_gain)
 
     def forward(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         values = self.v_neuron(self.v(spikes)) if self.mask == "learned" or self.local == "values" else spikes
