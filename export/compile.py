@@ -31,7 +31,7 @@ from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
 from neurograph.models import SpikingClassifier
 from neurograph.network import Network
-from neurograph.nn.record import record_spikes
+from neurograph.nn.record import record_spikes, returned_spikes
 from neurograph.nn.sparse import as_features
 from neurograph.sim.recording import Recording
 from neurograph.training.checkpoint import Checkpoint
@@ -173,7 +173,7 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
         inputs=compiled.inputs,
         no_integers=compiled.no_integers,
         torch=recording,
-        host=_host(model, compiled.network),
+        host=_host(model, compiled.network, returned_spikes(model.core, current)),
         features=data.x,
         labels=data.y,
         test_mask=data.test_mask,
@@ -181,11 +181,12 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
     )
 
 
-def _host(model: SpikingClassifier, network: Network) -> dict[str, onnx.ModelProto]:
+def _host(model: SpikingClassifier, network: Network, outputs: tuple[str, ...]) -> dict[str, onnx.ModelProto]:
+    """The encoder and the readout, which hears the outputs in the order of the model, whatever that of the network."""
     weight, bias = model.encoder_folded()
     readout = model.readout
     propagation = None if readout.propagate is None else sp.csr_matrix(readout.propagate.matrix())
-    rates = {name: network.populations[name].shape[-1] for name in network.outputs}
+    rates = {name: network.populations[name].shape[-1] for name in outputs}
     linear = {"weight": readout.linear.weight.detach().numpy(), "bias": readout.linear.bias.detach().numpy()}
     return {
         "encoder.onnx": encoder_model(weight, bias),

@@ -34,6 +34,8 @@ class SGHormerConfig(ClassifierConfig):
         norm: whether these maps have a batch norm, but for that of the global half, which always has one.
         norm_gain: what the norms of those maps multiply with at their start.
         read_local: the readout hears the local half of the last block too.
+        encoder_shortcut: the encoder's current goes past the first block as well; else it acts through that block's spikes alone. What
+            goes past has heard no neighbour, and with few labels that cost accuracy.
     """
 
     mask: Literal["learned", "ones", "none"] = "learned"
@@ -50,6 +52,7 @@ class SGHormerConfig(ClassifierConfig):
     norm: bool = False
     norm_gain: float = 0.05
     read_local: bool = True
+    encoder_shortcut: bool = False
 
     def sizes(self) -> tuple[str, ...]:
         return (*super().sizes(), "width", "blocks", "heads", "head_width")
@@ -111,6 +114,7 @@ class SGHormerBlock(nn.Module):
     def __init__(self, config: SGHormerConfig, graph: sp.csr_matrix, rectify: type[SpikeRectify], first: bool) -> None:
         super().__init__()
         width = config.width
+        self.shortcut = config.encoder_shortcut or not first
         self.neuron = neuron(config, config.threshold) if first else trace_neuron(config)
         self.sgsa = SpikingGraphSelfAttention(
             width,
@@ -140,7 +144,7 @@ class SGHormerBlock(nn.Module):
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         current, local = self.sgsa(self.neuron(h))
-        h = h + self.srb(current)
+        h = h + self.srb(current) if self.shortcut else self.srb(current)
         hidden = self.ffn_hidden(self.ffn_up(self.ffn_neuron(h)))
         if self.training:
             hidden = self.ffn_dropout(hidden)
