@@ -2,17 +2,17 @@
 
     python benchmarks/sghormer_energy.py --data-root DIR [--datasets cora citeseer computers cs] [--epochs N] [--models DIR] [--json OUT]
 
-arXiv 2403.17656 claims about 153 times less on average. Here every network is trained (seed 0, at most --epochs), exported, run in the fixed
-engine on its own graph, and counted; the dense one is counted by formula: one layer of softmax attention over all pairs of nodes, a
+arXiv 2403.17656 claims about 153 times less on average. Here every network is trained (seed 0, at most --epochs), exported, run in the
+fixed engine on its own graph, and counted; the dense one is counted by formula: one layer of softmax attention over all pairs of nodes, a
 feed-forward of twice the width, readout, all in multiply-adds of fp32. Three ways to draw the line at level 1 (45 nm, 4.6 and 0.9 pJ):
 
 all        everything: the encoder and the readout on the host, every feature multiplied, on both sides
 sparse     the same, both sides skipping features that are 0
 core       without encoder and readout on either side: spikes only against attention and feed-forward only
 
-Level 2 prices the chip's events by the profile loihi1 (synapses, neuron updates and messages, without a placement, so without routing) and
-what is on the host at the host's nominal price; the dense network runs on that host. "chip/arithmetic" is the chip alone (its events, no host)
-against the bare arithmetic of the dense core, which no machine reaches: the least favourable line. Modelled, all of it; the counts are exact.
+Level 2 prices the chip's events by the profile loihi1 (synapses, neuron updates and spikes; no placement, so no routing) and what is on the
+host at the host's nominal price; the dense network runs on that host. "chip/arithmetic" is the chip alone (its events, no host) against the
+bare arithmetic of the dense core, which no machine reaches: the least favourable line. All of it is modelled; the counts are exact.
 """
 
 from __future__ import annotations
@@ -169,8 +169,19 @@ def fixed_accuracy(checkpoint: Checkpoint, run: Recording) -> float:
 
 def table(rows: list[Row]) -> Table:
     """Counts and ratios, and the mean ratio in the last line."""
-    heads = ("data", "accuracy %", "epochs", "neurons", "of them gates", "additions", "at gates", "host MACs", "dense MACs", *LINES.values())
-    result = Table(*heads, title="SGHormer: dense over spiking, energy of one inference")
+    heads = (
+        "data",
+        "accuracy %",
+        "epochs",
+        "neurons",
+        "of them gates",
+        "additions",
+        "at gates",
+        "host MACs",
+        "dense MACs",
+        *LINES.values(),
+    )
+    result = Table(*heads, title="SGHormer: energy of one inference, dense over spiking")
     for row in rows:
         result.add_row(
             row.dataset,

@@ -1,7 +1,7 @@
 """SGHormer in the build whose every edge is a synapse (``onchip``): global and local attention in one block, on one membrane shortcut.
 
-Reconstruction after arXiv 2403.17656, not a reproduction: no code was released and the equations were not to be had. What is published is
-that self-attention is made of spikes and hears both all nodes and the neighbours, and that a rectify block recovers real values from spikes.
+Reconstruction after arXiv 2403.17656, not a reproduction: no code was released and the equations were not to be had. What is published:
+self-attention is made of spikes and hears all nodes as well as the neighbours, and a rectify block recovers real values from spikes.
 """
 
 from __future__ import annotations
