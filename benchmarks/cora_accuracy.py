@@ -1,6 +1,6 @@
-"""Accuracy of SpikeGraphormer on Cora's public split, with the controls that tell what its attention does.
+"""Accuracy of SpikeGraphormer and SGHormer on Cora's public split, with the controls that tell what their attention does.
 
-    python benchmarks/cora_accuracy.py --data-root DIR [--seeds 10] [--json OUT]
+    python benchmarks/cora_accuracy.py --data-root DIR [--dataset cora] [--seeds 10] [--rows SGHormer "GCN (dense)"] [--json OUT]
 
 Every row is trained with the same recipe from the same seeds; test accuracy at the epoch of the best validation accuracy.
 """
@@ -38,9 +38,9 @@ class Run:
     mask_alive: float | None = None
 
 
-def trained(graph: GraphData, seed: int, progress: bool = False, **overrides: Any) -> TrainingResult:
+def trained(graph: GraphData, seed: int, progress: bool = False, model: str = "spikegraphormer", **overrides: Any) -> TrainingResult:
     """The preset's model for a seed; ``overrides`` are fields of its config, e.g. ``mask="ones"``."""
-    config, recipe = preset(graph, **overrides)
+    config, recipe = preset(graph, model, **overrides)
     return train(config, graph, seed=seed, recipe=recipe, progress=progress)
 
 
@@ -63,6 +63,10 @@ ROWS: dict[str, Callable[[GraphData, int, bool], Run]] = {
     "SpikeGraphormer": spiking,
     "mask forced to 1": partial(spiking, mask="ones"),
     "without the attention branch": partial(spiking, attention=False),
+    "SGHormer": partial(spiking, model="sghormer"),
+    "SGHormer, map forced to 1": partial(spiking, model="sghormer", mask="ones"),
+    "SGHormer without global attention": partial(spiking, model="sghormer", mask="none"),
+    "SGHormer, paper build": partial(spiking, model="sghormer-paper"),
     "GCN (dense)": partial(dense, "gcn"),
     "graph transformer (dense)": partial(dense, "transformer"),
 }
@@ -80,8 +84,8 @@ def measure(graph: GraphData, seeds: int, rows: list[str], progress: bool = Fals
     return found
 
 
-def table(found: dict[str, list[Run]]) -> Table:
-    result = Table("model", "test accuracy %", "validation %", "alive masks", "s a seed", title="Cora, public split")
+def table(found: dict[str, list[Run]], dataset: str = "cora") -> Table:
+    result = Table("model", "test accuracy %", "validation %", "alive masks", "s a seed", title=f"{dataset}, public split")
     for name, runs in found.items():
         alive = [run.mask_alive for run in runs if run.mask_alive is not None]
         result.add_row(
@@ -96,14 +100,15 @@ def table(found: dict[str, list[Run]]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data-root", type=Path, help="folder that holds Planetoid/Cora/raw or Cora/raw")
+    parser.add_argument("--data-root", type=Path, help="folder that holds Planetoid/Cora/raw")
+    parser.add_argument("--dataset", default="cora", help="cora (default), citeseer or pubmed")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to N − 1 (default 10)")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW", help="only these rows")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every run there")
     parser.add_argument("--progress", action="store_true", help="draw a progress bar on stderr")
     arguments = parser.parse_args()
-    found = measure(load("cora", arguments.data_root), arguments.seeds, arguments.rows, arguments.progress)
-    Console().print(table(found))
+    found = measure(load(arguments.dataset, arguments.data_root), arguments.seeds, arguments.rows, arguments.progress)
+    Console().print(table(found, arguments.dataset))
     if arguments.json:
         arguments.json.write_text(json.dumps({name: [asdict(run) for run in runs] for name, runs in found.items()}, indent=2) + "\n")
 

@@ -29,7 +29,7 @@ from neurograph.export.targets import Target, check_target
 from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
 from neurograph.network import Network
-from neurograph.nn.record import record_spikes
+from neurograph.nn.record import record_spikes, returned_spikes
 from neurograph.nn.sparse import as_features
 from neurograph.sim.recording import Recording
 from neurograph.training.checkpoint import Checkpoint
@@ -171,7 +171,7 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
         inputs=compiled.inputs,
         no_integers=compiled.no_integers,
         torch=recording,
-        host=host_parts(model, {name: compiled.network.populations[name].shape[-1] for name in compiled.network.outputs}),
+        host=host_parts(model, {name: compiled.network.populations[name].shape[-1] for name in returned_spikes(model.core, current)}),
         features=data.x,
         labels=data.y,
         test_mask=data.test_mask,

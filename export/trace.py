@@ -15,11 +15,11 @@ from neurograph.errors import UnsupportedError
 from neurograph.export import nodes as ext
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.nn.attention import And, BroadcastNodes, ReduceNodes
-from neurograph.nn.constant import RepeatHeads, SumHeads
 from neurograph.nn.linear import PerNode, Select
 from neurograph.nn.neurons import LIF
 from neurograph.nn.propagate import Propagate
 from neurograph.nn.record import record_outputs
+from neurograph.nn.wires import Wires
 
 __all__ = ["DT", "LINEAR", "trace"]
 
@@ -74,7 +74,7 @@ def _select(module: Select, shape: Shape) -> ext.PerNode:
     return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
 
 
-def _constant(module: SumHeads, shape: Shape) -> ext.PerNode:
+def _wires(module: Wires, shape: Shape) -> ext.PerNode:
     weight = module.weight()
     return ext.PerNode(weight, np.zeros(len(weight)), shape[0])
 
@@ -95,8 +95,7 @@ def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
 LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
     PerNode: _per_node,
     Select: _select,
-    SumHeads: _constant,
-    RepeatHeads: _constant,
+    Wires: _wires,
     Propagate: _propagate,
     ReduceNodes: _reduce,
     BroadcastNodes: _broadcast,

@@ -246,7 +246,7 @@ def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
         if "features" in file and macs:
             nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
             effective = bundle.effective_macs(int(np.count_nonzero(file["features/data"][()])))
-            width = max(p.shape[-1] for p in bundle.network.neurons)
+            width = max(bundle.network.populations[name].shape[-1] for name in bundle.network.outputs)  # inner layers may be wider
             classes = int(file["labels"][()].max()) + 1
             nonzeros = _graph_nonzeros(bundle.network)
             sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes}

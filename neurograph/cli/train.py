@@ -14,7 +14,7 @@ from neurograph.errors import InputError
 
 __all__ = ["train", "train_model"]
 
-MODELS = ("spikegraphormer", "spikegraphormer-paper")  # of neurograph.models, which takes seconds to import
+MODELS = ("spikegraphormer", "spikegraphormer-paper", "sghormer", "sghormer-paper")  # those of neurograph.models, which brings torch
 
 
 def train(

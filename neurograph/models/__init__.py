@@ -7,12 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.models.classifier import ClassifierConfig, SpikingClassifier
+from neurograph.models.sghormer import SGHormer, SGHormerConfig
+from neurograph.models.sghormer_paper import SGHormerPaper, SGHormerPaperConfig
 from neurograph.models.spikegraphormer import SpikeGraphormer, SpikeGraphormerConfig, SpikeGraphormerCore
 from neurograph.models.spikegraphormer_paper import SpikeGraphormerPaper, SpikeGraphormerPaperConfig
 
 __all__ = [
+    "BASELINE_NAMES",
     "MODELS",
     "ClassifierConfig",
+    "SGHormer",
+    "SGHormerConfig",
+    "SGHormerPaper",
+    "SGHormerPaperConfig",
     "SpikeGraphormer",
     "SpikeGraphormerConfig",
     "SpikeGraphormerCore",
@@ -26,6 +33,8 @@ BASELINE_NAMES = ("mlp", "gcn", "gat", "sgc", "transformer", "sgformer", "spikin
 MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
     SpikeGraphormer.name: (SpikeGraphormer, SpikeGraphormerConfig),
     SpikeGraphormerPaper.name: (SpikeGraphormerPaper, SpikeGraphormerPaperConfig),
+    SGHormer.name: (SGHormer, SGHormerConfig),
+    SGHormerPaper.name: (SGHormerPaper, SGHormerPaperConfig),
 }
 
 

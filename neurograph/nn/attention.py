@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn.constant import RepeatHeads, SumHeads
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
+from neurograph.nn.wires import Wires
 
 __all__ = ["And", "BroadcastNodes", "ReduceNodes", "SpikingGraphAttention", "alive", "calibrating"]
 
@@ -186,9 +186,9 @@ class SpikingGraphAttention(nn.Module):
             self.v = PerNode(width, wide, norm=True)
             self.v_neuron = LIF(beta, threshold, reset, learn_beta)
             self.kv = And()
-            self.reduce = ReduceNodes(wide, nodes, mask_threshold) if reduce == "nodes" else SumHeads(heads, width)
+            self.reduce = ReduceNodes(wide, nodes, mask_threshold) if reduce == "nodes" else Wires(np.tile(np.eye(width), heads))
             self.mask_neuron = LIF(beta, mask_threshold, reset, learn_beta)
-            self.broadcast = BroadcastNodes(nodes) if reduce == "nodes" else RepeatHeads(heads, width)
+            self.broadcast = BroadcastNodes(nodes) if reduce == "nodes" else Wires(np.tile(np.eye(width), heads).T)
             self.gate = And()
         self.out = PerNode(wide, width, norm=True)
 

@@ -26,17 +26,23 @@ class PerNode(FakeQuantized, nn.Module):
     moving average of training, or what one pass inside :func:`neurograph.nn.calibrating` measured, which is better: dropout changes them.
     Where ``weight_bits`` is set, what is rounded is the folded weight, the one that is stored on chip: W is such that it folds to that.
 
+    Args:
+        in_features, out_features: D_in, D_out. bias: whether b is there. norm: whether the batch norm is.
+        norm_gain: what the norm multiplies with at its start; below 1, what is added to a shortcut starts small.
+
     Shapes:
         x (T, N, D_in) → (T, N, D_out)
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, norm: bool = False) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, norm: bool = False, norm_gain: float = 1.0) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
         self.calibrating = False
         self.linear = nn.Linear(in_features, out_features, bias=bias)
         self.norm = nn.BatchNorm1d(out_features) if norm else None
+        if self.norm is not None:
+            nn.init.constant_(self.norm.weight, norm_gain)
 
     def forward(self, x: Tensor) -> Tensor:
         y = nn.functional.linear(x, self._weight(), self.linear.bias)

@@ -15,6 +15,7 @@ import torch
 from neurograph.data import GraphData
 from neurograph.models import BASELINE_NAMES
 from neurograph.nn import as_features
+from neurograph.nn.record import returned_spikes
 from neurograph.reproduce.tables import Row
 from neurograph.training import Checkpoint, Recipe, Settings, accuracy, fit, parameter_groups, settings_for, train
 from neurograph.training.protocols import protocol
@@ -96,8 +97,11 @@ def _in_integers(checkpoint: Checkpoint) -> float:
     compiled = compile_checkpoint(checkpoint, TARGETS["loihi2"])
     assert compiled.quantized is not None
     recording = fixed.run(compiled.quantized, compiled.inputs)
-    spikes = tuple(torch.from_numpy(recording.spikes[name][0].astype(np.float64)) for name in compiled.network.outputs)
-    graph = checkpoint.graph
+    graph, model = checkpoint.graph, checkpoint.model
+    x = as_features(graph.x, torch.float64)
     with torch.no_grad():
-        logits = checkpoint.model.classify(spikes, as_features(graph.x, torch.float64))
+        current = model.encode(x)[None].expand(model.config.ticks, -1, -1)
+        names = returned_spikes(model.core, current)
+        spikes = tuple(torch.from_numpy(recording.spikes[name][0].astype(np.float64)) for name in names)
+        logits = model.classify(spikes, x)
     return accuracy(logits, graph.y, graph.test_mask)
