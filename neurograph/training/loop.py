@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from neurograph.data import GraphData
 from neurograph.errors import DataError
 from neurograph.models import SpikeGraphormer, SpikeGraphormerConfig
 from neurograph.nn import alive, as_features, calibrating, check_weight_bits, record_spikes
+from neurograph.training.threads import threads
 
 __all__ = ["Fit", "Recipe", "TrainingResult", "accuracy", "fine_tune", "fit", "mask_spikes", "train"]
 
@@ -202,7 +203,7 @@ def fit(
     best_epoch, epoch, test_accuracy = 0, 0, 0.0
     weights = copy.deepcopy(model.state_dict())
     bar = _progress_bar(graph.name) if progress else None
-    with bar or nullcontext(), _threads(recipe.threads):
+    with bar or nullcontext(), threads(recipe.threads):
         task = bar.add_task(f"training on {graph.name}", total=limit) if bar else None
         for epoch in range(1, limit + 1):
             model.train()
@@ -271,16 +272,6 @@ def _predict(model: nn.Module, forward: Callable[[], Tensor]) -> Tensor:
 def _cross_entropy(logits: Tensor, labels: Tensor, mask: NDArray[np.bool_]) -> float:
     chosen = torch.from_numpy(mask)
     return float(nn.functional.cross_entropy(logits[chosen], labels[chosen]))
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _progress_bar(name: str) -> Progress:
