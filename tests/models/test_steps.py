@@ -1,0 +1,32 @@
+"""Steps of a dynamic graph against the whole matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dynamic_graphs import features, small
+
+from neurograph.errors import DataError
+from neurograph.models.steps import graph_steps
+from neurograph.nn import gcn_norm
+
+
+def test_steps_are_those_of_the_whole_graph() -> None:
+    graph = small()
+    given = features(graph)
+    for idle in ("hold", "run"):
+        for step, edges, x in zip(graph_steps(graph, given, idle), graph.snapshots, given, strict=True):
+            nodes = step.nodes.numpy()
+            assert nodes.tolist() == (sorted(set(edges[0].tolist())) if idle == "hold" else list(range(graph.nodes)))
+            whole = gcn_norm(edges, graph.nodes).toarray()
+            np.testing.assert_allclose(step.adjacency.to_dense().numpy(), whole[np.ix_(nodes, nodes)], rtol=1e-6)
+            np.testing.assert_allclose(step.propagated.numpy(), (whole @ x)[nodes], rtol=1e-4, atol=1e-6)
+            np.testing.assert_array_equal(step.x.numpy(), x[nodes])
+
+
+def test_features_of_another_graph_are_refused() -> None:
+    graph = small()
+    with pytest.raises(DataError, match="features of 3 steps and 20 nodes, must be of 4 steps and 20 nodes"):
+        graph_steps(graph, features(graph)[:3])
+    with pytest.raises(DataError, match="features of 4 steps and 7 nodes"):
+        graph_steps(graph, [x[:7] for x in features(graph)])
