@@ -55,13 +55,13 @@ class NeighbourStep:
     so_far: Neighbours
 
 
-def neighbour_steps(graph: DynamicGraph, features: Iterable[NDArray[np.float32]], idle: Idle = "hold") -> list[NeighbourStep]:
+def neighbour_steps(graph: DynamicGraph, features: Iterable[NDArray[np.float32]], idle: Idle = "last") -> list[NeighbourStep]:
     """The steps of a graph; see :func:`neurograph.models.steps.graph_steps`."""
     found = []
     all_edges = np.zeros((2, 0), np.int64)
-    for edges, x in matched(graph, features):
+    for at, (edges, x) in enumerate(matched(graph, features)):
         all_edges = canonical_edges(np.concatenate([all_edges, edges], axis=1))
-        nodes = taking_part(edges, graph.nodes, idle)
+        nodes = taking_part(graph, at, idle)
         now, so_far = (_neighbours(part, nodes, graph.nodes) for part in (edges, all_edges))
         found.append(NeighbourStep(torch.from_numpy(nodes), torch.from_numpy(x), now, so_far))
     return found

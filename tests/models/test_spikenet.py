@@ -39,7 +39,7 @@ def test_thresholds_fall_in_silence_and_rise_with_spikes() -> None:
 def test_neighbours_are_those_of_networkx() -> None:
     graph = small()
     so_far = nx.empty_graph(NODES)
-    for step, edges in zip(neighbour_steps(graph, features(graph)), graph.snapshots, strict=True):
+    for step, edges in zip(neighbour_steps(graph, features(graph), "hold"), graph.snapshots, strict=True):
         now = nx.empty_graph(NODES)
         for held in (now, so_far):
             held.add_edges_from(edges.T.tolist())

@@ -14,10 +14,11 @@ from neurograph.nn import gcn_norm
 def test_steps_are_those_of_the_whole_graph() -> None:
     graph = small()
     given = features(graph)
-    for idle in ("hold", "run"):
-        for step, edges, x in zip(graph_steps(graph, given, idle), graph.snapshots, given, strict=True):
+    for idle in ("hold", "last", "run"):
+        for at, (step, edges, x) in enumerate(zip(graph_steps(graph, given, idle), graph.snapshots, given, strict=True)):
             nodes = step.nodes.numpy()
-            assert nodes.tolist() == (sorted(set(edges[0].tolist())) if idle == "hold" else list(range(graph.nodes)))
+            everybody = idle == "run" or (idle == "last" and at == graph.steps - 1)
+            assert nodes.tolist() == (list(range(graph.nodes)) if everybody else sorted(set(edges[0].tolist())))
             whole = gcn_norm(edges, graph.nodes).toarray()
             np.testing.assert_allclose(step.adjacency.to_dense().numpy(), whole[np.ix_(nodes, nodes)], rtol=1e-6)
             np.testing.assert_allclose(step.propagated.numpy(), (whole @ x)[nodes], rtol=1e-4, atol=1e-6)
