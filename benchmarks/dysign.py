@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -45,7 +46,14 @@ from neurograph.models.steps import graph_steps
 from neurograph.training.dynamic import DynamicRecipe, f1, fit_dynamic, standardised
 
 WIDTH, HOPS = 64, 32
+SPIKES = {"latency": 6, "tolerance": 0.01, "dropout": 0.3}
+RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
 LATENCIES = (4, 8, 16, 32, 64)
+
+
+def so_far(graph: DynamicGraph, features: list[Any]) -> list[Any]:
+    """Steps with the edges of all snapshots until then, as SpikeNet's sampling has them too."""
+    return graph_steps(graph, features, edges="so_far")
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,9 @@ class Choice:
 
     title: str
     build: Callable[..., torch.nn.Module]
-    steps: Callable[..., list[Any]] = graph_steps
+    steps: Callable[..., list[Any]] = so_far
     settings: dict[str, Any] = field(default_factory=dict)
-    recipe: DynamicRecipe = field(default_factory=DynamicRecipe)
+    recipe: DynamicRecipe = RECIPE
 
 
 def dysign(features: int, classes: int, steps: int, **settings: Any) -> DySign:
@@ -68,16 +76,22 @@ def onchip(features: int, classes: int, steps: int, **settings: Any) -> OnChipDy
 
 
 CHOSEN = {
-    "dysign": Choice("Dy-SIGN (reconstruction)", dysign),
-    "dysign_bptt": Choice("Dy-SIGN, BPTT", dysign, settings={"gradient": "unrolled"}),
-    "dysign_onchip": Choice("Dy-SIGN, on-chip build", onchip),
-    "spikenet": Choice("SpikeNet's layer (reconstruction)", SpikeNet, neighbour_steps),
-    "gru_gcn": Choice("GRU-GCN", GruGcn),
+    "dysign": Choice("Dy-SIGN (reconstruction)", dysign, so_far, {"width": 96, "layers": 1, **SPIKES}),
+    "dysign_bptt": Choice("Dy-SIGN, BPTT", dysign, so_far, {"width": 96, "layers": 1, "gradient": "unrolled", **SPIKES}),
+    "dysign_onchip": Choice("Dy-SIGN, on-chip build", onchip, so_far),
+    "spikenet": Choice("SpikeNet's layer (reconstruction)", SpikeNet, neighbour_steps, {"dropout": 0.3}),
+    "gru_gcn": Choice("GRU-GCN", GruGcn, so_far, {"dropout": 0.3}),
 }
 
 
 def accuracy_rows(
-    graph: DynamicGraph, models: Sequence[str], shares: Sequence[int], seeds: int, epochs: int | None = None, width: int = WIDTH, hops: int = HOPS
+    graph: DynamicGraph,
+    models: Sequence[str],
+    shares: Sequence[int],
+    seeds: int,
+    epochs: int | None = None,
+    width: int = WIDTH,
+    hops: int = HOPS,
 ) -> list[dict[str, Any]]:
     """A row for each model, share and seed."""
     features = standardised(structural_features(graph, width, hops=hops))
@@ -93,7 +107,10 @@ def accuracy_rows(
                 recipe = choice.recipe if epochs is None else replace(choice.recipe, epochs=epochs)
                 found = fit_dynamic(model, steps, graph.y, graph.split(share / 100, seed), recipe, seed)
                 rows.append({"model": name, "share": share, "seed": seed, **asdict(found)})
-                print(f"{name} {share} % seed {seed}: Micro {found.test_micro:.4f} Macro {found.test_macro:.4f} in {found.wall_s:.0f} s", file=sys.stderr)
+                print(
+                    f"{name} {share} % seed {seed}: Micro {found.test_micro:.4f} Macro {found.test_macro:.4f} in {found.wall_s:.0f} s",
+                    file=sys.stderr,
+                )
     return rows
 
 
@@ -106,7 +123,7 @@ def label_propagation(graph: DynamicGraph, share: int, seed: int) -> dict[str, A
     return {"model": "label propagation", "share": share, "seed": seed, "test_macro": macro, "test_micro": micro}
 
 
-def memory_rows(root: str | None, latencies: Sequence[int] = LATENCIES, width: int = 16) -> list[dict[str, Any]]:
+def memory_rows(root: str | None, latencies: Sequence[int] = LATENCIES, width: int = 8) -> list[dict[str, Any]]:
     """MiB of one training step, implicit and BPTT, each in a process of its own."""
     rows = []
     for latency in latencies:
@@ -114,7 +131,7 @@ def memory_rows(root: str | None, latencies: Sequence[int] = LATENCIES, width: i
         for gradient in ("implicit", "unrolled"):
             job = json.dumps({"gradient": gradient, "latency": latency, "width": width, "root": root})
             child = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("dysign_child.py")), job]
-            done = subprocess.run(child, capture_output=True, text=True)
+            done = subprocess.run(child, capture_output=True, text=True, env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"})
             if done.returncode:
                 raise SystemExit(f"memory at {latency} latency steps, {gradient}: the child ended with {done.returncode}:\n{done.stderr}")
             row[gradient] = json.loads(done.stdout)["mib"]
@@ -157,7 +174,7 @@ def main() -> int:
     grown = 0.0
     if chosen.only != "accuracy":
         found["memory"] = memory_rows(chosen.data_root)
-        table = Table("latency steps", "implicit MiB", "BPTT MiB", title="one training step of Dy-SIGN, 16 wide")
+        table = Table("latency steps", "implicit MiB", "BPTT MiB", title="one training step of Dy-SIGN, 2 layers of 8")
         for row in found["memory"]:
             table.add_row(*(f"{row[key]:.0f}" for key in ("latency", "implicit", "unrolled")))
         console.print(table)

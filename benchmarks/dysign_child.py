@@ -3,11 +3,13 @@
     python benchmarks/dysign_child.py '{"gradient": "implicit", "latency": 64, "width": 16, "root": DIR or null}'
 
 The resident set as the kernel counts it: VmHWM after the step less VmRSS before, VmHWM being set back in between. A step with one latency
-step goes before, so that what torch takes once is not counted. Without ``root`` the graph is a made one.
+step goes before, so that what torch takes once is not counted, and what that step left to the allocator is given back to the kernel. Without
+``root`` the graph is a made one. Run with MALLOC_MMAP_THRESHOLD_=65536, so that the allocator keeps no large tensor that was freed.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import sys
@@ -52,6 +54,7 @@ def main() -> int:
     steps = graph_steps(graph, standardised(structural_features(graph, FEATURES)))
     train_step(steps, graph, gradient=job["gradient"], latency=1, width=job["width"])
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # sets VmHWM back to VmRSS
     before = resident_kib("VmRSS")
     train_step(steps, graph, gradient=job["gradient"], latency=job["latency"], width=job["width"])

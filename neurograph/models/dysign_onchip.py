@@ -66,7 +66,9 @@ class OnChipConfig:
         if self.width > 16:
             raise ValueError(f"OnChipConfig: width is {self.width}, must be at most 16; the per-node synapses grow with its square")
         if not self.threshold > 0 or not 0 <= self.start < self.threshold or not self.gain > 0:
-            raise ValueError(f"OnChipConfig: threshold {self.threshold:g} and gain {self.gain:g} must be above 0, start {self.start:g} below θ")
+            raise ValueError(
+                f"OnChipConfig: threshold {self.threshold:g} and gain {self.gain:g} must be above 0, start {self.start:g} below θ"
+            )
         if self.reset not in ("subtract", "value"):
             raise ValueError(f"OnChipConfig: reset is {self.reset!r}, must be 'subtract' or 'value'")
 

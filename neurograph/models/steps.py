@@ -79,14 +79,12 @@ def taking_part(graph: DynamicGraph, at: int, idle: Idle) -> NDArray[np.int64]:
     return np.unique(graph.snapshots[at][0])
 
 
-def matched(
-    graph: DynamicGraph, features: Iterable[NDArray[np.float32]]
-) -> Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+def matched(graph: DynamicGraph, features: Iterable[NDArray[np.float32]]) -> Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Edges and features of each step."""
     given = list(features)
     if len(given) != graph.steps or any(len(x) != graph.nodes for x in given):
         raise DataError(
-            f"graph {graph.name!r}: features of {len(given)} steps and {len(given[0]) if given else 0} nodes, must be of {graph.steps} steps"
-            f" and {graph.nodes} nodes; make them of this graph"
+            f"graph {graph.name!r}: features of {len(given)} steps and {len(given[0]) if given else 0} nodes, must be of"
+            f" {graph.steps} steps and {graph.nodes} nodes; make them of this graph"
         )
     return zip(graph.snapshots, given, strict=True)

@@ -74,7 +74,9 @@ def fit_dynamic(
     """
     recipe = recipe or DynamicRecipe()
     if not steps or any(mask.shape != y.shape for mask in masks):
-        raise DataError(f"training: {len(steps)} snapshots, masks of {masks[0].shape}, must be at least 1 and {y.shape}; give those of the graph")
+        raise DataError(
+            f"training: {len(steps)} snapshots, masks of {masks[0].shape}, must be at least 1 and {y.shape}; give those of the graph"
+        )
     rows = [torch.from_numpy(np.flatnonzero(mask)) for mask in masks]
     train, seen = rows[0], torch.cat(rows[1:])
     labels = torch.from_numpy(y)

@@ -216,7 +216,9 @@ def test_on_chip_populations_are_norses_on_what_they_hear(reset: Any) -> None:
         graph = torch.from_numpy(gcn_norm(small().snapshots[1], NODES).toarray())[step.nodes][:, step.nodes]
         # Norse's box neuron moves by dt/tau · (i − v); dt/tau = 1e-9 of a current 1e9 as large does not leak.
         p = LIFBoxParameters(
-            tau_mem_inv=torch.tensor(1e-9, dtype=torch.float64), v_th=torch.tensor(1.0), reset_method=reset_subtract if reset == "subtract" else reset_value
+            tau_mem_inv=torch.tensor(1e-9, dtype=torch.float64),
+            v_th=torch.tensor(1.0),
+            reset_method=reset_subtract if reset == "subtract" else reset_value,
         )
         states = [LIFBoxFeedForwardState(v=part.clone()) for part in held.split(3, 1)]
         arriving = [torch.zeros_like(held[:, :3])] * 2

@@ -25,6 +25,19 @@ def test_steps_are_those_of_the_whole_graph() -> None:
             np.testing.assert_array_equal(step.x.numpy(), x[nodes])
 
 
+def test_edges_so_far_are_those_among_the_nodes_that_take_part() -> None:
+    graph = small()
+    all_edges = np.zeros((2, 0), np.int64)
+    for step, edges in zip(graph_steps(graph, features(graph), "hold", "so_far"), graph.snapshots, strict=True):
+        all_edges = np.concatenate([all_edges, edges], axis=1)
+        nodes = np.unique(edges[0])
+        dense = np.zeros((graph.nodes, graph.nodes))
+        dense[all_edges[0], all_edges[1]] = 1
+        among = dense[np.ix_(nodes, nodes)] + np.eye(len(nodes))
+        scale = 1 / np.sqrt(among.sum(axis=1))
+        np.testing.assert_allclose(step.adjacency.to_dense().numpy(), scale[:, None] * among * scale, rtol=1e-6)
+
+
 def test_features_of_another_graph_are_refused() -> None:
     graph = small()
     with pytest.raises(DataError, match="features of 3 steps and 20 nodes, must be of 4 steps and 20 nodes"):

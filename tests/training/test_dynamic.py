@@ -64,7 +64,10 @@ def test_communities_are_learned(name: str, idle: str) -> None:
     test = GRAPH.split(0.6)[2]
     with torch.no_grad():
         logits = model(steps, NODES, torch.arange(NODES))
-    assert f1(logits[torch.from_numpy(test)], GRAPH.y[test]) == (found.test_macro, found.test_micro)  # the weights are those of the best epoch
+    assert f1(logits[torch.from_numpy(test)], GRAPH.y[test]) == (
+        found.test_macro,
+        found.test_micro,
+    )  # the weights are those of the best epoch
 
 
 def test_the_same_seed_gives_the_same_model_and_leaves_torchs_generator() -> None:
