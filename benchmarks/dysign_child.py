@@ -3,8 +3,8 @@
     python benchmarks/dysign_child.py '{"gradient": "implicit", "latency": 64, "width": 16, "root": DIR or null}'
 
 The resident set as the kernel counts it: VmHWM after the step less VmRSS before, VmHWM being set back in between. A step with one latency
-step goes before, so that what torch takes once is not counted, and what that step left to the allocator is given back to the kernel. Without
-``root`` the graph is a made one. Run with MALLOC_MMAP_THRESHOLD_=65536, so that the allocator keeps no large tensor that was freed.
+step goes before, so that what torch takes once is not counted, and what that step left to the allocator is given back to the kernel.
+Without ``root`` the graph is a made one. Run with MALLOC_MMAP_THRESHOLD_=65536, so that the allocator keeps no large tensor that was freed.
 """
 
 from __future__ import annotations

@@ -169,7 +169,9 @@ class DySign(nn.Module):
             first = first + self.own(step.x)
         parts = [first, *(cast(nn.Linear, linear).bias.expand_as(first) for linear in self.between)]
         if self.carry is not None:
-            parts = [part + linear(a) for part, linear, a in zip(parts, self.carry, carried.split(self.config.width, 1), strict=True)]
+            parts = [
+                part + linear(a) for part, linear, a in zip(parts, self.carry, torch.split(carried, self.config.width, 1), strict=True)
+            ]
         return torch.cat(parts, dim=1)
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:

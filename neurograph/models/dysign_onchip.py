@@ -1,4 +1,4 @@
-"""Dy-SIGN in the build whose every edge between populations is a synapse (``onchip``). A reconstruction, see :mod:`neurograph.models.dysign`.
+"""Dy-SIGN in the build whose every edge is a synapse (``onchip``). A reconstruction, see :mod:`neurograph.models.dysign`.
 
 Of each layer k there are two populations of N × D integrate-and-fire neurons. P holds what the layer knows, Q sends it along the edges:
 
@@ -110,7 +110,7 @@ class OnChipDySign(nn.Module):
     def window(self, step: Step, held: Tensor) -> tuple[Tensor, Tensor]:
         """One window: spikes of all P (L, n, K·D), and the membranes of all P, then all Q, after it (n, 2·K·D); ``held``: before it."""
         layers, width = self.config.layers, self.config.width
-        membranes = list(held.split(width, dim=1))
+        membranes = list(torch.split(held, width, dim=1))
         current = self.input(step.propagated) + self.own(step.x)
         gains = self.log_gain.exp()
         arriving = [torch.zeros_like(current)] * layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["Reader", "SnapshotReadout"]
@@ -36,7 +37,7 @@ class Reader:
     def __init__(self, readout: SnapshotReadout, rows: Tensor) -> None:
         linear = readout.linear
         self._rows, self._first = rows, readout.first
-        self._weights = linear.weight.split(readout.width, dim=1)
+        self._weights = torch.split(linear.weight, readout.width, dim=1)
         self.logits = linear.bias.expand(len(rows), -1)
         drops = readout.training and readout.dropout.p > 0
         self._mask = readout.dropout(linear.weight.new_ones(len(rows), readout.width)) if drops else None

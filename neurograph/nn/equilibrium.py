@@ -131,7 +131,7 @@ def at_equilibrium(f: Callable[[Tensor], Tensor], value: Tensor, search: Search 
             return gradient
         return fixed_point(transposed, gradient, search, "gradient at the equilibrium").value
 
-    image.register_hook(solve)
+    image.register_hook(solve)  # type: ignore[no-untyped-call]
     return _Replace.apply(image, value)  # type: ignore[no-untyped-call, no-any-return]
 
 
