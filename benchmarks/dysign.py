@@ -4,9 +4,9 @@
     python benchmarks/dysign.py --data-root DIR --only memory
 
 Accuracy: all models see the same structural features of every snapshot, the same random split of a seed (a twentieth of what is not for
-testing is for validation) and the same recipe; widths are those that short trials on validation nodes chose (``CHOSEN``). Scores are those of the test
-nodes at the epoch of the best validation Micro-F1, mean and standard deviation over seeds. Label propagation, which learns nothing and sees
-no features, stands beside them.
+testing is for validation) and the same recipe; widths are those that short trials on validation nodes chose (``CHOSEN``). Scores are
+those of the test nodes at the epoch of the best validation Micro-F1, mean and standard deviation over seeds. Label propagation, which
+learns nothing and sees no features, stands beside them.
 
 Memory: one training step with 4 to 64 latency steps in processes of their own, by the peak of the resident set
 (benchmarks/dysign_child.py), on a small made graph.

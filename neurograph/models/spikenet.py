@@ -75,9 +75,10 @@ class SpikeNet(nn.Module):
         \theta_{t+1} = \kappa \theta_t + \gamma s, \qquad \theta_1 = 1
 
     h being the features in the first layer, the spikes of the layer before in the others. Half of the neighbours are of the snapshot,
-    half of all snapshots until then. In training a few are drawn anew in every pass; in eval mode the mean is over all of them,
-    which is the mean of the drawn ones, so that a table does not depend on luck. Read are the last layer's spikes in all snapshots. Nodes that take no part in
-    a step keep their spikes and their thresholds. Backward: the surrogate of :func:`neurograph.nn.spike.spike`, through θ as well.
+    half of all snapshots until then. In training a few are drawn anew in every pass; in eval mode the mean is over all of them, which
+    is the mean of the drawn ones, so that a table does not depend on luck. Read are the last layer's spikes in all snapshots. Nodes
+    that take no part in a step keep their spikes and their thresholds. Backward: the surrogate of :func:`neurograph.nn.spike.spike`,
+    through θ as well.
 
     Args:
         in_features, classes, steps: of the graph.
