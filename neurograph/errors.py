@@ -12,6 +12,7 @@
     ├── UnsupportedError            what the chosen target or engine cannot do, all offenders at once
     ├── QuantizationError           values that do not fit the integers of the target
     ├── CompilerMissingError        no C compiler for the compiled engine
+    ├── ConvergenceError            a fixed point that was not found
     ├── MemoryLimitError            a run that needs more memory than it may take
     ├── BundleError                 a bundle that cannot be written, or read back unharmed
     ├── ShardError                  another rank of a sharded run failed, or does not answer
@@ -30,6 +31,7 @@ __all__ = [
     "BundleError",
     "CheckpointError",
     "CompilerMissingError",
+    "ConvergenceError",
     "DataError",
     "GraphError",
     "InputError",
@@ -106,6 +108,10 @@ class QuantizationError(NeurographError):
 
 class CompilerMissingError(NeurographError):
     """No C compiler that makes the compiled engine; the NumPy engines do without."""
+
+
+class ConvergenceError(NeurographError):
+    """A fixed point that was not found to its tolerance in the steps that were allowed."""
 
 
 class MemoryLimitError(NeurographError):

@@ -94,25 +94,27 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
     return DynamicGraph("dblp", snapshots, y.astype(np.int64), int(y.max()) + 1)
 
 
-def structural_features(graph: DynamicGraph, width: int = 64, seed: int = 0) -> Iterator[NDArray[np.float32]]:
+def structural_features(graph: DynamicGraph, width: int = 64, seed: int = 0, hops: int = 2) -> Iterator[NDArray[np.float32]]:
     """Features of each step, (N, width), out of the edges until then alone: they say where a node stands, not what it is.
 
     The first two are log(1 + degree) in the step and since the beginning. The others are a random projection of its neighbourhood (in the
-    manner of RandNE, Zhang et al. 2018): rows of Â R + Â² R, each of length 1, with Â = D^-½(A + I)D^-½ of all edges so far and R of
-    N(0, 1), the same in all steps.
+    manner of RandNE, Zhang et al. 2018): rows of Â^(h-1) R + Â^h R, each of length 1, with Â = D^-½(A + I)D^-½ of all edges so far and R
+    of N(0, 1), the same in all steps. Two hops tell the neighbours of a node, dozens its community.
 
     Args:
-        width: at least 3. seed: of R.
+        width: at least 3. seed: of R. hops: h, at least 1.
 
     Raises:
-        DataError: too narrow.
+        DataError: too narrow, or no hop.
     """
     if width < 3:
         raise DataError(f"structural features: width {width}, must be at least 3; give more")
-    return _features(graph, width, seed)
+    if hops < 1:
+        raise DataError(f"structural features: hops {hops}, must be at least 1; give more")
+    return _features(graph, width, seed, hops)
 
 
-def _features(graph: DynamicGraph, width: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def _features(graph: DynamicGraph, width: int, seed: int, hops: int) -> Iterator[NDArray[np.float32]]:
     from neurograph.nn import gcn_norm  # with it comes torch, which the graph itself does not need
 
     projection = np.random.default_rng(seed).normal(0, 1, (graph.nodes, width - 2)).astype(np.float32)
@@ -120,8 +122,10 @@ def _features(graph: DynamicGraph, width: int, seed: int) -> Iterator[NDArray[np
     for edges in graph.snapshots:
         so_far = canonical_edges(np.concatenate([so_far, edges], axis=1))
         adjacency = gcn_norm(so_far, graph.nodes).astype(np.float32)
-        once = adjacency @ projection
-        found = once + adjacency @ once
+        before = projection
+        for _ in range(hops - 1):
+            before = adjacency @ before
+        found = before + adjacency @ before
         found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         degrees = [np.log1p(np.bincount(part[0], minlength=graph.nodes)) for part in (edges, so_far)]
         yield np.concatenate([np.stack(degrees, axis=1), found], axis=1).astype(np.float32)

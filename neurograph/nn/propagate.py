@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.sparse import csr_tensor, product
 
-__all__ = ["Propagate", "gcn_norm"]
+__all__ = ["Propagate", "gcn_norm", "symmetric_product"]
 
 
 def gcn_norm(edge_index: NDArray[np.int64], nodes: int) -> sp.csr_matrix:
@@ -77,7 +77,7 @@ class Propagate(FakeQuantized, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         ticks, nodes, width = x.shape
         flat = x.transpose(0, 1).reshape(nodes, ticks * width)
-        y = cast(Tensor, _SymmetricProduct.apply(self._torch_graph(x), flat))
+        y = symmetric_product(self._torch_graph(x), flat)
         if self.log_gain is not None:
             y = y * self.log_gain.exp()
         return y.view(nodes, ticks, width).transpose(0, 1)
@@ -99,6 +99,11 @@ class Propagate(FakeQuantized, nn.Module):
 
     def extra_repr(self) -> str:
         return f"nodes={self.nodes}, synapses={self._graph.nnz}, gain={self.gain:g}"
+
+
+def symmetric_product(matrix: Tensor, x: Tensor) -> Tensor:
+    """``matrix @ x`` for a constant symmetric matrix (N, N) in CSR and x (N, D), differentiable in x."""
+    return cast(Tensor, _SymmetricProduct.apply(matrix, x))
 
 
 class _SymmetricProduct(torch.autograd.Function):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from neurograph.training.log import FIRST, Log
 from neurograph.training.recipe import Recipe
 from neurograph.training.state import Standing, read_state, restore, write_state
 from neurograph.training.subgraph import Batch, on_subgraph, parts, whole
+from neurograph.training.threads import threads
 
 __all__ = ["Files", "Fit", "accuracy", "fit"]
 
@@ -94,7 +95,7 @@ def fit(
     everything = whole(graph)
     bar = _progress_bar() if progress else None
     start, before, first = time.perf_counter(), standing.wall_s, standing.epoch
-    with bar or nullcontext(), _threads(recipe.threads):
+    with bar or nullcontext(), threads(recipe.threads):
         task = bar.add_task(f"training on {graph.name}", total=limit, completed=standing.epoch) if bar else None
         while standing.epoch < limit and not _enough(standing, recipe):
             standing.epoch += 1
@@ -166,16 +167,6 @@ def _cross_entropy(logits: Tensor, labels: Tensor, mask: NDArray[np.bool_]) -> f
 
 def _precision(recipe: Recipe) -> Any:
     return torch.autocast("cpu", torch.bfloat16) if recipe.precision == "mixed" else nullcontext()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _progress_bar() -> Progress:

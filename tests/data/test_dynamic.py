@@ -69,16 +69,18 @@ def test_features_know_the_past_alone() -> None:
     np.testing.assert_array_equal(whole[0][:, 2:], whole[1][:, 2:])  # a step without edges changes nothing since the beginning
 
 
-def test_projections_are_those_of_the_dense_matrix() -> None:
+@pytest.mark.parametrize("hops", [1, 2, 5])
+def test_projections_are_those_of_the_dense_matrix(hops: int) -> None:
     graph = small()
-    (*_, last) = structural_features(graph, 6, seed=4)
+    (*_, last) = structural_features(graph, 6, seed=4, hops=hops)
     adjacency = np.eye(5)
     for edges in graph.snapshots:
         adjacency[edges[0], edges[1]] = 1
     scale = 1 / np.sqrt(adjacency.sum(axis=1))
     hat = scale[:, None] * adjacency * scale
     random = np.random.default_rng(4).normal(0, 1, (5, 4))
-    wanted = hat @ random + hat @ hat @ random
+    before = np.linalg.matrix_power(hat, hops - 1) @ random
+    wanted = before + hat @ before
     np.testing.assert_allclose(last[:, 2:], wanted / np.linalg.norm(wanted, axis=1, keepdims=True), rtol=1e-4)
 
 
@@ -101,5 +103,7 @@ def test_bad_graphs(changed, what) -> None:
 def test_bad_widths_and_splits() -> None:
     with pytest.raises(DataError, match="width 2"):
         structural_features(small(), 2)
+    with pytest.raises(DataError, match="hops 0"):
+        structural_features(small(), 8, hops=0)
     with pytest.raises(DataError, match="nodes, must be at least 1 each"):
         small().split(0.4)

@@ -1,0 +1,190 @@
+"""Dy-SIGN on dynamic DBLP beside SpikeNet's layer and GRU-GCN, and the memory that a training step takes.
+
+    python benchmarks/dysign.py --data-root DIR [--seeds 3] [--shares 40 60 80] [--models dysign gru_gcn …] [--json OUT]
+    python benchmarks/dysign.py --data-root DIR --only memory
+
+Accuracy: all models see the same structural features of every snapshot, the same random split of a seed (a twentieth of what is not for
+testing is for validation) and the same recipe; widths are those that short trials on validation nodes chose (``CHOSEN``). Scores are
+those of the test nodes at the epoch of the best validation Micro-F1, mean and standard deviation over seeds. Label propagation, which
+learns nothing and sees no features, stands beside them.
+
+Memory: one training step with 4 to 64 latency steps in processes of their own, by the peak of the resident set
+(benchmarks/dysign_child.py), on a small made graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import machine
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from torch_geometric.nn import LabelPropagation
+
+from neurograph.data.dynamic import DynamicGraph, load_dblp, structural_features
+from neurograph.models.dysign import DySign, DySignConfig
+from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
+from neurograph.models.gru_gcn import GruGcn
+from neurograph.models.spikenet import SpikeNet, neighbour_steps
+from neurograph.models.steps import graph_steps
+from neurograph.training.dynamic import DynamicRecipe, f1, fit_dynamic, standardised
+
+WIDTH, HOPS = 64, 32
+SPIKES = {"latency": 6, "tolerance": 0.01, "dropout": 0.3}
+RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
+LATENCIES = (4, 8, 16, 32, 64)
+
+
+def so_far(graph: DynamicGraph, features: list[Any]) -> list[Any]:
+    """Steps with the edges of all snapshots until then, as SpikeNet's sampling has them too."""
+    return graph_steps(graph, features, edges="so_far")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model and what the search chose for it."""
+
+    title: str
+    build: Callable[..., torch.nn.Module]
+    steps: Callable[..., list[Any]] = so_far
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: DynamicRecipe = RECIPE
+
+
+def dysign(features: int, classes: int, steps: int, **settings: Any) -> DySign:
+    return DySign(DySignConfig(features, classes, steps, **settings))
+
+
+def onchip(features: int, classes: int, steps: int, **settings: Any) -> OnChipDySign:
+    return OnChipDySign(OnChipConfig(features, classes, steps, **settings))
+
+
+CHOSEN = {
+    "dysign": Choice("Dy-SIGN (reconstruction)", dysign, so_far, {"width": 96, "layers": 1, **SPIKES}),
+    "dysign_bptt": Choice("Dy-SIGN, BPTT", dysign, so_far, {"width": 96, "layers": 1, "gradient": "unrolled", **SPIKES}),
+    "dysign_onchip": Choice("Dy-SIGN, on-chip build", onchip, so_far),
+    "spikenet": Choice("SpikeNet's layer (reconstruction)", SpikeNet, neighbour_steps, {"dropout": 0.3}),
+    "gru_gcn": Choice("GRU-GCN", GruGcn, so_far, {"dropout": 0.3}),
+}
+
+
+def accuracy_rows(
+    graph: DynamicGraph,
+    models: Sequence[str],
+    shares: Sequence[int],
+    seeds: int,
+    epochs: int | None = None,
+    width: int = WIDTH,
+    hops: int = HOPS,
+) -> list[dict[str, Any]]:
+    """A row for each model, share and seed."""
+    features = standardised(structural_features(graph, width, hops=hops))
+    rows = []
+    for name in models:
+        choice = CHOSEN[name]
+        steps = choice.steps(graph, features)
+        for share in shares:
+            for seed in range(seeds):
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(seed)
+                    model = choice.build(width, graph.classes, graph.steps, **choice.settings)
+                recipe = choice.recipe if epochs is None else replace(choice.recipe, epochs=epochs)
+                found = fit_dynamic(model, steps, graph.y, graph.split(share / 100, seed), recipe, seed)
+                rows.append({"model": name, "share": share, "seed": seed, **asdict(found)})
+                print(
+                    f"{name} {share} % seed {seed}: Micro {found.test_micro:.4f} Macro {found.test_macro:.4f} in {found.wall_s:.0f} s",
+                    file=sys.stderr,
+                )
+    return rows
+
+
+def label_propagation(graph: DynamicGraph, share: int, seed: int) -> dict[str, Any]:
+    """PyG's, over the edges of all snapshots together (Zhu and Ghahramani 2002), 10 steps, alpha 0.9."""
+    train, _, test = graph.split(share / 100, seed)
+    edges = torch.from_numpy(np.unique(np.concatenate(graph.snapshots, axis=1), axis=1))
+    spread = LabelPropagation(num_layers=10, alpha=0.9)(torch.from_numpy(graph.y), edges, torch.from_numpy(train))
+    macro, micro = f1(spread[torch.from_numpy(test)], graph.y[test])
+    return {"model": "label propagation", "share": share, "seed": seed, "test_macro": macro, "test_micro": micro}
+
+
+def memory_rows(root: str | None, latencies: Sequence[int] = LATENCIES, width: int = 16) -> list[dict[str, Any]]:
+    """MiB of one training step, implicit and BPTT, each in a process of its own."""
+    rows = []
+    for latency in latencies:
+        row: dict[str, Any] = {"latency": latency}
+        for gradient in ("implicit", "unrolled"):
+            job = json.dumps({"gradient": gradient, "latency": latency, "width": width, "root": root})
+            child = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("dysign_child.py")), job]
+            done = subprocess.run(child, capture_output=True, text=True, env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"})
+            if done.returncode:
+                raise SystemExit(f"memory at {latency} latency steps, {gradient}: the child ended with {done.returncode}:\n{done.stderr}")
+            row[gradient] = json.loads(done.stdout)["mib"]
+        rows.append(row)
+    return rows
+
+
+def summary(rows: Sequence[dict[str, Any]], model: str, share: int) -> str | None:
+    """Macro and Micro, mean ± standard deviation, in %."""
+    chosen = [row for row in rows if (row["model"], row["share"]) == (model, share)]
+    if not chosen:
+        return None
+    macro, micro = (np.array([100 * row[key] for row in chosen]) for key in ("test_macro", "test_micro"))
+    return f"{macro.mean():.2f} ± {macro.std():.2f} / {micro.mean():.2f} ± {micro.std():.2f}"
+
+
+def main() -> int:
+    """Print the tables; 1 where training memory at 64 latency steps is more than 1.1 times that at 4."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", required=True, metavar="DIR", help="a folder with dynamic/dblp in it")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--shares", type=int, nargs="+", default=[40, 60, 80], metavar="%")
+    parser.add_argument("--models", nargs="+", choices=CHOSEN, default=["dysign", "spikenet", "gru_gcn"])
+    parser.add_argument("--only", choices=("accuracy", "memory"))
+    parser.add_argument("--epochs", type=int, help="of every model, in place of its own")
+    parser.add_argument("--json", type=Path, metavar="OUT")
+    chosen = parser.parse_args()
+    graph, console = load_dblp(chosen.data_root), Console(width=140)
+    found: dict[str, Any] = {"machine": machine.describe(), "accuracy": [], "memory": []}
+    print("machine:", found["machine"])
+    if chosen.only != "memory":
+        rows = accuracy_rows(graph, chosen.models, chosen.shares, chosen.seeds, chosen.epochs)
+        rows += [label_propagation(graph, share, seed) for share in chosen.shares for seed in range(chosen.seeds)]
+        found["accuracy"] = rows
+        table = Table("model", *(f"{share} %" for share in chosen.shares), title="dynamic DBLP: Macro-F1 / Micro-F1, %")
+        for name in [*chosen.models, "label propagation"]:
+            title = CHOSEN[name].title if name in CHOSEN else name
+            table.add_row(title, *(summary(rows, name, share) or "" for share in chosen.shares))
+        console.print(table)
+    grown = 0.0
+    if chosen.only != "accuracy":
+        found["memory"] = memory_rows(None)
+        table = Table("latency steps", "implicit MiB", "BPTT MiB", title="one training step of Dy-SIGN, 2 layers of 16, a made graph")
+        for row in found["memory"]:
+            table.add_row(*(f"{row[key]:.0f}" for key in ("latency", "implicit", "unrolled")))
+        console.print(table)
+        grown = found["memory"][-1]["implicit"] / found["memory"][0]["implicit"]
+        print(f"implicit: {LATENCIES[-1]} latency steps take {grown:.2f} times the memory of {LATENCIES[0]}")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(found, indent=1) + "\n")
+    return int(grown > 1.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
