@@ -37,6 +37,7 @@ def train(
     state: Path | None = option(None, "--state", help="File to go on from, written every 10 epochs."),
     resume: bool = option(False, "--resume", help="Go on from --state; the result is that of a run that never stopped."),
     output: Path = option(Path("model.pt"), "-o", "--output", help="Checkpoint to write."),
+    sharded: bool = option(False, "--sharded", help="Spread the nodes over the processes that torchrun started."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
@@ -57,7 +58,10 @@ def train(
         log=log,
         state=state,
         resume=resume,
+        sharded=sharded,
     )
+    if not result:
+        return
     if as_json:
         print_json(result)
         return
@@ -79,9 +83,10 @@ def train_model(
     shares: str | None = None,
     config: str | None = None,
     recipe: Mapping[str, Any] | None = None,
+    sharded: bool = False,
     **kept: Any,
 ) -> dict[str, Any]:
-    """Train, write the checkpoint, and return what ``train --json`` prints."""
+    """Train, write the checkpoint, and return what ``train --json`` prints; of several processes the first does, the others return {}."""
     if model not in MODELS:
         raise InputError(f"model {model!r}: does not exist; there is {', '.join(MODELS)}")
     check_output(output)
@@ -97,7 +102,17 @@ def train_model(
     how = replace(settings.how(), **(recipe or {}))
     for path in (path for path in (kept.get("log"), kept.get("state")) if path is not None):
         check_output(path)
-    result = training.train(settings.config(graph), graph, seed, how, epochs, progress=True, files=training.Files(**kept))
+    made, files = settings.config(graph), training.Files(**kept)
+    if sharded:
+        from neurograph.training.processes import this_shard
+
+        with this_shard(graph.nodes) as shard:
+            files = files if shard.rank == 0 else replace(files, log=None)
+            result = training.train(made, graph, seed, how, epochs, progress=shard.rank == 0, files=files, shard=shard)
+        if shard.rank > 0:
+            return {}
+    else:
+        result = training.train(made, graph, seed, how, epochs, progress=True, files=files)
     training.save(output, result.model, graph, result)
     said = {"weight_bits": how.weight_bits, "split": split, "shares": parts}
     return {"checkpoint": str(output), **result.metrics(), **said}

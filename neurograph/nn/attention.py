@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
+from neurograph.nn.sharding import Shard
 from neurograph.nn.wires import Wires
 
 __all__ = ["And", "BroadcastNodes", "ReduceNodes", "SpikingGraphAttention", "alive", "calibrating"]
@@ -65,6 +66,7 @@ class ReduceNodes(FakeQuantized, nn.Module):
         self.threshold = threshold
         self.momentum = momentum
         self.calibrating = False
+        self.shard: Shard | None = None
         self.log_level = nn.Parameter(torch.linspace(*spread, width).log())
         self.register_buffer("average", torch.ones(width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
@@ -72,10 +74,15 @@ class ReduceNodes(FakeQuantized, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         average = self.average
         if self.training or self.calibrating:
-            average = x.detach().mean(dim=(0, 1))
+            average = self._total(x.detach()).sum(dim=(0, 1)) / (len(x) * self.nodes)
             self._update(average)
         weight = self._weight(self.log_level, average) if self.weight_bits is None else self._rounded(average).to(x.dtype)
-        return x.sum(dim=1, keepdim=True) * weight
+        return self._total(x) * weight
+
+    def _total(self, x: Tensor) -> Tensor:
+        """The sum over all nodes, (T, 1, D)."""
+        found = x.sum(dim=1, keepdim=True)
+        return found if self.shard is None else self.shard.total(found)
 
     def weight(self) -> Array:
         """w, shape (D,), float64."""
@@ -123,9 +130,10 @@ class BroadcastNodes(nn.Module):
     def __init__(self, nodes: int) -> None:
         super().__init__()
         self.nodes = nodes
+        self.shard: Shard | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.expand(-1, self.nodes, -1)
+        return x.expand(-1, self.nodes if self.shard is None else self.shard.stop - self.shard.start, -1)
 
     def extra_repr(self) -> str:
         return f"nodes={self.nodes}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
+from neurograph.nn.sharding import Shard
 
 __all__ = ["PerNode", "Select"]
 
@@ -39,6 +40,7 @@ class PerNode(FakeQuantized, nn.Module):
         self.in_features = in_features
         self.out_features = out_features
         self.calibrating = False
+        self.shard: Shard | None = None
         self.linear = nn.Linear(in_features, out_features, bias=bias)
         self.norm = nn.BatchNorm1d(out_features) if norm else None
         if self.norm is not None:
@@ -51,13 +53,33 @@ class PerNode(FakeQuantized, nn.Module):
         if self.calibrating:
             self._calibrate(y.flatten(0, 1))
             y = nn.functional.linear(x, self._weight(), self.linear.bias)  # rounded weights hang on the variance
+        if self.shard is not None and self.training:
+            return self._norm_over_shards(y.flatten(0, 1), self.shard).view(y.shape)
         return cast(Tensor, self.norm(y.flatten(0, 1))).view(y.shape)
 
     @torch.no_grad()
     def _calibrate(self, rows: Tensor) -> None:
+        self._keep(*self._statistics(rows)[:2], momentum=1.0)
+
+    def _norm_over_shards(self, rows: Tensor, shard: Shard) -> Tensor:
+        """What the batch norm does in training, with the statistics of the rows of all processes."""
+        assert self.norm is not None
+        mean, variance, count = self._statistics(rows)
+        with torch.no_grad():
+            self._keep(mean, variance * count / (count - 1), momentum=self.norm.momentum or 0.1)
+        return (rows - mean) / torch.sqrt(variance + self.norm.eps) * self.norm.weight + self.norm.bias
+
+    def _statistics(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and variance of each feature over the rows of all processes, and how many rows there are."""
+        total = (lambda x: x) if self.shard is None else self.shard.total
+        count = total(torch.tensor(float(len(rows))))
+        mean = total(rows.sum(dim=0)) / count
+        return mean, total((rows - mean).square().sum(dim=0)) / count, count
+
+    def _keep(self, mean: Tensor, variance: Tensor, momentum: float) -> None:
         assert self.norm is not None and self.norm.running_mean is not None and self.norm.running_var is not None
-        self.norm.running_mean.copy_(rows.mean(dim=0))
-        self.norm.running_var.copy_(rows.var(dim=0, correction=0))
+        self.norm.running_mean.lerp_(mean.to(self.norm.running_mean.dtype), momentum)
+        self.norm.running_var.lerp_(variance.to(self.norm.running_var.dtype), momentum)
 
     def folded(self) -> tuple[Array, Array]:
         """Weight (out, in) and bias (out,) in float64, with the running statistics of the norm folded in."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
-from neurograph.nn.sparse import csr_tensor, product
+from neurograph.nn.sharding import Shard
+from neurograph.nn.sparse import SparseMatrix, csr_tensor, product
 
 __all__ = ["Propagate", "gcn_norm", "symmetric_product"]
 
@@ -53,6 +54,7 @@ class Propagate(FakeQuantized, nn.Module):
 
     def __init__(self, graph: sp.csr_matrix, learn_gain: bool = True, gain: float = 1.0) -> None:
         super().__init__()
+        self.shard: Shard | None = None
         self.use(graph)
         self.log_gain = nn.Parameter(torch.tensor(float(np.log(gain)))) if learn_gain else None
 
@@ -64,6 +66,7 @@ class Propagate(FakeQuantized, nn.Module):
         self._graph = sp.csr_matrix(graph, dtype=np.float64)
         self._cached: Tensor | None = None
         self._cached_bits: int | None = None
+        self._own: SparseMatrix | None = None
 
     @property
     def gain(self) -> float:
@@ -77,7 +80,7 @@ class Propagate(FakeQuantized, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         ticks, nodes, width = x.shape
         flat = x.transpose(0, 1).reshape(nodes, ticks * width)
-        y = symmetric_product(self._torch_graph(x), flat)
+        y = symmetric_product(self._torch_graph(x), flat) if self.shard is None else self._rows(x.dtype) @ self.shard.gather(flat)
         if self.log_gain is not None:
             y = y * self.log_gain.exp()
         return y.view(nodes, ticks, width).transpose(0, 1)
@@ -89,6 +92,13 @@ class Propagate(FakeQuantized, nn.Module):
             cached = csr_tensor(self._rounded(), like.dtype).to(like.device)
             self._cached, self._cached_bits = cached, self.weight_bits
         return cached
+
+    def _rows(self, dtype: torch.dtype) -> SparseMatrix:
+        """Rows of this process's nodes."""
+        assert self.shard is not None
+        if self._own is None or self._own.dtype != dtype:
+            self._own = SparseMatrix.from_scipy(self._rounded()[self.shard.start : self.shard.stop], dtype)
+        return self._own
 
     def _rounded(self) -> sp.csr_matrix:
         """Â, or what is left of it in ``weight_bits``."""

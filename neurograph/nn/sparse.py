@@ -68,8 +68,10 @@ class SparseMatrix:
 Features = Union[Tensor, SparseMatrix]
 
 
-def as_features(x: sp.csr_matrix | NDArray[Any], dtype: torch.dtype = torch.float32) -> Features:
-    """Node features (N, F) of a GraphData as a model takes them: a SparseMatrix where they are sparse, else a tensor."""
+def as_features(x: sp.csr_matrix | NDArray[Any], dtype: torch.dtype | None = None) -> Features:
+    """Node features (N, F) of a GraphData as a model takes them, in torch's default type unless told otherwise: a SparseMatrix where they
+    are sparse, else a tensor."""
+    dtype = dtype or torch.get_default_dtype()
     if sp.issparse(x):
         return SparseMatrix.from_scipy(sp.csr_matrix(x), dtype)
     return torch.from_numpy(np.asarray(x)).to(dtype)

@@ -37,7 +37,7 @@ class Wires(nn.Module):
         values = np.asarray(matrix, dtype=np.float32)
         if values.ndim != 2 or not np.isin(values, (0, 1)).all():
             raise ValueError(f"Wires: matrix of shape {values.shape}, must be two-dimensional and hold 0 and 1 only")
-        self.register_buffer("matrix", torch.from_numpy(values.copy()), persistent=False)
+        self.register_buffer("matrix", torch.from_numpy(values).to(torch.get_default_dtype(), copy=True), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.linear(x, self.matrix)

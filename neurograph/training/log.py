@@ -71,4 +71,4 @@ class Log:
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return f"{value:.9g}" if isinstance(value, float) else value

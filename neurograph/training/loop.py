@@ -18,7 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from neurograph.data import GraphData
+from neurograph.errors import TrainingError
 from neurograph.nn import Features, calibrating
+from neurograph.nn.sharding import Shard, sharded
 from neurograph.training.log import FIRST, Log
 from neurograph.training.recipe import Recipe
 from neurograph.training.state import Standing, read_state, restore, write_state
@@ -69,6 +71,7 @@ def fit(
     epochs: int | None = None,
     progress: bool = False,
     files: Files | None = None,
+    shard: Shard | None = None,
 ) -> Fit:
     """Train any node classifier in place.
 
@@ -78,6 +81,7 @@ def fit(
         epochs: overrides the recipe's.
         progress: draw a bar on stderr.
         files: what to keep on disk.
+        shard: this process's nodes, of a run that is spread over the processes of torch.distributed; each of them gets the same model.
 
     The model is left in eval mode with the weights of the best validation accuracy (ties: the lower validation loss).
 
@@ -85,6 +89,8 @@ def fit(
         TrainingError: files that cannot be written, or a state of another run; parts that the graph or the model cannot be cut into.
     """
     files = files or Files()
+    if shard is not None and (files.state is not None or recipe.parts > 1):
+        raise TrainingError("a run over several processes: keeps no state and knows no parts; leave --state and --parts out")
     limit = recipe.epochs if epochs is None else epochs
     optimizer = torch.optim.Adam(list(groups), lr=recipe.learning_rate)
     identity = {**files.identity, **{f"recipe.{k}": v for k, v in vars(recipe).items() if k not in ("epochs", "patience")}}
@@ -92,16 +98,16 @@ def fit(
     if files.resume and files.state is not None:
         standing = restore(read_state(files.state, identity), model, optimizer)
     log = Log(files.log, str(files.identity.get("stage", FIRST)), standing.epoch)
-    everything = whole(graph)
+    everything, labels = whole(graph, shard), torch.from_numpy(graph.y)
     bar = _progress_bar() if progress else None
     start, before, first = time.perf_counter(), standing.wall_s, standing.epoch
-    with bar or nullcontext(), threads(recipe.threads):
+    with bar or nullcontext(), threads(recipe.threads), sharded(model, shard):
         task = bar.add_task(f"training on {graph.name}", total=limit, completed=standing.epoch) if bar else None
         while standing.epoch < limit and not _enough(standing, recipe):
             standing.epoch += 1
-            loss = _epoch(model, optimizer, graph, everything, recipe, standing.epoch)
-            logits = _predict(model, everything.x)
-            score = (accuracy(logits, graph.y, graph.val_mask), -_cross_entropy(logits, everything.y, graph.val_mask))
+            loss = _epoch(model, optimizer, graph, everything, recipe, standing.epoch, shard)
+            logits = _predict(model, everything.x, shard)
+            score = (accuracy(logits, graph.y, graph.val_mask), -_cross_entropy(logits, labels, graph.val_mask))
             if score > standing.score and standing.epoch >= min(recipe.ramp, limit):
                 standing.score, standing.best_epoch, standing.weights = score, standing.epoch, copy.deepcopy(model.state_dict())
                 standing.test_accuracy = accuracy(logits, graph.y, graph.test_mask)
@@ -126,38 +132,61 @@ def _enough(standing: Standing, recipe: Recipe) -> bool:
     return bool(standing.best_epoch) and standing.epoch - standing.best_epoch >= recipe.patience
 
 
-def _epoch(model: nn.Module, optimizer: Any, graph: GraphData, everything: Batch, recipe: Recipe, epoch: int) -> float:
+def _epoch(model: nn.Module, optimizer: Any, graph: GraphData, everything: Batch, recipe: Recipe, epoch: int, shard: Shard | None) -> float:
     """One step on each batch; the mean loss."""
     model.train()
     losses = []
     for batch in (everything,) if recipe.parts == 1 else parts(graph, recipe.parts):
         optimizer.zero_grad()
         with on_subgraph(model, batch.graph), _precision(recipe):
-            loss = _loss(model, batch, recipe, epoch)
+            loss = _loss(model, batch, recipe, epoch, None if shard is None else _shares(graph, batch, shard))
         loss.backward()  # type: ignore[no-untyped-call]
+        if shard is not None:
+            loss = shard.total(loss.detach())
+            for parameter in model.parameters():
+                parameter.grad = shard.total(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)
         optimizer.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
 
 
-def _loss(model: nn.Module, batch: Batch, recipe: Recipe, epoch: int) -> Tensor:
+def _shares(graph: GraphData, batch: Batch, shard: Shard) -> tuple[float, float]:
+    """What a shard's means count in those over all: of the labelled nodes, and of the nodes."""
+    return len(batch.train) / int(graph.train_mask.sum()), len(batch.y) / shard.nodes
+
+
+def _loss(model: nn.Module, batch: Batch, recipe: Recipe, epoch: int, shares: tuple[float, float] | None = None) -> Tensor:
     """Cross entropy, and the squared distance of two stochastic passes to their sharpened mean (GRAND, Feng et al. 2020)."""
     labels = batch.y[batch.train]
+    of_labelled, of_nodes = shares or (1.0, 1.0)
+
+    def supervised(logits: Tensor) -> Tensor:
+        if not len(labels):  # a shard without a labelled node
+            return logits.sum() * 0
+        return of_labelled * nn.functional.cross_entropy(logits[batch.train], labels)
+
     if recipe.consistency == 0:
-        return nn.functional.cross_entropy(model(batch.x).float()[batch.train], labels)
-    passes = [model(batch.x).float(), model(batch.x).float()]
-    supervised = torch.stack([nn.functional.cross_entropy(logits[batch.train], labels) for logits in passes]).mean()
+        return supervised(_logits(model, batch))
+    passes = [_logits(model, batch), _logits(model, batch)]
     probabilities = torch.stack([logits.softmax(dim=-1) for logits in passes])
     target = probabilities.detach().mean(dim=0) ** (1 / recipe.temperature)
     target = target / target.sum(dim=-1, keepdim=True)
-    distance = (probabilities - target).square().sum(dim=-1).mean()
-    return supervised + recipe.consistency * min(1.0, epoch / recipe.ramp) * distance
+    distance = of_nodes * (probabilities - target).square().sum(dim=-1).mean()
+    return torch.stack([supervised(logits) for logits in passes]).mean() + recipe.consistency * min(1.0, epoch / recipe.ramp) * distance
 
 
-def _predict(model: nn.Module, x: Features) -> Tensor:
+def _logits(model: nn.Module, batch: Batch) -> Tensor:
+    """Out of autocast they are in bfloat16; the loss is in float32."""
+    logits = cast(Tensor, model(batch.x))
+    return logits.float() if logits.dtype == torch.bfloat16 else logits
+
+
+def _predict(model: nn.Module, x: Features, shard: Shard | None = None) -> Tensor:
+    """Logits of all nodes."""
     model.eval()
     with torch.no_grad(), calibrating(model):
-        return cast(Tensor, model(x))
+        logits = cast(Tensor, model(x))
+        return logits if shard is None else shard.gather(logits)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, mask: NDArray[np.bool_]) -> float:

@@ -15,6 +15,7 @@ from torch import nn
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
 from neurograph.nn import BroadcastNodes, Features, Propagate, ReduceNodes, as_features, gcn_norm
+from neurograph.nn.sharding import Shard
 
 __all__ = ["Batch", "on_subgraph", "parts", "whole"]
 
@@ -36,9 +37,10 @@ class Batch:
     graph: sp.csr_matrix | None = None
 
 
-def whole(graph: GraphData) -> Batch:
-    """All nodes."""
-    return Batch(as_features(graph.x), torch.from_numpy(graph.y), torch.from_numpy(np.flatnonzero(graph.train_mask)))
+def whole(graph: GraphData, shard: Shard | None = None) -> Batch:
+    """All nodes, or those of a shard."""
+    own = slice(None) if shard is None else slice(shard.start, shard.stop)
+    return Batch(as_features(graph.x[own]), torch.from_numpy(graph.y[own]), torch.from_numpy(np.flatnonzero(graph.train_mask[own])))
 
 
 def parts(graph: GraphData, count: int) -> Iterator[Batch]:
@@ -87,4 +89,4 @@ def on_subgraph(model: nn.Module, graph: sp.csr_matrix | None) -> Iterator[None]
 
 
 _ON_GRAPH = (Propagate, ReduceNodes, BroadcastNodes)
-_GRAPH = ("nodes", "_graph", "_cached", "_cached_bits")
+_GRAPH = ("nodes", "_graph", "_cached", "_cached_bits", "_own")

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.data import GraphData
-from neurograph.errors import DataError
+from neurograph.errors import DataError, TrainingError
 from neurograph.models import ClassifierConfig, SpikingClassifier, build
 from neurograph.nn import alive, as_features, check_weight_bits, record_spikes
+from neurograph.nn.sharding import Shard
 from neurograph.training.log import FIRST
 from neurograph.training.loop import Files, Fit, fit
 from neurograph.training.recipe import Recipe
@@ -60,6 +61,7 @@ def train(
     epochs: int | None = None,
     progress: bool = False,
     files: Files | None = None,
+    shard: Shard | None = None,
 ) -> TrainingResult:
     """Train a model on one graph. The same seed gives the same model; torch's global generator is left as it was.
 
@@ -71,6 +73,7 @@ def train(
         epochs: overrides the recipe's.
         progress: draw a progress bar on stderr.
         files: log and state; the second stage of a training for few bits has a state of its own beside the first's, named ``*.bits``.
+        shard: see :func:`fit`. Each process draws dropout of its own; without dropout the loss is that of one process.
 
     Raises:
         DataError: config and graph do not fit. QuantizationError: weight bits out of range. TrainingError: see :func:`fit`.
@@ -79,10 +82,14 @@ def train(
     recipe = recipe or Recipe()
     bits = config.weight_bits if recipe.weight_bits is None else recipe.weight_bits
     check_weight_bits(bits)
+    if shard is not None and bits is not None:
+        raise TrainingError("a run over several processes: trains in float; leave --weight-bits out and train on with it in one process")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build(replace(config, weight_bits=None), graph.edge_index)
-        found = _fit(model, graph, seed, recipe, epochs, progress, files)
+        if shard is not None:
+            torch.manual_seed(seed * shard.world + shard.rank)
+        found = _fit(model, graph, seed, recipe, epochs, progress, files, shard)
     if bits is None:
         return _result(model, graph, found, seed)
     fine = fine_tune(model, graph, bits, seed, recipe, epochs, progress, _second(files, found))
@@ -150,13 +157,20 @@ def check_sizes(config: ClassifierConfig, graph: GraphData) -> None:
 
 
 def _fit(
-    model: SpikingClassifier, graph: GraphData, seed: int, recipe: Recipe, epochs: int | None, progress: bool, files: Files | None
+    model: SpikingClassifier,
+    graph: GraphData,
+    seed: int,
+    recipe: Recipe,
+    epochs: int | None,
+    progress: bool,
+    files: Files | None,
+    shard: Shard | None = None,
 ) -> Fit:
     if files is not None:
         stage = FIRST if model.config.weight_bits is None else f"{model.config.weight_bits} bits"
         identity = {"stage": stage, "model": model.name, "seed": seed, "graph": fingerprint(graph)}
         files = replace(files, identity={**identity, **{f"config.{k}": v for k, v in asdict(model.config).items()}})
-    return fit(model, graph, parameter_groups(model, recipe), recipe, epochs, progress, files)
+    return fit(model, graph, parameter_groups(model, recipe), recipe, epochs, progress, files, shard)
 
 
 def _second(files: Files | None, first: Fit) -> Files | None:

@@ -1,0 +1,33 @@
+"""Training over the processes that torchrun started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch.distributed as dist
+
+from neurograph.errors import TrainingError
+from neurograph.nn.sharding import Shard
+
+__all__ = ["this_shard"]
+
+
+@contextmanager
+def this_shard(nodes: int) -> Iterator[Shard]:
+    """This process's part of the nodes, for as long as the block runs.
+
+    Raises:
+        TrainingError: no torchrun started this process, or there are more processes than nodes.
+    """
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        raise TrainingError("--sharded: there is one process; start it with: torchrun --nproc-per-node 2 -m neurograph train … --sharded")
+    dist.init_process_group("gloo")
+    try:
+        shard = Shard(dist.get_rank(), dist.get_world_size(), nodes)
+        if shard.world > nodes:
+            raise TrainingError(f"--sharded: {shard.world} processes, must be at most {nodes}, the nodes of the graph; start fewer")
+        yield shard
+    finally:
+        dist.destroy_process_group()
