@@ -30,7 +30,8 @@ class _Scan(Function):
                 v.mul_(beta).add_(before)
             torch.gt(v, threshold, out=z)
             before = torch.where(z.bool(), v - threshold, v) if subtract else v.masked_fill(z.bool(), 0.0)
-        ctx.save_for_backward(current, held, spikes, beta if isinstance(beta, Tensor) else None)
+        learned = beta if isinstance(beta, Tensor) else None  # only its gradient needs the current again
+        ctx.save_for_backward(current if learned is not None else None, held, spikes, learned)
         ctx.beta, ctx.threshold, ctx.subtract = beta, threshold, subtract
         return spikes
 
