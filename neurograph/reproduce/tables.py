@@ -60,7 +60,7 @@ TABLES = {
         (
             *(Row(name, name, fixed=not name.endswith("-paper")) for name in MODELS),
             *(Row(name, name) for name in BASELINE_NAMES),
-            *(Row(f"{name}, no consistency", name, recipe=_ALONE) for name in BASELINE_NAMES),
+            *(Row(f"{name} without consistency", name, recipe=_ALONE) for name in BASELINE_NAMES),
         ),
     ),
     "ablations": Table(
@@ -72,7 +72,7 @@ TABLES = {
             Row("mask forced to 1", "spikegraphormer", {"mask": "ones"}),
             Row("GNN only", "spikegraphormer", {"attention": False}),
             Row("MLP only", "spikegraphormer", {"gnn": False, "mask": "ones", "readout": "plain"}),
-            Row("no consistency", "spikegraphormer", recipe=_ALONE),
+            Row("without consistency", "spikegraphormer", recipe=_ALONE),
             Row("learned tau", "spikegraphormer", {"learn_beta": True}),
         ),
     ),
@@ -85,7 +85,7 @@ TABLES = {
             Row("GNN only", "spikegraphormer-paper", {"gnn_share": 1.0, "fusion": "add"}),
             Row("MLP only", "spikegraphormer-paper", {"gnn": False, "mask": "ones", "readout": "plain"}),
             Row("cat", "spikegraphormer-paper", {"fusion": "cat"}),
-            Row("no consistency", "spikegraphormer-paper", recipe=_ALONE),
+            Row("without consistency", "spikegraphormer-paper", recipe=_ALONE),
             Row("learned tau", "spikegraphormer-paper", {"learn_beta": True}),
         ),
     ),

@@ -38,14 +38,14 @@ def test_a_run_is_that_of_train() -> None:
 
 
 def test_a_table_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    chosen, lines = TABLES["ablations"].only(("GNN only", "no consistency")), []
+    chosen, lines = TABLES["ablations"].only(("GNN only", "without consistency")), []
     path = tmp_path / "runs.jsonl"
     first = measured(chosen, "karate", Store(path), seeds=2, epochs=3, report=lines.append)
     assert len(lines) == 4
     whole = path.read_text()
     path.write_text(whole[: whole.rfind("{")] + '{"identity": {"row"')  # cut off while the last run was written
     again = measured(chosen, "karate", Store(path), seeds=2, epochs=3, report=lines.append)
-    assert len(lines) == 5 and lines[-1].startswith("karate, no consistency, seed 1")
+    assert len(lines) == 5 and lines[-1].startswith("karate, without consistency, seed 1")
     tests = [[r["test_accuracy"] for r in row["runs"]] for found in (first, again) for row in found["rows"]]
     assert tests[:2] == tests[2:]
     assert [json.loads(line)["identity"]["seed"] for line in path.read_text().splitlines()] == [0, 1, 0, 1]
@@ -94,3 +94,7 @@ def test_unknown_names(tmp_path: Path) -> None:
 
 def test_baselines_are_listed_once_more_without_importing_them() -> None:
     assert tuple(BASELINES) == BASELINE_NAMES
+
+
+def test_rows_can_be_named_with_commas_between_them() -> None:
+    assert not [row.name for _, row in EVERY if "," in row.name or row.name != row.name.strip()]
