@@ -48,7 +48,7 @@ def test_saturating_maps_have_the_root_that_scipy_finds(search: Search) -> None:
         return (graph @ a @ weight + drive).clamp(0, 1)
 
     def off(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return (f(torch.from_numpy(a).view_as(drive)).flatten() - a).numpy()
+        return f(torch.from_numpy(a).view_as(drive)).flatten().numpy() - a
 
     found = fixed_point(f, torch.zeros_like(drive), search).value
     assert ((found == 0) | (found == 1)).any() and ((found > 0) & (found < 1)).any()
