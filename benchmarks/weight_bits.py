@@ -22,7 +22,6 @@ from pathlib import Path
 
 import machine
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -31,8 +30,8 @@ from neurograph import training
 from neurograph.data import GraphData, load
 from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
+from neurograph.reproduce.run import recorded_accuracy
 from neurograph.sim import fixed, floating
-from neurograph.sim.recording import Recording
 from neurograph.training import Checkpoint
 
 TARGET = TARGETS["loihi2"]
@@ -125,7 +124,7 @@ def run(checkpoint: Checkpoint, kind: str, bits: int) -> Row:
     exact = floating.run(compiled.network, compiled.inputs)
     name, train_s = checkpoint.graph.name, float(checkpoint.metrics["wall_s"])
     if not bits:
-        return Row(name, checkpoint.seed, kind, 0, accuracy(checkpoint, compiled.network.outputs, exact), train_s=train_s)
+        return Row(name, checkpoint.seed, kind, 0, recorded_accuracy(checkpoint, exact), train_s=train_s)
     integer = fixed.run(compiled.quantized, compiled.inputs)
     differ = {p.name: integer.spikes[p.name] != exact.spikes[p.name] for p in compiled.network.neurons}
     return Row(
@@ -133,21 +132,13 @@ def run(checkpoint: Checkpoint, kind: str, bits: int) -> Row:
         seed=checkpoint.seed,
         kind=kind,
         bits=bits,
-        accuracy=accuracy(checkpoint, compiled.network.outputs, integer),
+        accuracy=recorded_accuracy(checkpoint, integer),
         mismatch=sum(int(d.sum()) for d in differ.values()) / sum(d.size for d in differ.values()),
         worst=max(float(d.mean()) for d in differ.values()),
         overflows=sum(integer.notes["wraps"].values()) + sum(integer.notes["clips"].values()),
         train_s=train_s if kind == "qat" else 0.0,
         export_s=export_s,
     )
-
-
-def accuracy(checkpoint: Checkpoint, outputs: Iterable[str], recording: Recording) -> float:
-    """On the test nodes, 0 to 1: the model's own readout on recorded spikes."""
-    spikes = tuple(torch.from_numpy(recording.spikes[name][0].astype(np.float64)) for name in outputs)
-    with torch.no_grad():
-        logits = checkpoint.model.double().readout(spikes)
-    return training.accuracy(logits, checkpoint.graph.y, checkpoint.graph.test_mask)
 
 
 def table(rows: list[Row]) -> Table:

@@ -14,7 +14,7 @@ from neurograph.errors import BundleError, InputError, NeurographError
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["atomic_folder", "cannot_write", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
+__all__ = ["atomic_folder", "broken_member", "cannot_write", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
@@ -114,3 +114,14 @@ def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> 
     """The error that says why a file or a folder could not be written."""
     reason = os.strerror(cause.errno) if cause.errno else str(cause)
     return error(f"{subject}: cannot be written ({reason}); choose a folder that exists, is writable and has room")
+
+
+def broken_member(path: Path) -> str | None:
+    """What is damaged in a zip archive such as a torch file, whose checksums torch.load does not look at; None where nothing is."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        return str(error)

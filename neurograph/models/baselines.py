@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import InputError
-from neurograph.nn import LIF, Features, SparseMatrix, SpikeDropout
+from neurograph.nn import LIF, Features, SparseMatrix, SpikeDropout, drop_features
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -38,9 +38,7 @@ class FeatureMap(nn.Linear):
         self.dropout = dropout
 
     def forward(self, x: Features) -> Tensor:
-        if self.training and self.dropout:
-            x = x.dropout(self.dropout) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, self.dropout)
-        y = x @ self.weight.t()
+        y = drop_features(x, self.dropout, self.training and self.dropout > 0) @ self.weight.t()
         return y if self.bias is None else y + self.bias
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn import LIF, Features, Readout, SparseMatrix, gcn_norm, set_weight_bits
+from neurograph.nn import LIF, Features, Readout, drop_features, gcn_norm, set_weight_bits
 
 __all__ = ["ClassifierConfig", "SpikingClassifier"]
 
@@ -118,9 +118,7 @@ class SpikingClassifier(nn.Module):
 
     def encode(self, x: Features) -> Tensor:
         """The static current of every neuron that hears the input, volts: (N, F) → (N, D0). Runs on the host."""
-        if self.training:
-            p = self.config.input_dropout
-            x = x.dropout(p) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, p)
+        x = drop_features(x, self.config.input_dropout, self.training)
         return self.config.encoder_gain * (x @ self.encoder.weight.t() + self.encoder.bias)
 
     def encoder_folded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from neurograph.nn import Features, Propagate, SparseMatrix
+from neurograph.nn import Features, Propagate, drop_features
 
 __all__ = ["RealGnn"]
 
@@ -60,8 +60,7 @@ class RealGnn(nn.Module):
         self.dropout, self.node_dropout = dropout, node_dropout
 
     def forward(self, x: Features) -> Tensor:
-        if self.training:
-            x = x.dropout(self.dropout) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, self.dropout)
+        x = drop_features(x, self.dropout, self.training)
         h = self.gain * (x @ self.map.weight.t() + self.map.bias)
         if self.training:
             h = h * nn.functional.dropout(torch.ones_like(h[:, :1]), self.node_dropout)

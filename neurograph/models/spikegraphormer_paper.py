@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neurograph.models.classifier import SpikingClassifier
 from neurograph.models.real_gnn import RealGnn
 from neurograph.models.spikegraphormer import AttentionBranch, SpikeGraphormerConfig
-from neurograph.nn import Features, Readout, SparseMatrix, gcn_norm
+from neurograph.nn import Features, Readout, drop_features, gcn_norm
 
 __all__ = ["SpikeGraphormerPaper", "SpikeGraphormerPaperConfig"]
 
@@ -99,8 +99,7 @@ class SpikeGraphormerPaper(SpikingClassifier):
     def encode(self, x: Features) -> Tensor:
         """The static current of the transformer branch, volts: (N, F) → (N, D). Runs on the host."""
         p = self.config.input_dropout
-        if self.training:
-            x = x.dropout(p) if isinstance(x, SparseMatrix) else nn.functional.dropout(x, p)
+        x = drop_features(x, p, self.training)
         hidden = self.norm(x @ self.encoder.weight.t() + self.encoder.bias).relu()
         return self.config.encoder_gain * nn.functional.dropout(hidden, p, self.training)
 

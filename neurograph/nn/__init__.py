@@ -13,7 +13,7 @@ from neurograph.nn.readout import Readout
 from neurograph.nn.record import record_spikes
 from neurograph.nn.rectify import RateRectify, RunningRate, SpikeRectify
 from neurograph.nn.self_attention import AttentionMap, SpikingGraphSelfAttention
-from neurograph.nn.sparse import Features, SparseMatrix, as_features
+from neurograph.nn.sparse import Features, SparseMatrix, as_features, drop_features
 from neurograph.nn.wires import Wires
 
 LEAVES = (LIF, PerNode, Select, Wires, Propagate, And, ReduceNodes, BroadcastNodes)
@@ -43,6 +43,7 @@ __all__ = [
     "as_features",
     "calibrating",
     "check_weight_bits",
+    "drop_features",
     "fake_quantize",
     "gcn_norm",
     "record_spikes",

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Features", "SparseMatrix", "as_features", "csr_tensor", "product"]
+__all__ = ["Features", "SparseMatrix", "as_features", "csr_tensor", "drop_features", "product"]
 
 with warnings.catch_warnings():  # torch says once a process that its CSR support is in beta
     warnings.simplefilter("ignore")
@@ -75,6 +75,13 @@ def as_features(x: sp.csr_matrix | NDArray[Any], dtype: torch.dtype | None = Non
     if sp.issparse(x):
         return SparseMatrix.from_scipy(sp.csr_matrix(x), dtype)
     return torch.from_numpy(np.asarray(x)).to(dtype)
+
+
+def drop_features(x: Features, probability: float, training: bool) -> Features:
+    """Features with each value dropped with this probability, of sparse ones each stored value; in eval mode as they are."""
+    if not training:
+        return x
+    return x.dropout(probability) if isinstance(x, SparseMatrix) else torch.nn.functional.dropout(x, probability)
 
 
 def csr_tensor(matrix: sp.csr_matrix, dtype: torch.dtype) -> Tensor:

@@ -17,10 +17,11 @@ from neurograph.models import BASELINE_NAMES
 from neurograph.nn import as_features
 from neurograph.nn.record import returned_spikes
 from neurograph.reproduce.tables import Row
+from neurograph.sim.recording import Recording
 from neurograph.training import Checkpoint, Recipe, Settings, accuracy, fit, parameter_groups, settings_for, train
 from neurograph.training.protocols import protocol
 
-__all__ = ["Run", "identity", "run"]
+__all__ = ["Run", "identity", "recorded_accuracy", "run"]
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,12 @@ def _in_integers(checkpoint: Checkpoint) -> float:
 
     compiled = compile_checkpoint(checkpoint, TARGETS["loihi2"])
     assert compiled.quantized is not None
-    recording = fixed.run(compiled.quantized, compiled.inputs)
-    graph, model = checkpoint.graph, checkpoint.model
+    return recorded_accuracy(checkpoint, fixed.run(compiled.quantized, compiled.inputs))
+
+
+def recorded_accuracy(checkpoint: Checkpoint, recording: Recording) -> float:
+    """On the test nodes, 0 to 1: what the model's own host part makes of recorded spikes, in the order in which the model reads them."""
+    graph, model = checkpoint.graph, checkpoint.model.double()
     x = as_features(graph.x, torch.float64)
     with torch.no_grad():
         current = model.encode(x)[None].expand(model.config.ticks, -1, -1)

@@ -25,7 +25,7 @@ import torch
 
 from neurograph.data import GraphData
 from neurograph.errors import CheckpointError, DataError
-from neurograph.files import write_file
+from neurograph.files import broken_member, write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.training.train import TrainingResult, check_sizes
 
@@ -109,8 +109,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
     if not zipfile.is_zipfile(path):
         raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or another kind); copy it anew")
-    with zipfile.ZipFile(path) as archive:
-        broken = _broken_member(archive)
+    broken = broken_member(path)
     if broken:
         raise CheckpointError(f"{where}: damaged (checksum of {broken} is wrong); copy it anew")
     try:
@@ -135,14 +134,6 @@ def _read(path: Path) -> dict[str, Any]:
     if odd:
         raise CheckpointError(f"{where}: {', '.join(odd)} of another type, must be a dictionary (seed: a number); save it again")
     return payload
-
-
-def _broken_member(archive: zipfile.ZipFile) -> str | None:
-    """torch.load checks no checksums, so that a flipped bit would be a wrong weight."""
-    try:
-        return archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        return str(error)
 
 
 def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:

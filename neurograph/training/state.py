@@ -18,7 +18,7 @@ from torch import nn
 
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
-from neurograph.files import write_file
+from neurograph.files import broken_member, write_file
 
 __all__ = ["Standing", "fingerprint", "read_state", "restore", "write_state"]
 
@@ -86,12 +86,11 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if not zipfile.is_zipfile(path):
             raise TrainingError(f"{where}: no whole torch file (cut off, or another kind); begin anew without --resume")
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
+        broken = broken_member(path)
         if broken:
             raise TrainingError(f"{where}: damaged (checksum of {broken} is wrong); begin anew without --resume")
         payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise TrainingError(f"{where}: damaged ({' '.join(str(error).split())[:120]}); begin anew without --resume") from None
     if not isinstance(payload, dict) or payload.get("format") != FORMAT:
         raise TrainingError(f"{where}: is no state of a training run; give the file that --state wrote")
