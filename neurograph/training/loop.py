@@ -22,6 +22,7 @@ from neurograph.errors import TrainingError
 from neurograph.nn import Features, calibrating
 from neurograph.nn.sharding import Shard, sharded
 from neurograph.training.log import FIRST, Log
+from neurograph.training.memory import freed_memory_kept
 from neurograph.training.recipe import Recipe
 from neurograph.training.state import Standing, read_state, restore, write_state
 from neurograph.training.subgraph import Batch, on_subgraph, parts, whole
@@ -101,7 +102,7 @@ def fit(
     everything, labels = whole(graph, shard), torch.from_numpy(graph.y)
     bar = _progress_bar() if progress else None
     start, before, first = time.perf_counter(), standing.wall_s, standing.epoch
-    with bar or nullcontext(), threads(recipe.threads), sharded(model, shard):
+    with bar or nullcontext(), threads(recipe.threads), freed_memory_kept(), sharded(model, shard):
         task = bar.add_task(f"training on {graph.name}", total=limit, completed=standing.epoch) if bar else None
         while standing.epoch < limit and not _enough(standing, recipe):
             standing.epoch += 1
