@@ -71,6 +71,11 @@ class ClassifierConfig:
         """Features of all spikes that are read."""
         return self.current_width
 
+    @property
+    def readout_width(self) -> int:
+        """Features that the readout makes of them: the classes, where nothing follows."""
+        return self.classes
+
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
         return tuple(f.name for f in fields(cls))
@@ -103,7 +108,7 @@ class SpikingClassifier(nn.Module):
         nn.init.zeros_(self.encoder.bias)
         self.core = self.build_core(graph)
         propagated, plain = (None if config.readout == "plain" else graph), config.readout != "propagated"
-        self.readout = Readout(config.spike_width, config.classes, propagated, plain, config.readout_dropout)
+        self.readout = Readout(config.spike_width, config.readout_width, propagated, plain, config.readout_dropout)
         self.round_weights(config.weight_bits)
 
     def build_core(self, graph: sp.csr_matrix) -> nn.Module:

@@ -29,7 +29,7 @@ class RealGnn(nn.Module):
         gain: g; rows of features that sum to 1 are small numbers, and with g = 1 learning takes long.
         average: mean over hops in place of the last one.
         linear: a linear map, batch norm, ReLU and a shortcut in each layer.
-        dropout: of the features, and behind the ReLU; node_dropout: of whole rows of H_0.
+        dropout: of the features, behind the ReLU, and where ``linear`` between layers; node_dropout: of whole rows of H_0.
 
     Shapes:
         x (N, F) → (N, D)
@@ -69,6 +69,7 @@ class RealGnn(nn.Module):
             h = self.propagate(h[None])[0]
             if self.linears:
                 h = self.norms[layer](self.linears[layer](h)).relu() + hops[-1]
+                h = nn.functional.dropout(h, self.dropout, self.training and layer + 1 < self.layers)
             hops.append(h)
         y = torch.stack(hops).mean(dim=0) if self.average else h
         return nn.functional.dropout(y.relu(), self.dropout, self.training)

@@ -29,7 +29,7 @@ class SpikeGraphormerConfig(ClassifierConfig):
         reduce, heads: of the attention, see :class:`neurograph.nn.SpikingGraphAttention`.
         attention_width, attention_blocks: D and L1 of the attention branch.
         gnn_width, gnn_layers: D and L2 of the GNN branch.
-        gnn_linear: a PerNode and a LIF behind each propagation but the last.
+        gnn_linear: behind each propagation a linear map whose output is added to the current that the layer began with.
         gnn_jump: the readout hears the spikes of every layer of the GNN, of the neurons before the first propagation too: what a node is
             itself, beside what its neighbours are.
         gnn_threshold, attention_threshold, mask_threshold: θ in volts.
@@ -145,38 +145,44 @@ class AttentionBlock(nn.Module):
 
 
 class GnnBranch(nn.Module):
-    """Select → SN → L2 × (Â → SN, with a linear map and SN between layers where asked for); the last spikes, or those of all layers."""
+    """Select → SN → L2 × :class:`GnnLayer`; the last spikes, or those of all layers."""
 
     def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix) -> None:
         super().__init__()
         width = config.current_width
         self.select = Select(width - config.gnn_width, width, width)
         self.neuron = neuron(config, config.gnn_threshold)
-        self.layers = nn.ModuleList(GnnLayer(config, graph, last=i == config.gnn_layers - 1) for i in range(config.gnn_layers))
+        self.layers = nn.ModuleList(GnnLayer(config, graph) for _ in range(config.gnn_layers))
         self.jump = config.gnn_jump
 
     def forward(self, current: Tensor) -> tuple[Tensor, ...]:
-        spikes = [self.neuron(self.select(current))]
+        h = self.select(current)
+        spikes = [self.neuron(h)]
         for layer in self.layers:
-            spikes.append(layer(spikes[-1]))
+            h, sent = layer(h, spikes[-1])
+            spikes.append(sent)
         return tuple(spikes if self.jump else spikes[-1:])
 
 
 class GnnLayer(nn.Module):
-    """``SN(g Â s)``, then ``SN(BN(W s))`` where asked for. Dropout acts in training only, and tracing in eval mode does not see it."""
+    """``p = SN(g Â s)``; then p itself, or, where linear, ``h + BN(W p)`` through SN: h is a current, and the shortcut is a membrane shortcut.
 
-    def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix, last: bool) -> None:
+    Dropout acts in training only, and tracing in eval mode does not see it.
+    """
+
+    def __init__(self, config: SpikeGraphormerConfig, graph: sp.csr_matrix) -> None:
         super().__init__()
         self.dropout = SpikeDropout(config.spike_dropout)
         self.propagate = Propagate(graph, gain=config.propagation_gain)
         self.neuron = neuron(config, config.gnn_threshold)
-        self.linear = PerNode(config.gnn_width, config.gnn_width, norm=True) if config.gnn_linear and not last else None
-        self.linear_neuron = neuron(config, config.gnn_threshold) if self.linear is not None else None
+        self.linear = PerNode(config.gnn_width, config.gnn_width, norm=True) if config.gnn_linear else None
+        self.linear_neuron = neuron(config, config.gnn_threshold) if config.gnn_linear else None
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, h: Tensor, spikes: Tensor) -> tuple[Tensor, Tensor]:
         if self.training:
             spikes = self.dropout(spikes)
         spikes = self.neuron(self.propagate(spikes))
         if self.linear is not None and self.linear_neuron is not None:
-            spikes = self.linear_neuron(self.linear(spikes))
-        return spikes
+            h = h + self.linear(spikes)
+            spikes = self.linear_neuron(h)
+        return h, spikes

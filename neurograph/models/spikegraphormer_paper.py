@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from neurograph.models.classifier import SpikingClassifier
 from neurograph.models.real_gnn import RealGnn
 from neurograph.models.spikegraphormer import AttentionBranch, SpikeGraphormerConfig
-from neurograph.nn import Features, Readout, drop_features, gcn_norm
+from neurograph.nn import Features, drop_features, gcn_norm
 
 __all__ = ["SpikeGraphormerPaper", "SpikeGraphormerPaperConfig"]
 
@@ -62,6 +62,10 @@ class SpikeGraphormerPaperConfig(SpikeGraphormerConfig):
     def spike_width(self) -> int:
         return self.attention_width
 
+    @property
+    def readout_width(self) -> int:
+        return self.gnn_width
+
 
 class SpikeGraphormerPaper(SpikingClassifier):
     r"""SpikeGraphormer, build ``paper``; reconstruction after arXiv 2403.15480 and what its authors released.
@@ -82,12 +86,10 @@ class SpikeGraphormerPaper(SpikingClassifier):
 
     def __init__(self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64]) -> None:
         super().__init__(config, edge_index)
-        graph = gcn_norm(edge_index, config.nodes)
         self.norm = nn.LayerNorm(config.current_width)
-        plain, propagated = config.readout != "propagated", None if config.readout == "plain" else graph
-        self.readout = Readout(config.spike_width, config.gnn_width, propagated, plain, config.readout_dropout)
         self.gnn: RealGnn | None = None
         if config.gnn:
+            graph = gcn_norm(edge_index, config.nodes)
             how = (config.gnn_gain, config.gnn_average, config.gnn_linear, config.gnn_dropout, config.node_dropout)
             self.gnn = RealGnn(config.in_features, config.gnn_width, config.gnn_layers, graph, *how)
         both = config.gnn and config.fusion == "cat"
