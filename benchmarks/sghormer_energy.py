@@ -28,7 +28,6 @@ from pathlib import Path
 import machine
 import numpy as np
 import scipy.sparse as sp
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -42,10 +41,8 @@ from neurograph.hw_profiles.baselines import graph_transformer
 from neurograph.hw_profiles.counts import count
 from neurograph.hw_profiles.energy import estimate, operations_energy
 from neurograph.models import SGHormerConfig
-from neurograph.nn import as_features
-from neurograph.nn.record import returned_spikes
+from neurograph.reproduce.run import recorded_accuracy
 from neurograph.sim import fixed
-from neurograph.sim.recording import Recording
 from neurograph.training import Checkpoint
 
 EPOCHS = {"cora": 300, "citeseer": 300, "computers": 30, "cs": 15}  # epochs at most
@@ -134,7 +131,7 @@ def measure(checkpoint: Checkpoint) -> Row:
         dataset=graph.name,
         nodes=graph.nodes,
         epochs=checkpoint.metrics["epochs"],
-        accuracy=fixed_accuracy(checkpoint, run),
+        accuracy=recorded_accuracy(checkpoint, run),
         additions=additions,
         gate_additions=sum(int(p.synaptic_events.mean()) for p in counts.projections if p.target in gates or p.source in gates),
         spikes=int(counts.neuron_spikes.mean()),
@@ -154,17 +151,6 @@ def measure(checkpoint: Checkpoint) -> Row:
 def joules(macs: float, additions: float = 0) -> float:
     """Level 1, fp32 at 45 nm."""
     return operations_energy(load_profile("horowitz45"), macs=macs, additions=additions).value
-
-
-def fixed_accuracy(checkpoint: Checkpoint, run: Recording) -> float:
-    """Of the integer network, with the model's own readout."""
-    model, graph = checkpoint.model.eval(), checkpoint.graph
-    dtype = model.readout.linear.weight.dtype
-    current = model.encode(as_features(graph.x, dtype))
-    outputs = returned_spikes(model.core, current.expand(model.config.ticks, *current.shape))
-    spikes = tuple(torch.from_numpy(run.spikes[name][0]).to(dtype) for name in outputs)
-    with torch.no_grad():
-        return training.accuracy(model.readout(spikes), graph.y, graph.test_mask)
 
 
 def table(rows: list[Row]) -> Table:
