@@ -14,7 +14,8 @@ largest |v| of all windows; the integers of a window are cut out of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,11 +43,12 @@ from neurograph.models.dysign_onchip import OnChipDySign
 from neurograph.models.steps import Step
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
 from neurograph.nn.linear import PerNode
+from neurograph.sim.recording import Recording
 from neurograph.sim.windows import run_windows
 from neurograph.weights import Identity, Kron, Weights, one_to_one
 from neurograph.windows import DynamicNetwork, Window, started
 
-__all__ = ["CURRENT", "CompiledWindows", "compile_windows", "float_windows", "integer_windows"]
+__all__ = ["CURRENT", "CompiledWindows", "compile_windows", "float_windows", "integer_windows", "torch_windows"]
 
 Array = NDArray[Any]
 CURRENT = "current"
@@ -59,11 +61,13 @@ class CompiledWindows:
     Args:
         network, quantized: aligned, float and integer.
         report: of the quantisation, over all windows side by side.
+        torch: spikes of p1 to pK of the torch model itself in float64, window by window; None of an empty one.
     """
 
     network: DynamicNetwork
     quantized: DynamicNetwork
     report: QuantizationReport
+    torch: tuple[Recording | None, ...]
 
 
 def compile_windows(
@@ -90,7 +94,8 @@ def compile_windows(
         raise UnsupportedError(f"target {target.name}", ["synapses that change between windows"], "choose lava or loihi2")
     aligned = _each(plain, lambda network: _aligned(network, target))
     quantized, report = integer_windows(aligned, bits=bits)
-    return CompiledWindows(aligned, quantized, report)
+    assert isinstance(model, OnChipDySign)
+    return CompiledWindows(aligned, quantized, report, tuple(spikes for spikes, _ in torch_windows(model, steps, nodes)))
 
 
 def _aligned(network: Network, target: Target) -> Network:
@@ -146,6 +151,26 @@ def _window(model: OnChipDySign, step: Step) -> Window:
     outputs = tuple(f"p{k}" for k in range(1, layers + 1))
     network = Network({p.name: p for p in populations}, tuple(projections), model.config.latency, outputs=outputs)
     return Window(chosen, network, {CURRENT: _current(model, step)})
+
+
+def torch_windows(model: OnChipDySign, steps: Sequence[Step], nodes: int) -> Iterator[tuple[Recording | None, Array]]:
+    """The torch model itself in float64, window by window: spikes of p1 to pK, (1, L, n, D) each, and the membranes of all N nodes after it,
+    those of all p, then those of all q, (N, 2·K·D)."""
+    config, exact = model.config, copy.deepcopy(model).double().eval()
+    held = torch.full((nodes, 2 * config.layers * config.width), config.start, dtype=torch.float64)
+    for step in steps:
+        if not len(step.nodes):
+            yield None, held.numpy().copy()
+            continue
+        wide = replace(step, adjacency=step.adjacency.double(), x=step.x.double(), propagated=step.propagated.double())
+        with torch.no_grad():
+            fired, after = exact.window(wide, held[step.nodes])
+        held[step.nodes] = after
+        parts = fired.to(torch.uint8).split(config.width, dim=-1)
+        yield (
+            Recording("torch", config.latency, {f"p{k}": part.numpy()[None] for k, part in enumerate(parts, 1)}),
+            held.numpy().copy(),
+        )
 
 
 def _neurons(model: OnChipDySign, name: str, nodes: int) -> Population:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from neurograph.errors import InputError
 from neurograph.network import Network
 from neurograph.sim.check import run_engine
 from neurograph.sim.engines import INTEGER_ENGINES
-from neurograph.sim.parity import Comparison, compare
+from neurograph.sim.parity import Comparison, Mismatch, compare
 from neurograph.sim.recording import Recording
 from neurograph.windows import DynamicNetwork, started
 
-__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "run_windows"]
+__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "run_windows"]
 
 Array = NDArray[Any]
 WINDOW_ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed")
@@ -90,3 +90,21 @@ def compare_windows(a: Sequence[WindowRun], b: Sequence[WindowRun]) -> list[tupl
             whole = one.network.is_integer
             found.append((one.at, compare(one.network, one.recording, other.recording, voltages=whole)))
     return found
+
+
+def joined(found: Sequence[tuple[int, Comparison]]) -> Comparison:
+    """The comparisons of several windows as one; the sample of its first mismatch is the number of the window.
+
+    Raises:
+        InputError: no window to compare.
+    """
+    if not found:
+        raise InputError("windows: nobody takes part in any that both engines ran, so there is nothing to compare; take more windows")
+    keys = ("compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "ties", "skipped")
+    totals = {key: sum(getattr(comparison, key) for _, comparison in found) for key in keys}
+    first: Mismatch | None = None
+    for at, comparison in found:
+        if comparison.first_mismatch is not None:
+            first = replace(comparison.first_mismatch, sample=at)
+            break
+    return replace(found[0][1], first_mismatch=first, **totals)
