@@ -38,7 +38,7 @@ from neurograph.export.quantize import (
     rounded_integers,
     scales,
 )
-from neurograph.export.targets import Target, check_target
+from neurograph.export.targets import Target
 from neurograph.models.dysign_onchip import OnChipDySign
 from neurograph.models.steps import Step
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
@@ -87,24 +87,23 @@ def compile_windows(
         QuantizationError: see quantize.
     """
     plain = float_windows(model, steps, nodes)
-    for window in plain.windows:
-        if window.network is not None:
-            check_target(window.network, target)
-    if target.onnx or target.name == "netx":
-        raise UnsupportedError(f"target {target.name}", ["synapses that change between windows"], "choose lava or loihi2")
-    aligned = _each(plain, lambda network: _aligned(network, target))
+    _check_target(target, plain.network)
+    aligned = _each(plain, align_delays)  # no delay is longer than 2 steps
     quantized, report = integer_windows(aligned, bits=bits)
     assert isinstance(model, OnChipDySign)
     return CompiledWindows(aligned, quantized, report, tuple(spikes for spikes, _ in torch_windows(model, steps, nodes)))
 
 
-def _aligned(network: Network, target: Target) -> Network:
-    made = align_delays(network, programmable=target.programmable)
-    longest = target.longest_delay + 1
-    late = [f"projection {p.name}: delay {p.delay}, limit {longest}" for p in made.spiking_projections if (p.delay or 1) > longest]
-    if late:
-        raise UnsupportedError(f"target {target.name}", late, "train a model of fewer layers")
-    return made
+def _check_target(target: Target, network: Network) -> None:
+    """Of all that a target may lack, by name."""
+    offenders = []
+    if target.onnx or target.name == "netx":
+        offenders.append("synapses that change between windows")
+    if not target.programmable:
+        offenders.append("a loop p1 → q1 → p1 within a tick, between whose machine steps neurons with a current of the host must hold still")
+        offenders += [f"population {p.name!r}: subtract reset" for p in network.neurons if getattr(p.neuron, "reset", "") == "subtract"]
+    if offenders:
+        raise UnsupportedError(f"target {target.name}", offenders, "choose lava, loihi2, or a profile of a programmable chip")
 
 
 def float_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int) -> DynamicNetwork:
