@@ -15,6 +15,7 @@ largest |v| of all windows; the integers of a window are cut out of it.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,7 +47,7 @@ from neurograph.nn.linear import PerNode
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import run_windows
 from neurograph.weights import Identity, Kron, Weights, one_to_one
-from neurograph.windows import DynamicNetwork, Window, started
+from neurograph.windows import DynamicNetwork, Window
 
 __all__ = ["CURRENT", "CompiledWindows", "compile_windows", "float_windows", "integer_windows", "torch_windows"]
 
@@ -70,9 +71,7 @@ class CompiledWindows:
     torch: tuple[Recording | None, ...]
 
 
-def compile_windows(
-    model: torch.nn.Module, steps: Sequence[Step], nodes: int, target: Target, *, bits: int = 8
-) -> CompiledWindows:
+def compile_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int, target: Target, *, bits: int = 8) -> CompiledWindows:
     """Compile an on-chip Dy-SIGN for a target.
 
     Args:
@@ -100,7 +99,9 @@ def _check_target(target: Target, network: Network) -> None:
     if target.onnx or target.name == "netx":
         offenders.append("synapses that change between windows")
     if not target.programmable:
-        offenders.append("a loop p1 → q1 → p1 within a tick, between whose machine steps neurons with a current of the host must hold still")
+        offenders.append(
+            "a loop p1 → q1 → p1 within a tick, between whose machine steps neurons with a current of the host must hold still"
+        )
         offenders += [f"population {p.name!r}: subtract reset" for p in network.neurons if getattr(p.neuron, "reset", "") == "subtract"]
     if offenders:
         raise UnsupportedError(f"target {target.name}", offenders, "choose lava, loihi2, or a profile of a programmable chip")
@@ -153,8 +154,8 @@ def _window(model: OnChipDySign, step: Step) -> Window:
 
 
 def torch_windows(model: OnChipDySign, steps: Sequence[Step], nodes: int) -> Iterator[tuple[Recording | None, Array]]:
-    """The torch model itself in float64, window by window: spikes of p1 to pK, (1, L, n, D) each, and the membranes of all N nodes after it,
-    those of all p, then those of all q, (N, 2·K·D)."""
+    """The torch model itself in float64, window by window: spikes of p1 to pK, (1, L, n, D) each, and the membranes of all N nodes after
+    it, those of all p, then those of all q, (N, 2·K·D)."""
     config, exact = model.config, copy.deepcopy(model).double().eval()
     held = torch.full((nodes, 2 * config.layers * config.width), config.start, dtype=torch.float64)
     for step in steps:
@@ -165,7 +166,7 @@ def torch_windows(model: OnChipDySign, steps: Sequence[Step], nodes: int) -> Ite
         with torch.no_grad():
             fired, after = exact.window(wide, held[step.nodes])
         held[step.nodes] = after
-        parts = fired.to(torch.uint8).split(config.width, dim=-1)
+        parts = torch.split(fired.to(torch.uint8), config.width, dim=-1)
         yield (
             Recording("torch", config.latency, {f"p{k}": part.numpy()[None] for k, part in enumerate(parts, 1)}),
             held.numpy().copy(),
@@ -269,7 +270,9 @@ def _carried_form(largest: Mapping[str, float]) -> Form:
 
     def wide(network: Network, population: Population, bias: float, bits: int) -> tuple[float, ...]:
         least = largest[population.name] / HEADROOM
-        return tuple(s * 2.0 ** max(0, np.ceil(np.log2(least / s)) if least else 0) for s in scales(network, resting(population), bias, bits))
+        return tuple(
+            s * 2.0 ** max(0, math.ceil(math.log2(least / s)) if least else 0) for s in scales(network, resting(population), bias, bits)
+        )
 
     def at(population: Population, scale: float, bias: float, limits: tuple[float, float] | None) -> Population:
         made = at_scale(resting(population), scale, bias, limits)

@@ -96,8 +96,10 @@ def started(network: Network, held: Mapping[str, Array]) -> Network:
     populations = []
     for population in network.neurons:
         neuron, v = population.neuron, held[population.name]
-        kept = replace(neuron, v_start=v) if isinstance(neuron, FixedLIF) else replace(neuron, v_leak=v)  # type: ignore[call-arg]
-        populations.append(replace(population, neuron=kept))
+        if isinstance(neuron, FixedLIF):
+            populations.append(replace(population, neuron=replace(neuron, v_start=v)))
+        elif isinstance(neuron, LIF):
+            populations.append(replace(population, neuron=replace(neuron, v_leak=v)))
     return network.with_populations(populations)
 
 

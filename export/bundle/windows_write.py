@@ -91,9 +91,7 @@ def _write_lava(quantized: DynamicNetwork, runs: Sequence[WindowRun], folder: Pa
         shutil.copyfile(source, folder / name)
 
 
-def _manifest(
-    compiled: CompiledWindows, target: Target, runs: Sequence[WindowRun], origin: dict[str, Any], folder: Path
-) -> dict[str, Any]:
+def _manifest(compiled: CompiledWindows, target: Target, runs: Sequence[WindowRun], origin: dict[str, Any], folder: Path) -> dict[str, Any]:
     network, dynamic = compiled.network.network, compiled.network
     return {
         "format": DYNAMIC_FORMAT,

@@ -79,11 +79,15 @@ def export_model(
         from neurograph.training.dynamic_checkpoint import is_dynamic_model
 
         if is_dynamic_model(request.file):
-            given = {"--ticks": (request.ticks, None), "--dataset": (request.dataset, None), "--data-root": (request.data_root, None)}
-            refuse_given("a dynamic model", {**given, "--gates": (gates, "auto"), "--relays": (relays, "needed"), "--nir": (nir_form, "auto")})
-            return export_dynamic(
-                request.file, target, output, profile=profile, bits=request.bits, snapshots=snapshots, verify=verify
+            given: dict[str, Any] = {
+                "--ticks": (request.ticks, None),
+                "--dataset": (request.dataset, None),
+                "--data-root": (request.data_root, None),
+            }
+            refuse_given(
+                "a dynamic model", {**given, "--gates": (gates, "auto"), "--relays": (relays, "needed"), "--nir": (nir_form, "auto")}
             )
+            return export_dynamic(request.file, target, output, profile=profile, bits=request.bits, snapshots=snapshots, verify=verify)
     refuse_given("this file, which is no dynamic model", {"--snapshots": (snapshots, None)})
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through

@@ -48,8 +48,13 @@ def simulate(
     _check_device(device)
     check_folder(bundle)
     if is_dynamic(bundle):
-        given = {"--input": (sample, None), "-o": (output, None), "--record": (record, None), "--counts": (counts, False)}
-        given |= {"--max-memory": (max_memory, None), "--rules": (rules, "lava"), "--device": (device, "cpu"), "--sharded": (sharded, False)}
+        given: dict[str, Any] = {"--input": (sample, None), "-o": (output, None), "--record": (record, None), "--counts": (counts, False)}
+        given |= {
+            "--max-memory": (max_memory, None),
+            "--rules": (rules, "lava"),
+            "--device": (device, "cpu"),
+            "--sharded": (sharded, False),
+        }
         refuse_given("a bundle of a dynamic model", given)
         simulate_dynamic(bundle, engine, timeout_s, as_json)
         return

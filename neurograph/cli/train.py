@@ -20,7 +20,9 @@ MODELS = ("spikegraphormer", "spikegraphormer-paper", "sghormer", "sghormer-pape
 
 def train(
     model: str = argument(help=f"Model: {', '.join((*MODELS, *DYNAMIC_MODELS))}."),
-    dataset: str | None = option(None, "--dataset", help="'neurograph datasets list' has the names; karate, or for a dynamic model blocks, if none is given."),
+    dataset: str | None = option(
+        None, "--dataset", help="'neurograph datasets list' has the names; karate, or for a dynamic model blocks, if none is given."
+    ),
     config: str | None = option(
         None, "--config", help="Settings by name, or a .toml file; those of the model on the dataset if not given."
     ),
@@ -44,7 +46,12 @@ def train(
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
     if model in DYNAMIC_MODELS:
-        given = {"--config": (config, None), "--weight-bits": (weight_bits, None), "--parts": (parts, None), "--precision": (precision, None)}
+        given: dict[str, Any] = {
+            "--config": (config, None),
+            "--weight-bits": (weight_bits, None),
+            "--parts": (parts, None),
+            "--precision": (precision, None),
+        }
         given |= {"--log": (log, None), "--state": (state, None), "--resume": (resume, False), "--sharded": (sharded, False)}
         refuse_given(f"a dynamic model ({model})", given)
         _say_dynamic(train_dynamic_model(model, dataset, data_root, nodes, epochs, seed, output, split, shares_of(shares)), as_json)

@@ -59,8 +59,7 @@ def _within(edges: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.in
 
 
 def blocks(nodes: int = 120, seed: int = 0, steps: int = 5) -> DynamicGraph:
-    """Three blocks of nodes that arrive one snapshot after another; in each, half of those that are there take part, and the middle snapshot
-    has no edge.
+    """Three blocks of nodes that arrive one after another; half of those that are there take part in a snapshot, in the middle one nobody.
 
     Raises:
         DataError: fewer than 40 nodes.

@@ -48,7 +48,7 @@ __all__ = [
 
 VERSION = 1
 _KEYS = ("model", "config", "state_dict", "graph", "drawing", "masks", "seed", "metrics", "versions")
-_KINDS: dict[str, type[Any]] = {key: dict for key in ("config", "state_dict", "graph", "drawing", "metrics", "versions")} | {"seed": int}
+_KINDS: dict[str, type[Any]] = dict.fromkeys(("config", "state_dict", "graph", "drawing", "metrics", "versions"), dict) | {"seed": int}
 Model = Union[DySign, OnChipDySign]
 DYNAMIC_MODELS: dict[str, tuple[Any, Any]] = {"dysign-onchip": (OnChipDySign, OnChipConfig), "dysign": (DySign, DySignConfig)}
 RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
