@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from neurograph.sim.parity import Comparison, Mismatch, compare
 from neurograph.sim.recording import Recording
 from neurograph.windows import DynamicNetwork, started
 
-__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "run_windows"]
+__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "overflow", "run_windows"]
 
 Array = NDArray[Any]
 WINDOW_ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed")
@@ -67,6 +67,17 @@ def run_windows(dynamic: DynamicNetwork, engine: str = "fixed", *, timeout_s: fl
         yield WindowRun(at, network, recording, _under_way(network, recording))
 
 
+def overflow(runs: Iterable[WindowRun]) -> tuple[dict[str, int], dict[str, int]]:
+    """How often u wrapped and v was clipped in all windows of the fixed engine, by population."""
+    wraps: dict[str, int] = {}
+    clips: dict[str, int] = {}
+    for run in runs:
+        for kind, total in (("wraps", wraps), ("clips", clips)):
+            for name, count in {} if run.recording is None else run.recording.notes.get(kind, {}).items():
+                total[name] = total.get(name, 0) + count
+    return wraps, clips
+
+
 def _membranes(dynamic: DynamicNetwork) -> dict[str, Array]:
     """v of all N nodes before the first window."""
     kind: Any = np.int64 if dynamic.is_integer else np.float64
@@ -92,6 +103,13 @@ def compare_windows(a: Sequence[WindowRun], b: Sequence[WindowRun]) -> list[tupl
     return found
 
 
+class _InWindow(Mismatch):
+    """A mismatch whose sample is the number of its window."""
+
+    def __str__(self) -> str:
+        return super().__str__().replace(f"of sample {self.sample}", f"of window {self.sample}")
+
+
 def joined(found: Sequence[tuple[int, Comparison]]) -> Comparison:
     """The comparisons of several windows as one; the sample of its first mismatch is the number of the window.
 
@@ -105,6 +123,7 @@ def joined(found: Sequence[tuple[int, Comparison]]) -> Comparison:
     first: Mismatch | None = None
     for at, comparison in found:
         if comparison.first_mismatch is not None:
-            first = replace(comparison.first_mismatch, sample=at)
+            held = {field.name: getattr(comparison.first_mismatch, field.name) for field in fields(Mismatch)}
+            first = _InWindow(**{**held, "sample": at})
             break
     return replace(found[0][1], first_mismatch=first, **totals)

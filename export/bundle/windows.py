@@ -123,6 +123,18 @@ class DynamicBundle:
                 return None
             return Labels(**{name: data[()] for name, data in file["labels"].items()})
 
+    def rounding(self) -> dict[str, float]:
+        """Share of spike slots in which the float and the fixed engine differed at export, over all windows, by population."""
+        found: dict[str, list[int]] = {}
+        for a, b in zip(self.expected("float"), self.expected("fixed"), strict=True):
+            if a.network is None or a.recording is None or b.recording is None:
+                continue
+            for population in a.network.neurons:
+                differ = a.recording.spikes[population.name] != b.recording.spikes[population.name]
+                counted = found.setdefault(population.name, [0, 0])
+                counted[0], counted[1] = counted[0] + int(np.count_nonzero(differ)), counted[1] + differ.size
+        return {name: wrong / slots for name, (wrong, slots) in found.items()}
+
     def first(self, windows: int, kind: str) -> DynamicNetwork:
         """The first so many windows, "float" or "integer"."""
         whole = self.quantized if kind == "integer" else self.network

@@ -21,7 +21,7 @@ from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.sim.inputs import prepare
 from neurograph.sim.lava import program
 from neurograph.sim.recording import Recording
-from neurograph.sim.windows import WindowRun, run_windows
+from neurograph.sim.windows import WindowRun, overflow, run_windows
 from neurograph.storage import save_network
 from neurograph.windows import DynamicNetwork, Window, host_work
 
@@ -93,6 +93,7 @@ def _write_lava(quantized: DynamicNetwork, runs: Sequence[WindowRun], folder: Pa
 
 def _manifest(compiled: CompiledWindows, target: Target, runs: Sequence[WindowRun], origin: dict[str, Any], folder: Path) -> dict[str, Any]:
     network, dynamic = compiled.network.network, compiled.network
+    wraps, clips = overflow(runs)
     return {
         "format": DYNAMIC_FORMAT,
         "version": DYNAMIC_VERSION,
@@ -109,6 +110,8 @@ def _manifest(compiled: CompiledWindows, target: Target, runs: Sequence[WindowRu
         "dropped": [run.dropped for run in runs],
         "origin": origin,
         "quantization": compiled.report.to_json(),
+        "wraps": wraps,
+        "clips": clips,
         "verification": None,
         "versions": {name: metadata.version(name) for name in ("neurograph", "numpy", "scipy", "torch")},
         "files": {name: sha256(folder / name) for name in files_of(folder)},

@@ -62,6 +62,7 @@ def export_dynamic(
     from neurograph.export.bundle.manifest import MANIFEST
     from neurograph.export.bundle.windows_write import write_dynamic
     from neurograph.export.dynamic import compile_windows
+    from neurograph.export.rounding_report import overflow_warnings
     from neurograph.files import refuse_foreign
     from neurograph.training.dynamic_checkpoint import load_dynamic_model
 
@@ -91,9 +92,9 @@ def export_dynamic(
     ok = all(pair["ok"] for pair in pairs)
     if pairs:
         bundle.mark_verified(pairs, ok)
-    for warning in compiled.report.warnings():
+    for warning in (*overflow_warnings(bundle.manifest["wraps"], bundle.manifest["clips"]), *compiled.report.warnings()):
         log(f"warning: {warning}")
-    rounding = {row.population: row.mismatch for row in compiled.report.populations}
+    rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
     log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
     return {
@@ -188,20 +189,24 @@ def _runs(bundle: Any, engine: str, lava_windows: int, timeout_s: float) -> list
 
 def simulate_dynamic(path: Path, engine: str, timeout_s: float, as_json: bool) -> None:
     """Run all windows in one engine and print how often each population spiked."""
+    from neurograph.export.rounding_report import overflow_warnings
     from neurograph.sim.engines import INTEGER_ENGINES
-    from neurograph.sim.windows import run_windows
+    from neurograph.sim.windows import overflow, run_windows
 
     bundle = _opened(path, whole=False)
     dynamic = bundle.quantized if engine in INTEGER_ENGINES else bundle.network
     spikes: dict[str, int] = {}
     recordings, wall, ticks = [], 0.0, 0
-    for run in run_windows(dynamic, engine, timeout_s=timeout_s):
+    runs = list(run_windows(dynamic, engine, timeout_s=timeout_s))
+    for run in runs:
         recordings.append(run.recording)
         if run.recording is None:
             continue
         wall, ticks = wall + run.recording.wall_s, ticks + run.recording.ticks
         for name, count in run.recording.counts().items():
             spikes[name] = spikes.get(name, 0) + count
+    for warning in overflow_warnings(*overflow(runs)):
+        log(f"warning: {warning}")
     result: dict[str, Any] = {"engine": engine, "ticks": ticks, "samples": 1, "windows": len(recordings), "spikes": spikes, "wall_s": wall}
     if bundle.labels is not None:
         result["accuracy"] = bundle.labels.accuracy(dynamic, recordings)

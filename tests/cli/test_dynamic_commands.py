@@ -65,7 +65,7 @@ def test_the_manifest_counts_what_the_host_writes_and_what_is_dropped(folder):
     assert [w["removed"] for w in work if w["currents"]] == [0, *(w["written"] for w in work if w["currents"])][:-1]
     assert work[2] == {"removed": 0, "written": 0, "currents": 0} and manifest["dropped"][2] == 0
     assert work[4]["currents"] == 120 * 16 and sum(manifest["dropped"]) > 0
-    assert manifest["steps_per_tick"] == 2
+    assert manifest["steps_per_tick"] == 2 and manifest["wraps"] == manifest["clips"] == {}
 
 
 @pytest.mark.lava

@@ -123,5 +123,6 @@ def test_a_first_mismatch_names_its_window():
     found = joined(compare_windows(runs, other))
     assert not found.ok and found.mismatched_spikes == 1
     assert (found.first_mismatch.population, found.first_mismatch.sample, found.first_mismatch.tick) == ("q1", 2, 1)
+    assert "at tick 1 of window 2: spike" in str(found.first_mismatch)
     with pytest.raises(InputError, match="nothing to compare"):
         joined(compare_windows(runs[1:2], runs[1:2]))
