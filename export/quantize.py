@@ -61,6 +61,7 @@ __all__ = [
     "quantize",
     "rounded_integers",
     "rounding_report",
+    "scales",
     "threshold_above_base",
 ]
 
@@ -100,7 +101,7 @@ def quantize(
     if not 2 <= bits <= 8:
         raise QuantizationError(f"weight bits: {bits}, must be 2 to 8; use --weight-bits 8")
     network = _with_sign_modes(fold_gain(network), sign_modes or {})
-    given = form or Form(check_integers, _scales, at_scale, integer_projections)
+    given = form or Form(check_integers, scales, at_scale, integer_projections)
     form = replace(given, population=lambda *arguments: _forgets(network, given.population(*arguments)))
     form.check(network)
     check_messages(network)
@@ -187,7 +188,7 @@ def _farthest(population: Population) -> float:
     return float(np.max(np.asarray(neuron.threshold if neuron.reset_by is None else neuron.reset_by) - threshold_above_base(population)))
 
 
-def _scales(network: Network, population: Population, largest_bias: float, bits: int) -> tuple[float, ...]:
+def scales(network: Network, population: Population, largest_bias: float, bits: int) -> tuple[float, ...]:
     """Candidate scales, all within an octave: those that lose nothing or fill a range, then eighths."""
     gain, threshold = largest_gain(population), float(np.max(threshold_above_base(population)))
     positive, negative = synaptic_bounds(network, population)

@@ -11,12 +11,21 @@ from typing import Any
 
 from neurograph.errors import BundleError
 
-__all__ = ["FORMAT", "MANIFEST", "VERSION", "Files", "open_files"]
+__all__ = ["DYNAMIC_FORMAT", "DYNAMIC_VERSION", "FORMAT", "MANIFEST", "VERSION", "Files", "is_dynamic", "open_files"]
 
 FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
+DYNAMIC_FORMAT, DYNAMIC_VERSION = "neurograph.dynamic-bundle", 1
 
 
-def open_files(path: Path, *, whole: bool) -> Files:
+def is_dynamic(path: Path) -> bool:
+    """Whether a folder says that it is a bundle of a dynamic model."""
+    try:
+        return bool(json.loads((path / MANIFEST).read_text())["format"] == DYNAMIC_FORMAT)
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+
+
+def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VERSION) -> Files:
     """Read the manifest and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
@@ -26,11 +35,13 @@ def open_files(path: Path, *, whole: bool) -> Files:
         raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
     try:
         manifest = json.loads((path / MANIFEST).read_text())
-        names, version, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
+        names, found, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
-    if kind != FORMAT or version != VERSION:
-        raise BundleError(f"bundle {path}: {kind} version {version}, this neurograph reads {FORMAT} version {VERSION}; export it again")
+    if kind == DYNAMIC_FORMAT and form == FORMAT:
+        raise BundleError(f"bundle {path}: of a dynamic model, must be of one network here; 'neurograph check' and 'simulate' take both")
+    if kind != form or found != version:
+        raise BundleError(f"bundle {path}: {kind} version {found}, this neurograph reads {form} version {version}; export it again")
     files = Files(path, manifest)
     for name in names:
         if not (path / name).is_file():

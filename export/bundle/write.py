@@ -31,7 +31,7 @@ from neurograph.sim.lava.net_file import write_net
 from neurograph.sim.recording import Recording
 from neurograph.storage import save_network
 
-__all__ = ["write_bundle"]
+__all__ = ["refuse_others", "write_bundle"]
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
         PlacementError: the network fits no number of chips of the target.
     """
-    _refuse_others(path)
+    refuse_others(path)
     expected = _expected(compiled)
     placed = _placed(compiled, target, expected)
     with atomic_folder(path, marker=MANIFEST) as folder:
@@ -74,8 +74,12 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
     return open_bundle(path)
 
 
-def _refuse_others(path: Path) -> None:
-    """Refuse to replace a bundle together with files that somebody else put into it."""
+def refuse_others(path: Path) -> None:
+    """Refuse to replace a bundle together with files that somebody else put into it.
+
+    Raises:
+        BundleError: there are some.
+    """
     if not (path / MANIFEST).is_file():
         return
     try:

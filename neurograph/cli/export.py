@@ -9,6 +9,7 @@ from typing import Any
 
 from neurograph.cli.chips import on_profile, placement_lines
 from neurograph.cli.declare import argument, option
+from neurograph.cli.dynamic import export_dynamic, refuse_given
 from neurograph.cli.model_files import Request, check_request, compile_file
 from neurograph.cli.output import JSON, comparison_line, log, print_json
 from neurograph.errors import InputError
@@ -34,12 +35,15 @@ def export(
     dialect: str | None = option(None, "--dialect", help="Framework that wrote the NIR graph, where it holds no time metadata."),
     dt: float | None = option(None, "--dt", help="Seconds a tick, where the file does not say; the dialect's own if not given."),
     relax: bool = option(False, "--relax-shapes", help="Mend shapes of a NIR graph that differ by ones or one-element parameters."),
+    snapshots: int | None = option(None, "--snapshots", min=1, help="Dynamic models: only so many windows, from the first."),
     verify: bool = option(True, "--verify/--no-verify", help="Run the engines on the sample and compare every spike."),
     as_json: bool = JSON,
 ) -> int:
     """Compile a trained model for a target, verify it, and write a bundle."""
     request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle)
-    result = export_model(request, target, output, profile=profile, gates=gates, relays=relays, nir_form=nir_form, verify=verify)
+    result = export_model(
+        request, target, output, profile=profile, gates=gates, relays=relays, nir_form=nir_form, snapshots=snapshots, verify=verify
+    )
     if as_json:
         print_json(result)
     else:
@@ -56,6 +60,7 @@ def export_model(
     gates: str = "auto",
     relays: str = "needed",
     nir_form: str = "auto",
+    snapshots: int | None = None,
     verify: bool = True,
 ) -> dict[str, Any]:
     """Export, and return what ``export --json`` prints."""
@@ -70,6 +75,20 @@ def export_model(
     if nir_form not in ("graph", "portable", "auto"):
         raise InputError(f"--nir {nir_form!r}: must be graph, portable or auto")
     check_request(request)
+    if request.kind == "checkpoint":
+        from neurograph.training.dynamic_checkpoint import is_dynamic_model
+
+        if is_dynamic_model(request.file):
+            given: dict[str, Any] = {
+                "--ticks": (request.ticks, None),
+                "--dataset": (request.dataset, None),
+                "--data-root": (request.data_root, None),
+            }
+            refuse_given(
+                "a dynamic model", {**given, "--gates": (gates, "auto"), "--relays": (relays, "needed"), "--nir": (nir_form, "auto")}
+            )
+            return export_dynamic(request.file, target, output, profile=profile, bits=request.bits, snapshots=snapshots, verify=verify)
+    refuse_given("this file, which is no dynamic model", {"--snapshots": (snapshots, None)})
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
     from neurograph.files import refuse_foreign

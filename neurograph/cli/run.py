@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.cli.declare import argument, option
-from neurograph.cli.inputs import for_bundle, opened
+from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
+from neurograph.cli.inputs import check_folder, for_bundle, opened
 from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
+from neurograph.export.bundle.manifest import is_dynamic
 from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
 __all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
@@ -44,6 +46,18 @@ def simulate(
     if rules != "lava":
         _check_rules(rules, engine)
     _check_device(device)
+    check_folder(bundle)
+    if is_dynamic(bundle):
+        given: dict[str, Any] = {"--input": (sample, None), "-o": (output, None), "--record": (record, None), "--counts": (counts, False)}
+        given |= {
+            "--max-memory": (max_memory, None),
+            "--rules": (rules, "lava"),
+            "--device": (device, "cpu"),
+            "--sharded": (sharded, False),
+        }
+        refuse_given("a bundle of a dynamic model", given)
+        simulate_dynamic(bundle, engine, timeout_s, as_json)
+        return
     if output is not None:
         check_output(output)
     wanted = Wanted(engine, record, counts, max_memory, output)
@@ -134,11 +148,17 @@ def check(
     bundle: Path = argument(help="Bundle folder."),
     engines: str | None = option(None, "--engines", help="Comma-separated: torch (as recorded at export) and those of simulate."),
     device: str = option("cpu", "--device", help="Where engines float and fixed run: cpu, cuda or cuda:N."),
+    windows: int | None = option(None, "--windows", min=1, help="Dynamic models: how many Lava runs, from the first; 3 if not given."),
     timeout_s: float = option(170.0, "--timeout", min=0.1, help="Seconds for each run of Lava."),
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> int:
     """Compare engines population by population, tick by tick; exit 1 on any mismatch."""
     _check_device(device)
+    check_folder(bundle)
+    if is_dynamic(bundle):
+        refuse_given("a bundle of a dynamic model", {"--device": (device, "cpu")})
+        return check_dynamic(bundle, engines, windows, timeout_s, as_json)
+    refuse_given("a bundle of one network", {"--windows": (windows, None)})
     found = opened(bundle)
     chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
     if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.cli.declare import argument, option
+from neurograph.cli.dynamic import DYNAMIC_MODELS, refuse_given, train_dynamic_model
 from neurograph.cli.output import check_output, print_json
 from neurograph.cli.splits import SHARES, SPLIT, shares_of
 from neurograph.errors import InputError
@@ -18,12 +19,15 @@ MODELS = ("spikegraphormer", "spikegraphormer-paper", "sghormer", "sghormer-pape
 
 
 def train(
-    model: str = argument(help=f"Model: {', '.join(MODELS)}."),
-    dataset: str | None = option(None, "--dataset", help="'neurograph datasets list' has the names; karate if none is given."),
+    model: str = argument(help=f"Model: {', '.join((*MODELS, *DYNAMIC_MODELS))}."),
+    dataset: str | None = option(
+        None, "--dataset", help="'neurograph datasets list' has the names; karate, or for a dynamic model blocks, if none is given."
+    ),
     config: str | None = option(
         None, "--config", help="Settings by name, or a .toml file; those of the model on the dataset if not given."
     ),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    nodes: int | None = option(None, "--nodes", min=1, help="Dynamic models: only so many nodes of the graph, the busiest."),
     split: int = SPLIT,
     shares: str | None = SHARES,
     epochs: int | None = option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
@@ -41,6 +45,18 @@ def train(
     as_json: bool = option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Train a model on a graph and write a checkpoint."""
+    if model in DYNAMIC_MODELS:
+        given: dict[str, Any] = {
+            "--config": (config, None),
+            "--weight-bits": (weight_bits, None),
+            "--parts": (parts, None),
+            "--precision": (precision, None),
+        }
+        given |= {"--log": (log, None), "--state": (state, None), "--resume": (resume, False), "--sharded": (sharded, False)}
+        refuse_given(f"a dynamic model ({model})", given)
+        _say_dynamic(train_dynamic_model(model, dataset, data_root, nodes, epochs, seed, output, split, shares_of(shares)), as_json)
+        return
+    refuse_given(f"{model}, which is no dynamic model", {"--nodes": (nodes, None)})
     if resume and state is None:
         raise InputError("--resume: no --state is given, must be the file that the run wrote; name it")
     chosen = {"weight_bits": weight_bits, "parts": parts, "precision": precision}
@@ -71,6 +87,15 @@ def train(
     print(f"checkpoint {result['checkpoint']}")
 
 
+def _say_dynamic(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    scores = f"validation {result['val_accuracy']:.2%}, test {result['test_accuracy']:.2%} (Macro-F1 {result['test_macro_f1']:.2%})"
+    print(f"{scores} after {result['epochs']} epochs, {result['nodes']:,} nodes in {result['snapshots']} snapshots")
+    print(f"checkpoint {result['checkpoint']}")
+
+
 def train_model(
     model: str,
     dataset: str | None,
@@ -88,7 +113,7 @@ def train_model(
 ) -> dict[str, Any]:
     """Train, write the checkpoint, and return what ``train --json`` prints; of several processes the first does, the others return {}."""
     if model not in MODELS:
-        raise InputError(f"model {model!r}: does not exist; there is {', '.join(MODELS)}")
+        raise InputError(f"model {model!r}: does not exist; there is {', '.join((*MODELS, *DYNAMIC_MODELS))}")
     check_output(output)
     parts = shares_of(shares)
     from neurograph import data, training

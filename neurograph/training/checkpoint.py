@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,10 +29,11 @@ from neurograph.files import broken_member, write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.training.train import TrainingResult, check_sizes
 
-__all__ = ["FORMAT", "VERSION", "Checkpoint", "load", "save"]
+__all__ = ["DYNAMIC_FORMAT", "FORMAT", "VERSION", "Checkpoint", "check_tensors", "load", "read_payload", "save"]
 
-FORMAT = "neurograph-checkpoint"
+FORMAT, DYNAMIC_FORMAT = "neurograph-checkpoint", "neurograph-dynamic-checkpoint"
 VERSION = 2
+_KINDS: Mapping[str, type[Any]] = {"config": dict, "seed": int, "metrics": dict, "versions": dict}
 _KEYS = ("model", "config", "state_dict", "graph", "seed", "metrics", "versions")
 
 
@@ -89,7 +90,7 @@ def load(path: str | Path, graph: GraphData | None = None) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, cut off, unsafe, of another format or version, or its parts do not fit each other.
     """
-    payload = _read(Path(path))
+    payload = read_payload(Path(path), FORMAT, VERSION, _KEYS, _KINDS)
     where = f"checkpoint {path}"
     stored = _unpack_graph(payload["graph"], where)
     config = _config(payload, where)
@@ -102,7 +103,12 @@ def load(path: str | Path, graph: GraphData | None = None) -> Checkpoint:
     return Checkpoint(model, chosen, config, payload["seed"], dict(payload["metrics"]), dict(payload["versions"]))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """What stands in a model file of format ``form``, with all ``keys``, those in ``kinds`` of their type. No code in it is run.
+
+    Raises:
+        CheckpointError: the file is missing, cut off, unsafe, of another format or version, or lacks a key.
+    """
     where = f"checkpoint {path}"
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -122,14 +128,16 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:120]
         raise CheckpointError(f"{where}: damaged ({reason}); copy it anew") from error
-    if not isinstance(payload, dict) or payload.get("format") != FORMAT:
-        raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {FORMAT!r} in it); for bare weights pass --model")
-    if payload.get("version") != VERSION:
-        raise CheckpointError(f"{where}: version {payload.get('version')!r}, must be {VERSION}; use the neurograph that wrote it")
-    missing = [key for key in _KEYS if key not in payload]
+    found = payload.get("format") if isinstance(payload, dict) else None
+    if found in (FORMAT, DYNAMIC_FORMAT) and found != form:
+        raise CheckpointError(f"{where}: is a {found}, must be a {form} here; give it to 'neurograph export', which takes both")
+    if found != form:
+        raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {form!r} in it); for bare weights pass --model")
+    if payload.get("version") != version:
+        raise CheckpointError(f"{where}: version {payload.get('version')!r}, must be {version}; use the neurograph that wrote it")
+    missing = [key for key in keys if key not in payload]
     if missing:
-        raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(_KEYS)}; save it again")
-    kinds = {"config": dict, "seed": int, "metrics": dict, "versions": dict}
+        raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(keys)}; save it again")
     odd = [key for key, kind in kinds.items() if not isinstance(payload[key], kind)]
     if odd:
         raise CheckpointError(f"{where}: {', '.join(odd)} of another type, must be a dictionary (seed: a number); save it again")
@@ -148,7 +156,7 @@ def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
 
 
 def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -> SpikingClassifier:
-    _check_tensors(state, where)
+    check_tensors(state, where)
     try:
         model = build(config, graph.edge_index)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -165,7 +173,12 @@ def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -
     return model.eval()
 
 
-def _check_tensors(state: Any, where: str) -> None:
+def check_tensors(state: Any, where: str) -> None:
+    """Refuse what is no dictionary of tensors, or holds NaN or infinity.
+
+    Raises:
+        CheckpointError: by name.
+    """
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise CheckpointError(f"{where}: state_dict holds values that are no tensors, must be tensors by name; save it again")
     for name, tensor in state.items():

@@ -1,0 +1,151 @@
+"""The bundle of a dynamic model, read with its hashes checked.
+
+manifest.json  versions, target, rounding, the host's work in each window, sha256 of every other file
+network.h5     the float and the integer Network of each window
+check.h5       of each window its nodes, input and expected spikes (torch, float, fixed); the readout, labels, test nodes
+lava/          python lava/run.py lava/window_00000.npz: one window, started with the membranes that those before it left
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import BundleError, NetworkError
+from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, MANIFEST, Files, open_files
+from neurograph.files import write_file
+from neurograph.sim.recording import Recording
+from neurograph.sim.windows import WindowRun
+from neurograph.storage import load_network
+from neurograph.windows import DynamicNetwork, Window
+
+__all__ = ["DynamicBundle", "Labels", "open_dynamic"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the host needs to tell the accuracy after the last window.
+
+    Args:
+        weight, bias: of the readout over the rates of all windows, (C, T·K·D) and (C,).
+        y: classes, (N,). test_mask: test nodes, (N,).
+    """
+
+    weight: Array
+    bias: Array
+    y: Array
+    test_mask: Array
+
+    def accuracy(self, dynamic: DynamicNetwork, runs: Iterable[Recording | None]) -> float:
+        """Share of test nodes, 0 to 1, that the rates of the outputs are classified right by; a node that takes no part keeps its rates."""
+        width = self.weight.shape[1] // len(dynamic.windows)
+        rates = np.zeros((dynamic.nodes, width))
+        logits = np.broadcast_to(self.bias, (dynamic.nodes, len(self.bias)))
+        outputs = dynamic.network.outputs
+        for at, (window, run) in enumerate(zip(dynamic.windows, runs, strict=True)):
+            if run is not None:
+                rates[window.nodes] = np.concatenate([run.spikes[name][0].mean(axis=0) for name in outputs], axis=-1)
+            logits = logits + rates @ self.weight[:, at * width : (at + 1) * width].T
+        return float((logits.argmax(axis=1) == self.y)[self.test_mask].mean())
+
+
+def open_dynamic(path: Path, *, whole: bool = True) -> DynamicBundle:
+    """Open a bundle of a dynamic model.
+
+    Raises:
+        BundleError: no such bundle, another version, or a file that is missing or changed.
+    """
+    files = open_files(path, whole=whole, form=DYNAMIC_FORMAT, version=DYNAMIC_VERSION)
+    return DynamicBundle(path, files.manifest, files)
+
+
+@dataclass(frozen=True)
+class DynamicBundle:
+    """A bundle of a dynamic model on disk; its parts are read when they are asked for."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    files: Files
+
+    @cached_property
+    def network(self) -> DynamicNetwork:
+        """The float networks."""
+        return self._networks("float")
+
+    @cached_property
+    def quantized(self) -> DynamicNetwork:
+        """The integer networks."""
+        return self._networks("integer")
+
+    def _networks(self, kind: str) -> DynamicNetwork:
+        about = self.manifest
+        windows = []
+        try:
+            with self._hdf5("network.h5") as networks, self._hdf5("check.h5") as file:
+                for at in range(about["windows"]):
+                    held, key = file[f"windows/{at:05d}"], f"{kind}/{at:05d}"
+                    network = load_network(networks[key]) if key in networks else None
+                    inputs = {} if network is None else {name: data[()] for name, data in held["input"].items()}
+                    windows.append(Window(held["nodes"][()], network, inputs))
+            swapped = frozenset((source, target) for source, target in about["swapped"])
+            return DynamicNetwork(about["nodes"], tuple(windows), about["start"][kind], swapped)
+        except (NetworkError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"bundle {self.path}: its windows are damaged ({error}); export it again") from None
+
+    def expected(self, engine: str) -> list[WindowRun]:
+        """The spikes that "torch", "float" or "fixed" gave at export."""
+        runs = []
+        network = self.quantized if engine == "fixed" else self.network
+        with self._hdf5("check.h5") as file:
+            for at, window in enumerate(network.windows):
+                if window.network is None:
+                    runs.append(WindowRun(at, None, None, 0))
+                    continue
+                spikes = {name: data[()] for name, data in file[f"windows/{at:05d}/expected/{engine}"].items()}
+                runs.append(WindowRun(at, window.network, Recording(engine, window.network.ticks, spikes), 0))
+        return runs
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """What tells the accuracy; None in a bundle of some of the windows of a model."""
+        with self._hdf5("check.h5") as file:
+            if "labels" not in file:
+                return None
+            return Labels(**{name: data[()] for name, data in file["labels"].items()})
+
+    def rounding(self) -> dict[str, float]:
+        """Share of spike slots in which the float and the fixed engine differed at export, over all windows, by population."""
+        found: dict[str, list[int]] = {}
+        for a, b in zip(self.expected("float"), self.expected("fixed"), strict=True):
+            if a.network is None or a.recording is None or b.recording is None:
+                continue
+            for population in a.network.neurons:
+                differ = a.recording.spikes[population.name] != b.recording.spikes[population.name]
+                counted = found.setdefault(population.name, [0, 0])
+                counted[0], counted[1] = counted[0] + int(np.count_nonzero(differ)), counted[1] + differ.size
+        return {name: wrong / slots for name, (wrong, slots) in found.items()}
+
+    def first(self, windows: int, kind: str) -> DynamicNetwork:
+        """The first so many windows, "float" or "integer"."""
+        whole = self.quantized if kind == "integer" else self.network
+        return replace(whole, windows=whole.windows[:windows])
+
+    def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
+        """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
+        keys = ("a", "b", "windows", "compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "ties")
+        verification = {"ok": ok, "pairs": [{key: pair[key] for key in keys} for pair in pairs]}
+        text = json.dumps({**self.manifest, "verification": verification}, indent=1) + "\n"
+        write_file(self.path / MANIFEST, text.encode(), error=BundleError)
+
+    def _hdf5(self, name: str) -> h5py.File:
+        return h5py.File(self.files.path_of(name), "r")

@@ -1,0 +1,134 @@
+"""A network whose synapses change: one :class:`Network` for the window of each snapshot of a dynamic graph, plain data.
+
+Between two windows the host changes the synapses that hang on the snapshot and the currents. Membranes stay: v of a node at the start of a
+window is what it was when the node last took part, and nodes that take no part hold still. What is under way over a lag when a window ends
+is dropped. No u is carried: only neurons whose current forgets at once (α = 1, du = 4095) can be stopped and started so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph import fixedpoint as fx
+from neurograph.errors import NetworkError
+from neurograph.network import LIF, FixedLIF, Network, Population, Projection
+
+__all__ = ["DynamicNetwork", "HostWork", "Window", "host_work", "started"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One snapshot.
+
+    Args:
+        nodes: those of the N nodes that take part, (n,), ascending.
+        network: over these n, populations of shape (n, D); None where nobody takes part, and nothing is run.
+        inputs: source → values of the window.
+    """
+
+    nodes: Array
+    network: Network | None
+    inputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class DynamicNetwork:
+    """The windows of a dynamic graph in their order.
+
+    Args:
+        nodes: N.
+        windows: at least one that is not empty; their networks differ in size, synapses and inputs only.
+        start: population → v of all its neurons before the first window, in volts, or in integer steps of v.
+        swapped: (source, target) of the projections that hang on the snapshot.
+
+    Raises:
+        NetworkError: no window, nodes that do not exist, or a population whose state is more than v.
+    """
+
+    nodes: int
+    windows: tuple[Window, ...]
+    start: Mapping[str, float]
+    swapped: frozenset[tuple[str, str]]
+
+    def __post_init__(self) -> None:
+        if all(window.network is None for window in self.windows):
+            raise NetworkError(
+                f"dynamic network: none of its {len(self.windows)} windows has a node that takes part, must be at least one; give edges"
+            )
+        for at, window in enumerate(self.windows):
+            nodes = np.asarray(window.nodes)
+            if nodes.size and (np.any(np.diff(nodes) <= 0) or nodes[0] < 0 or nodes[-1] >= self.nodes):
+                raise NetworkError(f"window {at}: its nodes must ascend from 0 to {self.nodes - 1}; sort them")
+            for population in () if window.network is None else window.network.neurons:
+                _check_state(at, population, len(nodes))
+
+    @property
+    def network(self) -> Network:
+        """The first network that there is."""
+        return next(window.network for window in self.windows if window.network is not None)
+
+    @property
+    def is_integer(self) -> bool:
+        return self.network.is_integer
+
+
+def _check_state(at: int, population: Population, nodes: int) -> None:
+    neuron, where = population.neuron, f"window {at}, population {population.name!r}"
+    if population.shape[0] != nodes:
+        raise NetworkError(f"{where}: {population.shape[0]} nodes, must be the {nodes} that take part")
+    if isinstance(neuron, FixedLIF):
+        if np.any(np.asarray(neuron.du) != fx.DECAY_UNITY - 1):
+            raise NetworkError(f"{where}: its current u decays, and no u is carried over; must be du 4095, which forgets at once")
+    elif not isinstance(neuron, LIF) or np.any(neuron.beta):
+        raise NetworkError(f"{where}: must be an integrate-and-fire neuron (LIF with beta 0), of which v alone is carried over")
+
+
+def started(network: Network, held: Mapping[str, Array]) -> Network:
+    """The network with v of each population where it was left, (n, D): ``v_start`` of integers; of a neuron without a leak ``v_leak`` is
+    where it starts and nothing else."""
+    populations = []
+    for population in network.neurons:
+        neuron, v = population.neuron, held[population.name]
+        if isinstance(neuron, FixedLIF):
+            populations.append(replace(population, neuron=replace(neuron, v_start=v)))
+        elif isinstance(neuron, LIF):
+            populations.append(replace(population, neuron=replace(neuron, v_leak=v)))
+    return network.with_populations(populations)
+
+
+@dataclass(frozen=True)
+class HostWork:
+    """What the host writes to the chip before a window.
+
+    Args:
+        removed, written: synapses of the snapshot before, and of this one; currents: neurons that get another current.
+    """
+
+    removed: int
+    written: int
+    currents: int
+
+
+def host_work(dynamic: DynamicNetwork) -> tuple[HostWork, ...]:
+    """The host's work of each window; an empty one costs nothing, and the synapses on the chip stay until there is another."""
+    found, there = [], 0
+    for window in dynamic.windows:
+        if window.network is None:
+            found.append(HostWork(0, 0, 0))
+            continue
+        written = sum(_synapses(p) for p in window.network.projections if (p.source, p.target) in dynamic.swapped)
+        currents = sum(s.size for s in window.network.sources if s.is_static)
+        found.append(HostWork(there, written, currents))
+        there = written
+    return tuple(found)
+
+
+def _synapses(projection: Projection) -> int:
+    return int(projection.weights.fan_out().sum())

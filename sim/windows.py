@@ -1,0 +1,129 @@
+"""Running a network whose synapses change, window by window: the membranes go from one to the next, everything else is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurograph.errors import InputError
+from neurograph.network import Network
+from neurograph.sim.check import run_engine
+from neurograph.sim.engines import INTEGER_ENGINES
+from neurograph.sim.parity import Comparison, Mismatch, compare
+from neurograph.sim.recording import Recording
+from neurograph.windows import DynamicNetwork, started
+
+__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "overflow", "run_windows"]
+
+Array = NDArray[Any]
+WINDOW_ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed")
+
+
+@dataclass(frozen=True)
+class WindowRun:
+    """What one window did.
+
+    Args:
+        at: number of the window, from 0.
+        network: that was run, its neurons started where they had been left; None of an empty window, in which nothing happens.
+        recording: of one sample; None of an empty window.
+        dropped: spikes of the last tick that were still under way over a lag when the window ended.
+    """
+
+    at: int
+    network: Network | None
+    recording: Recording | None
+    dropped: int
+
+
+def run_windows(dynamic: DynamicNetwork, engine: str = "fixed", *, timeout_s: float = 170.0) -> Iterator[WindowRun]:
+    """Run the windows in their order, each with the membranes that the engine itself left in those before.
+
+    Args:
+        dynamic: float or integer, as the engine takes it; aligned for a pipelined engine or Lava.
+        engine: of :data:`WINDOW_ENGINES`.
+        timeout_s: for each window in Lava.
+
+    Raises:
+        InputError: another engine. NeurographError: what the engine raises.
+    """
+    if engine not in WINDOW_ENGINES:
+        raise InputError(f"engine {engine!r}: runs no windows; choose one of {', '.join(WINDOW_ENGINES)}")
+    if dynamic.is_integer != (engine in INTEGER_ENGINES):
+        raise InputError(f"engine {engine!r}: does not run {'an integer' if dynamic.is_integer else 'a float'} network; give it the other")
+    held = _membranes(dynamic)
+    for at, window in enumerate(dynamic.windows):
+        if window.network is None:
+            yield WindowRun(at, None, None, 0)
+            continue
+        network = started(window.network, {name: v[window.nodes] for name, v in held.items()})
+        recording = run_engine(engine, network, network, window.inputs, timeout_s=timeout_s)
+        for name, v in held.items():
+            v[window.nodes] = recording.voltages[name][0, -1]
+        yield WindowRun(at, network, recording, _under_way(network, recording))
+
+
+def overflow(runs: Iterable[WindowRun]) -> tuple[dict[str, int], dict[str, int]]:
+    """How often u wrapped and v was clipped in all windows of the fixed engine, by population."""
+    wraps: dict[str, int] = {}
+    clips: dict[str, int] = {}
+    for run in runs:
+        for kind, total in (("wraps", wraps), ("clips", clips)):
+            for name, count in {} if run.recording is None else run.recording.notes.get(kind, {}).items():
+                total[name] = total.get(name, 0) + count
+    return wraps, clips
+
+
+def _membranes(dynamic: DynamicNetwork) -> dict[str, Array]:
+    """v of all N nodes before the first window."""
+    kind: Any = np.int64 if dynamic.is_integer else np.float64
+    return {p.name: np.full((dynamic.nodes, *p.shape[1:]), dynamic.start[p.name], kind) for p in dynamic.network.neurons}
+
+
+def _under_way(network: Network, recording: Recording) -> int:
+    lagged = {p.source: p.lag for p in network.spiking_projections if p.lag}
+    return sum(int(np.count_nonzero(recording.spikes[name][0, -lag:])) for name, lag in lagged.items())
+
+
+def compare_windows(a: Sequence[WindowRun], b: Sequence[WindowRun]) -> list[tuple[int, Comparison]]:
+    """Compare two runs of the same windows, of which empty ones have nothing to compare: spikes, and of integers u and v too.
+
+    Integer engines must agree on every u and v; of a float tie (:mod:`neurograph.sim.parity`) only what follows in the same window is left
+    out, so a later window may differ because of it.
+    """
+    found = []
+    for one, other in zip(a, b, strict=False):
+        if one.network is not None and one.recording is not None and other.recording is not None:
+            whole = one.network.is_integer
+            found.append((one.at, compare(one.network, one.recording, other.recording, voltages=whole)))
+    return found
+
+
+class _InWindow(Mismatch):
+    """A mismatch whose sample is the number of its window."""
+
+    def __str__(self) -> str:
+        return super().__str__().replace(f"of sample {self.sample}", f"of window {self.sample}")
+
+
+def joined(found: Sequence[tuple[int, Comparison]]) -> Comparison:
+    """The comparisons of several windows as one; the sample of its first mismatch is the number of the window.
+
+    Raises:
+        InputError: no window to compare.
+    """
+    if not found:
+        raise InputError("windows: nobody takes part in any that both engines ran, so there is nothing to compare; take more windows")
+    keys = ("compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "ties", "skipped")
+    totals = {key: sum(getattr(comparison, key) for _, comparison in found) for key in keys}
+    first: Mismatch | None = None
+    for at, comparison in found:
+        if comparison.first_mismatch is not None:
+            held = {field.name: getattr(comparison.first_mismatch, field.name) for field in fields(Mismatch)}
+            first = _InWindow(**{**held, "sample": at})
+            break
+    return replace(found[0][1], first_mismatch=first, **totals)
