@@ -9,6 +9,7 @@ from typing import Any
 import nir
 import nirtorch
 import numpy as np
+import scipy.sparse as sp
 from torch import Tensor, nn
 
 from neurograph.errors import UnsupportedError
@@ -84,12 +85,22 @@ def _propagate(module: Propagate, shape: Shape) -> ext.Aggregate:
     return ext.Aggregate(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape), shape[1])
 
 
-def _reduce(module: ReduceNodes, shape: Shape) -> ext.ReduceNodes:
-    return ext.ReduceNodes(module.weight(), module.nodes)
+def _reduce(module: ReduceNodes, shape: Shape) -> ext.ReduceNodes | ext.SparseLinear:
+    weight = module.weight()
+    if module.segments is None or len(module.segments) == 1:
+        return ext.ReduceNodes(weight.reshape(-1), module.nodes)
+    batch = module.segments.batch
+    nodes, width = np.arange(len(batch)), module.width
+    rows, columns = (np.add.outer(places * width, np.arange(width)).ravel() for places in (batch, nodes))
+    matrix = sp.csr_matrix((weight[batch].ravel(), (rows, columns)), shape=(len(weight) * width, len(batch) * width))
+    return ext.SparseLinear(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape))
 
 
-def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
-    return ext.BroadcastNodes(module.nodes, shape[1])
+def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes | ext.Aggregate:
+    if module.segments is None or len(module.segments) == 1:
+        return ext.BroadcastNodes(module.nodes, shape[1])
+    batch, nodes = module.segments.batch, len(module.segments.batch)
+    return ext.Aggregate(np.ones(nodes), batch, np.arange(nodes + 1), np.array((nodes, len(module.segments))), shape[1])
 
 
 LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {

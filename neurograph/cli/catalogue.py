@@ -98,6 +98,7 @@ def datasets_show(
     sizes = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
     found = {
         "name": graph.name,
+        **({} if graph.batch is None else {"graphs": graph.classified}),
         "nodes": graph.nodes,
         "edges": graph.edges,
         "features": graph.features,

@@ -78,10 +78,13 @@ class SpikeGraphormerPaper(SpikingClassifier):
 
     name = "spikegraphormer-paper"
     decayed = ("encoder.", "gnn.")
+    pools = False
     config: SpikeGraphormerPaperConfig
 
-    def __init__(self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64]) -> None:
-        super().__init__(config, edge_index)
+    def __init__(
+        self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None
+    ) -> None:
+        super().__init__(config, edge_index, batch)
         graph = gcn_norm(edge_index, config.nodes)
         self.norm = nn.LayerNorm(config.current_width)
         plain, propagated = config.readout != "propagated", None if config.readout == "plain" else graph
