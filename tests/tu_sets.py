@@ -30,8 +30,10 @@ def cycles_and_trees(count: int = 40, seed: int = 0) -> tuple[list[nx.Graph], li
     graphs = []
     for index in range(count):
         size = int(rng.integers(6, 13))
-        made = nx.Graph([(node, int(rng.integers(node))) for node in range(1, size)]) if index % 2 else nx.cycle_graph(size)
-        if not index % 2:
+        made = nx.empty_graph(size) if index % 2 else nx.cycle_graph(size)
+        if index % 2:
+            made.add_edges_from((node, int(rng.integers(node))) for node in range(1, size))
+        else:
             made.add_edge(0, size // 2)
         graphs.append(made)
     return graphs, [-1 if index % 2 else 7 for index in range(count)]
