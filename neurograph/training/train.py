@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import DataError, TrainingError
-from neurograph.models import ClassifierConfig, SpikingClassifier, build
+from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.nn import alive, as_features, check_weight_bits, record_spikes
 from neurograph.nn.sharding import Shard
 from neurograph.training.log import FIRST
@@ -160,8 +160,14 @@ def check_sizes(config: ClassifierConfig, graph: GraphData) -> None:
 
 def _check(config: ClassifierConfig, graph: GraphData) -> None:
     check_sizes(config, graph)
+    if graph.batch is None:
+        return
+    (model,) = (model for model, kind in MODELS.values() if type(config) is kind)
+    if not model.pools:
+        able = " or ".join(name for name, (kind, _) in MODELS.items() if kind.pools)
+        raise DataError(f"set {graph.name!r}: {model.name} classifies nodes only; take {able}, or a dataset that is one graph")
     for name in ("train", "val", "test"):
-        if not getattr(graph, f"{name}_mask").any():  # of one graph that was looked at when it was built
+        if not getattr(graph, f"{name}_mask").any():
             raise DataError(f"set {graph.name!r}: {name}_mask marks 0 graphs, must mark at least 1; choose another split")
 
 
