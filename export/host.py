@@ -3,8 +3,8 @@
 encoder.onnx   features (N, F) → current (N, D0)
 gnn.onnx       features (N, F) → seen (N, D): the real-valued GNN of a model that has one
 readout.onnx   one rate matrix (N, D) an output population, and ``seen`` where there is a GNN → logits (N, C), or (G, C) of a set of graphs;
-               a propagation, and the mean over the nodes of each graph, is rows of like length, gathered and summed (:class:`neurograph.export.targets.onnx_weights.Rows`; onnxruntime's adding scatter loses
-               summands)
+               a propagation, and the mean over the nodes of each graph, is rows of like length, gathered and summed
+               (:class:`neurograph.export.targets.onnx_weights.Rows`; onnxruntime's adding scatter loses summands)
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class GraphData:
         x: features (N, F), CSR or array, float32.
         edge_index: (2, E) int64, both directions of every edge, no self-loops, no duplicates. Isolated nodes are fine.
         y: class of each node, (N,) int64, 0 to classes − 1; of each graph, (G,), where there is a batch.
-        train_mask, val_mask, test_mask: of the same shape, bool, disjoint; none of them empty, but in a batch, of which some may be left out.
+        train_mask, val_mask, test_mask: of the same shape, bool, disjoint; none of them empty, but in a batch.
         classes: C.
         batch: the graph of each node, (N,) int64, 0 to G − 1, ascending; None: one graph whose nodes are classified.
 
@@ -89,7 +89,7 @@ def with_adjacency(graph: GraphData, scale: float = 1.0) -> GraphData:
         DataError: a set of graphs, where a node of one graph is not that of another.
     """
     if graph.batch is not None:
-        raise DataError(f"set {graph.name!r}: its adjacency tells no node of a new graph, must stay out of the features; set adjacency to 0")
+        raise DataError(f"set {graph.name!r}: its adjacency tells no node of a new graph, must stay out of features; set adjacency to 0")
     ones = np.full(graph.edge_index.shape[1], scale, np.float32)
     adjacency = sp.csr_matrix((ones, (graph.edge_index[0], graph.edge_index[1])), shape=(graph.nodes, graph.nodes))
     return replace(graph, x=sp.csr_matrix(sp.hstack([sp.csr_matrix(graph.x), adjacency], format="csr"), dtype=np.float32))
@@ -169,7 +169,7 @@ def _check_batch(graph: GraphData) -> None:
         raise DataError(f"{where} is {batch.dtype} of shape {batch.shape}, must be int64 of shape ({graph.nodes},)")
     steps = np.diff(batch)
     if batch[0] != 0 or (steps < 0).any() or (steps > 1).any():
-        raise DataError(f"{where} must begin with 0 and rise by 0 or 1, so that every graph has nodes; sort the nodes by graph, and renumber")
+        raise DataError(f"{where} must begin with 0 and rise by 0 or 1, so that no graph is empty; sort the nodes by graph, and renumber")
     between = int((batch[graph.edge_index[0]] != batch[graph.edge_index[1]]).sum())
     if between:
         raise DataError(f"{where}: {between} edges join two graphs, must stay in one; mend edge_index or the batch")

@@ -18,9 +18,7 @@ FRACTIONS = (0.6, 0.2, 0.2)
 FOLDS = 10
 
 
-def random_split(
-    nodes: int, fractions: Sequence[float], seed: int, name: str = "graph", classes: NDArray[np.int64] | None = None
-) -> Masks:
+def random_split(nodes: int, fractions: Sequence[float], seed: int, name: str = "graph", classes: NDArray[np.int64] | None = None) -> Masks:
     """Masks of a random split of all nodes: shares of train, validation and test, what is left by rounding goes to test.
 
     Args:
@@ -28,7 +26,7 @@ def random_split(
         fractions: three shares that sum to 1, or less where nodes are left out.
         seed: the same seed, the same split.
         name: for errors.
-        classes: of each, for a stratified split: each part then has its share of every class, to within one. None: drawn without regard to it.
+        classes: of each, for a stratified split: each part has its share of every class, to within one. None: drawn without regard to it.
 
     Raises:
         DataError: shares that are no shares, or that leave a part without a node.
@@ -60,7 +58,7 @@ def _stratified(classes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def folds(classes: NDArray[np.int64], fold: int, name: str = "set") -> Masks:
-    """Masks of one of ten stratified folds, always the same ones: fold ``fold`` to test, the one behind it to stop, the other eight to train.
+    """Masks of one of ten stratified folds, always the same ones: fold ``fold`` to test, the next one to stop, the other eight to train.
 
     So are the TU sets cut since Xu et al. (How powerful are graph neural networks?, ICLR 2019); they stop on the test fold itself.
 

@@ -104,7 +104,9 @@ def _edges(folder: Path, title: str, batch: Integers) -> Integers:
     outside = np.flatnonzero((pairs < 1).any(axis=1) | (pairs > len(batch)).any(axis=1))
     if outside.size:
         first = ", ".join(map(str, pairs[outside[0]]))
-        raise DataError(f"{where}: {outside.size} edges name nodes that there are not ({first} …), must be 1 to {len(batch)}; mend the files")
+        raise DataError(
+            f"{where}: {outside.size} edges name nodes that there are not ({first} …), must be 1 to {len(batch)}; mend the files"
+        )
     pairs = pairs - 1
     between = np.flatnonzero(batch[pairs[:, 0]] != batch[pairs[:, 1]])
     if between.size:

@@ -82,8 +82,8 @@ class GCN(nn.Module):
 
 
 class GIN(nn.Module):
-    r"""Graph isomorphism network (Xu et al. 2019) of PyG's GINConv layers, :math:`H' = \mathrm{ReLU}(\mathrm{MLP}((A + I) H))`, each MLP of two
-    linear maps with a batch norm between them.
+    r"""Graph isomorphism network (Xu et al. 2019) of PyG's GINConv layers, :math:`H' = \mathrm{ReLU}(\mathrm{MLP}((A + I) H))`, each MLP of
+    two linear maps with a batch norm between them.
 
     Shapes:
         x (N, F), edge_index (2, E) → logits (N, C)
@@ -324,8 +324,8 @@ class OnGraph(nn.Module):
 
 
 class OnSet(OnGraph):
-    r"""A baseline that classifies the graphs of a set: :math:`\mathrm{logits} = \mathrm{pool}(\mathrm{ReLU}(H)) W + b`, H (N, D) being what it
-    gives for nodes, and the pool PyG's mean over the nodes of each graph, or their sum.
+    r"""A baseline that classifies the graphs of a set: :math:`\mathrm{logits} = \mathrm{pool}(\mathrm{ReLU}(H)) W + b`, H (N, D) being
+    what it gives for nodes, and the pool PyG's mean over the nodes of each graph, or their sum.
 
     Shapes:
         x (N, F), dense or sparse → logits (G, C)

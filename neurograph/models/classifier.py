@@ -83,8 +83,8 @@ class SpikingClassifier(nn.Module):
         i = g (X W + b), \quad S^1, S^2, \dots = \mathrm{core}(i), \quad
         \mathrm{logits} = \hat A R W_r + R W_p + b_r, \quad R = [\tfrac1T \textstyle\sum_t S^1_t, \tfrac1T \sum_t S^2_t, \dots]
 
-    Of a batch of G graphs the attention sums over the nodes of each graph, and the readout hears the mean over its nodes: a graph gets the same
-    logits alone and among others.
+    Of a batch of G graphs the attention sums over the nodes of each graph, and the readout hears the mean over its nodes: a graph gets the
+    same logits alone and among others.
 
     Args:
         config: sizes and settings.

@@ -81,9 +81,7 @@ class SpikeGraphormerPaper(SpikingClassifier):
     pools = False
     config: SpikeGraphormerPaperConfig
 
-    def __init__(
-        self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None
-    ) -> None:
+    def __init__(self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None) -> None:
         super().__init__(config, edge_index, batch)
         graph = gcn_norm(edge_index, config.nodes)
         self.norm = nn.LayerNorm(config.current_width)

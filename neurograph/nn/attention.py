@@ -46,8 +46,8 @@ class ReduceNodes(FakeQuantized, nn.Module):
     do at inference. :math:`a_d > 0` is learned and starts spread over ``spread``; a mask neuron with a_d below 1 can only fire where
     the sum rises above its mean.
 
-    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) each is summed alone, with its own N in w and the mean over the nodes of
-    all of them in :math:`\overline x_d`, which does not change with the graph: at inference a graph gets the same alone and in any batch.
+    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) each is summed alone, with its own N in w; the mean is that over the nodes
+    of all of them, a constant at inference, so that a graph gets the same alone and in any batch.
 
     Args:
         width: D.
@@ -161,8 +161,8 @@ class SpikingGraphAttention(nn.Module):
         \mathrm{SGA}(S)_n = BN(W_O (Q_n \odot m))
 
     Reconstruction after SpikeGraphormer (arXiv 2403.15480, figure): the sum runs over nodes; its weights (:class:`ReduceNodes`) are
-    ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern; in a batch of graphs each
-    has a pattern of its own.
+    ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern; in a batch of graphs
+    each has a pattern of its own.
 
     The authors' released code sums over heads where the figure sums over nodes, so that no node ever hears another one:
     :math:`m_{nd} = SN(\sum_h K_{nhd} V_{nhd})`, the same mask for all heads (``reduce="heads"``, to compare with).

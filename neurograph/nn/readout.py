@@ -20,8 +20,8 @@ class Readout(nn.Module):
     .. math::
         \mathrm{logits} = [\hat A R, R] \, W + b
 
-    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) the mean of :math:`[\hat A R, R]` over the nodes of each graph is read, and
-    dropout is of that.
+    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) the mean of :math:`[\hat A R, R]` over the nodes of each graph is
+    read, and dropout is of that.
 
     Args:
         width: features of R.

@@ -41,8 +41,8 @@ class Segments:
 
 
 def group_nodes(model: nn.Module, segments: Segments | None) -> None:
-    """From now on every layer of the model that hears all nodes (``ReduceNodes``, ``BroadcastNodes``, ``Readout``) hears those of each graph
-    alone; None: the nodes are those of one graph, and each of them is classified."""
+    """From now on every layer of the model that hears all nodes (``ReduceNodes``, ``BroadcastNodes``, ``Readout``) hears those of each
+    graph alone; None: the nodes are those of one graph, and each of them is classified."""
     layers: list[Any] = [module for module in model.modules() if hasattr(module, "segments")]
     for layer in layers:
         layer.segments = segments

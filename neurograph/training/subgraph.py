@@ -49,7 +49,8 @@ def whole(graph: GraphData, shard: Shard | None = None) -> Batch:
 
 
 def parts(graph: GraphData, count: int) -> Iterator[Batch]:
-    """Random parts of equal size, by torch's generator; each node, or graph to train on, is in one. Parts without a labelled node are left out.
+    """Random parts of equal size, by torch's generator; each node, or graph to train on, is in one. Parts without a labelled node are
+    left out.
 
     Raises:
         TrainingError: more parts than nodes or graphs.

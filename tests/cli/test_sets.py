@@ -21,7 +21,9 @@ def test_the_whole_way_on_the_command_line(root: Path, tmp_path: Path, capsys: p
     model, bundle = tmp_path / "m.pt", tmp_path / "b"
     status, out, _ = call(capsys, "datasets", "show", "mutag", "--data-root", root)
     assert status == 0 and "graphs: 60" in out
-    status, out, _ = call(capsys, "train", "spikegraphormer", "--dataset", "mutag", "--data-root", root, "--epochs", 3, "-o", model, "--json")
+    status, out, _ = call(
+        capsys, "train", "spikegraphormer", "--dataset", "mutag", "--data-root", root, "--epochs", 3, "-o", model, "--json"
+    )
     trained = json.loads(out)
     assert status == 0 and call(capsys, "export", model, "--target", "loihi2", "-o", bundle, "--no-verify")[0] == 0
     status, out, _ = call(capsys, "simulate", bundle, "--engine", "float", "--json")

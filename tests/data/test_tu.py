@@ -108,7 +108,11 @@ def test_odd_graphs_are_read(tmp_path: Path) -> None:
         ("A", lambda lines: ["one, two"], "MUTAG_A.txt: not a table of whole numbers"),
         ("A", lambda lines: ["1, 2, 3"], "MUTAG_A.txt: 3 numbers a line, must be 2"),
         ("A", lambda lines: [], "MUTAG_A.txt: is empty, must hold 2 numbers a line"),
-        ("graph_indicator", lambda lines: [n for n in lines if n != "3"], r"MUTAG_graph_indicator.txt: 1 graphs have no node \(graph 3 …\)"),
+        (
+            "graph_indicator",
+            lambda lines: [n for n in lines if n != "3"],
+            r"MUTAG_graph_indicator.txt: 1 graphs have no node \(graph 3 …\)",
+        ),
         ("graph_indicator", lambda lines: lines[::-1], "MUTAG_graph_indicator.txt: must begin at 1 and rise"),
         ("graph_labels", lambda lines: lines[:-1], "MUTAG_graph_labels.txt has 19 lines, must have 20, one a graph"),
         ("node_labels", lambda lines: ["1"] * 7, r"MUTAG_node_labels.txt has 7 lines, must have \d+, one a node"),
