@@ -46,8 +46,8 @@ class ReduceNodes(FakeQuantized, nn.Module):
     do at inference. :math:`a_d > 0` is learned and starts spread over ``spread``; a mask neuron with a_d below 1 can only fire where
     the sum rises above its mean.
 
-    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) each is summed alone, with its own N in w; the mean is that over the nodes
-    of all of them, a constant at inference, so that a graph gets the same alone and in any batch.
+    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) each is summed alone, with its own N in w; the mean is over
+    the nodes of all of them, a constant at inference, so that a graph gets the same alone and in any batch.
 
     Args:
         width: D.
