@@ -36,7 +36,7 @@ def host_parts(model: SpikingClassifier, rates: Mapping[str, int]) -> dict[str, 
     weight, bias = model.encoder_folded()
     readout = model.readout
     linear = {"weight": _array(readout.linear.weight), "bias": _array(readout.linear.bias)}
-    made = readout_model(rates, **linear, propagation=_propagation(readout), plain=readout.plain)
+    made = readout_model(rates, **linear, propagation=_propagation(readout), plain=readout.plain, mean=_mean(readout))
     return {"encoder.onnx": encoder_model(weight, bias), "readout.onnx": made}
 
 
@@ -106,6 +106,14 @@ def _folded(linear: Any, norm: Any) -> tuple[Array, Array]:
 
 def _propagation(readout: Any) -> sp.csr_matrix | None:
     return None if readout.propagate is None else sp.csr_matrix(readout.propagate.matrix())
+
+
+def _mean(readout: Any) -> sp.csr_matrix | None:
+    """Over the nodes of each graph, (G, N)."""
+    if readout.segments is None:
+        return None
+    batch, sizes = readout.segments.batch, np.bincount(readout.segments.batch)
+    return sp.csr_matrix((1 / sizes[batch], (batch, np.arange(len(batch)))), shape=(len(sizes), len(batch)))
 
 
 def _array(tensor: Any) -> Array:

@@ -84,12 +84,21 @@ def _propagate(module: Propagate, shape: Shape) -> ext.Aggregate:
     return ext.Aggregate(matrix.data, matrix.indices, matrix.indptr, np.array(matrix.shape), shape[1])
 
 
-def _reduce(module: ReduceNodes, shape: Shape) -> ext.ReduceNodes:
-    return ext.ReduceNodes(module.weight(), module.nodes)
+def _reduce(module: ReduceNodes, shape: Shape) -> ext.ReduceNodes | nir.NIRGraph:
+    weight = module.weight()
+    if module.segments is None or len(module.segments) == 1:
+        return ext.ReduceNodes(weight.reshape(-1), module.nodes)
+    batch = module.segments.batch
+    starts = np.searchsorted(batch, np.arange(len(weight) + 1))
+    total = ext.Aggregate(np.ones(len(batch)), np.arange(len(batch)), starts, np.array((len(weight), len(batch))), module.width)
+    return nir.NIRGraph.from_list(total, nir.Scale(weight))  # the weight is that of a graph and a feature
 
 
-def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes:
-    return ext.BroadcastNodes(module.nodes, shape[1])
+def _broadcast(module: BroadcastNodes, shape: Shape) -> ext.BroadcastNodes | ext.Aggregate:
+    if module.segments is None or len(module.segments) == 1:
+        return ext.BroadcastNodes(module.nodes, shape[1])
+    batch, nodes = module.segments.batch, len(module.segments.batch)
+    return ext.Aggregate(np.ones(nodes), batch, np.arange(nodes + 1), np.array((nodes, len(module.segments))), shape[1])
 
 
 LINEAR: dict[type[nn.Module], Callable[[Any, Shape], Any]] = {
@@ -125,6 +134,15 @@ def _reset(core: nn.Module) -> str:
     return str(resets.pop()) if resets else "value"
 
 
+def _unfolded(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A module that became two linear nodes in a row: the second has its name, the first stands before it."""
+    for name in [name for name, node in nodes.items() if isinstance(node, nir.NIRGraph)]:
+        first, second = (node for node in nodes[name].nodes.values() if not isinstance(node, (nir.Input, nir.Output)))
+        nodes[name], nodes[f"{name}_sum"] = second, first
+        edges = [(a, f"{name}_sum" if b == name else b) for a, b in edges] + [(f"{name}_sum", name)]
+    return nodes, edges
+
+
 def _finish(traced: nir.NIRGraph, shape: Shape, time: TimeMetadata) -> nir.NIRGraph:
     """Give the input its shape, each output a node of its own, and the graph its time."""
     nodes = dict(traced.nodes)
@@ -134,6 +152,7 @@ def _finish(traced: nir.NIRGraph, shape: Shape, time: TimeMetadata) -> nir.NIRGr
     del nodes[sink]
     edges = sorted({(a, b) for a, b in traced.edges if b != sink})
     ends = sorted({a for a, b in traced.edges if b == sink})
+    nodes, edges = _unfolded(nodes, edges)
     for index, end in enumerate(ends):
         name = f"output_{index}"
         nodes[name] = nir.Output(output_type=nodes[end].output_type["output"])

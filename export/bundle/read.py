@@ -200,7 +200,7 @@ class Bundle:
     def logits(self, recording: Recording, sample: int = 0) -> Array | None:
         """What the host's readout makes of the output spikes, and a GNN on the host of the sample's features; None without a readout.
 
-        Shape (N, C).
+        Shape (N, C), or (G, C) where graphs are classified.
         """
         readout = self._optional("host/readout.onnx")
         if readout is None:
@@ -217,7 +217,7 @@ class Bundle:
         return run_onnx(readout, rates)
 
     def accuracy(self, recording: Recording) -> float | None:
-        """Share of test nodes that are classified right, 0 to 1; None where labels or readout are not known."""
+        """Share of test nodes, or graphs, that are classified right, 0 to 1; None where labels or readout are not known."""
         with self._hdf5("check.h5") as file:
             if "labels" not in file:
                 return None

@@ -54,6 +54,8 @@ def _readout(bundle: Bundle, run: Recording) -> LinearReadout | None:
     rates = {name: bundle.quantized.populations[name].shape[-1] for name in model.nodes[0].inputs if name in bundle.manifest["outputs"]}
     with h5py.File(bundle.files.path_of("check.h5"), "r") as file:
         labels, tested = file["labels"][()], file["test_mask"][()]
+    if any(bundle.quantized.populations[name].shape[0] != len(labels) for name in rates):
+        return None  # graphs are classified, not nodes
     weight, bias = model.constants["weight"], model.constants["bias"]
     found = LinearReadout(rates, weight, bias, _propagation(model, len(labels)), labels, tested)
     last = np.concatenate([run.spikes[name][0].mean(axis=0).reshape(len(labels), -1) for name in rates], axis=1)

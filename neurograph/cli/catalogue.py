@@ -80,7 +80,7 @@ def datasets_list(as_json: bool = JSON) -> None:
         print_json({"datasets": [{"name": name, "about": data.describe(name)} for name in data.names()]})
         return
     for name in data.names():
-        print(f"{name:<12}{data.describe(name)}")
+        print(f"{name:<13}{data.describe(name)}")
 
 
 def datasets_show(
@@ -98,6 +98,7 @@ def datasets_show(
     sizes = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
     found = {
         "name": graph.name,
+        **({} if graph.batch is None else {"graphs": graph.classified}),
         "nodes": graph.nodes,
         "edges": graph.edges,
         "features": graph.features,

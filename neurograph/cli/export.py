@@ -29,6 +29,7 @@ def export(
     relays: str = option("needed", "--relays", help="Graded partial sums where a sum is too long (needed), or one a core (cores)."),
     dataset: str | None = option(None, "--dataset", help="Run the checkpoint on this graph in place of the stored one."),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
+    graphs: str | None = option(None, "--graphs", help="Of a set of graphs these alone, by number from 0, e.g. 3 or 0,5,7."),
     sample: Path | None = option(None, "--input", help="Sample input, .npy or .npz: to quantise and verify on."),
     model: str | None = option(None, "--model", help="pkg.mod:factory of your own torch model, whose weights the file holds."),
     allow_pickle: bool = option(False, "--allow-pickle", help="Load a whole pickled module: runs whatever code the file holds."),
@@ -40,7 +41,7 @@ def export(
     as_json: bool = JSON,
 ) -> int:
     """Compile a trained model for a target, verify it, and write a bundle."""
-    request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle)
+    request = Request(model_file, ticks, dt, weight_bits, dataset, data_root, sample, dialect, relax, model, allow_pickle, graphs)
     result = export_model(
         request, target, output, profile=profile, gates=gates, relays=relays, nir_form=nir_form, snapshots=snapshots, verify=verify
     )

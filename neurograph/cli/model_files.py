@@ -21,6 +21,7 @@ class Request:
         ticks, dt: of an inference; the file's own if not given.
         weight_bits: of the integers; those that a checkpoint was trained for, else 8, if not given.
         dataset, data_root: the graph that a checkpoint runs on, in place of its own.
+        graphs: numbers of the graphs of a checkpoint's set to take, with commas between them; all if not given.
         sample: .npy or .npz to quantise and verify on.
         dialect, relax: how a NIR graph without time metadata, or with shapes that nearly fit, is read.
         model: "pkg.mod:factory" of somebody's own model; the file then holds its weights.
@@ -38,6 +39,7 @@ class Request:
     relax: bool = False
     model: str | None = None
     allow_pickle: bool = False
+    graphs: str | None = None
 
     @property
     def bits(self) -> int:
@@ -60,6 +62,7 @@ _ONLY = {  # option → (its field, the kinds that it is for)
     "--dt": ("dt", ("graph", "module")),
     "--dataset": ("dataset", ("checkpoint",)),
     "--data-root": ("data_root", ("checkpoint",)),
+    "--graphs": ("graphs", ("checkpoint",)),
     "--input": ("sample", ("graph", "net", "module")),
 }
 
@@ -99,6 +102,8 @@ def _compile_checkpoint(request: Request, target: Any) -> Any:
 
     graph = None if request.dataset is None else data.load(request.dataset, request.data_root)
     checkpoint = training.load(request.file, graph)
+    if request.graphs is not None:
+        checkpoint = training.only_graphs(checkpoint, _numbers(request.graphs))
     trained = checkpoint.config.weight_bits
     bits = request.weight_bits or trained or request.bits
     if trained is not None and bits < trained:
@@ -171,6 +176,13 @@ def _compile_net(request: Request, target: Any) -> Any:
     for note in compiled.origin["notes"]:
         log(f"note: {note}")
     return compiled
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--graphs {text}: must be numbers of graphs, from 0; give e.g. 3 or 0,5,7") from None
 
 
 def _sample(request: Request) -> Path:

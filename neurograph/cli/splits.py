@@ -8,7 +8,7 @@ from neurograph.errors import InputError
 __all__ = ["SHARES", "SPLIT", "shares_of"]
 
 SPLIT = option(0, "--split", min=0, max=2**32 - 1, help="Which of the dataset's splits, or the seed of a random one.")
-SHARES = option(None, "--shares", help="Random split by that seed, percent of train/validation/test nodes, e.g. 50/25/25.")
+SHARES = option(None, "--shares", help="Random split by that seed, percent to train/validation/test, e.g. 50/25/25.")
 
 
 def shares_of(text: str | None) -> tuple[float, float, float] | None:
@@ -22,5 +22,5 @@ def shares_of(text: str | None) -> tuple[float, float, float] | None:
     try:
         train, val, test = (float(part) / 100 for part in text.split("/"))
     except ValueError:
-        raise InputError(f"--shares {text}: must be percent of train/validation/test nodes; give e.g. 50/25/25") from None
+        raise InputError(f"--shares {text}: must be percent to train/validation/test; give e.g. 50/25/25") from None
     return train, val, test

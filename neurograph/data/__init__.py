@@ -1,4 +1,4 @@
-"""Graph datasets by name."""
+"""Graph datasets by name: one graph, or a set of graphs as one batch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.data.digits import load_digits
-from neurograph.data.graph import GraphData, canonical_edges, with_adjacency
+from neurograph.data.graph import GraphData, canonical_edges, some_graphs, with_adjacency
 from neurograph.data.heterophilous import load_heterophilous
 from neurograph.data.karate import load_karate
 from neurograph.data.pyg import load_pyg
-from neurograph.data.splits import resplit
+from neurograph.data.splits import FOLDS, resplit
 from neurograph.data.synthetic import cluster, pattern, rmat, sbm
+from neurograph.data.tu import TU, load_tu
 from neurograph.errors import DataError
 
-__all__ = ["GraphData", "canonical_edges", "describe", "load", "names", "with_adjacency"]
+__all__ = ["GraphData", "canonical_edges", "describe", "is_set", "load", "names", "some_graphs", "with_adjacency"]
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,30 @@ _FILED = {  # name: what reads it, how many splits it has, what it is
     ),
     "texas": (load_heterophilous, 10, "Texas, pages of a university: 183 nodes, 5 classes, 1,703 words, 10 splits"),
 }
+_SETS = {
+    "mutag": "MUTAG, nitro compounds that mutate or not: 188 graphs, 2 classes",
+    "proteins": "PROTEINS, enzymes or not: 1,113 graphs, 2 classes",
+    "enzymes": "ENZYMES, which of the six classes: 600 graphs",
+    "nci1": "NCI1, compounds active against lung cancer or not: 4,110 graphs, 2 classes",
+    "ptc_mr": "PTC_MR, compounds carcinogenic to male rats or not: 344 graphs, 2 classes",
+    "dd": "DD, proteins that are enzymes or not: 1,178 graphs, 2 classes",
+    "imdb-binary": "IMDB-BINARY, which genre actors played together in: 1,000 graphs, 2 classes, degrees as features",
+    "imdb-multi": "IMDB-MULTI, which genre actors played together in: 1,500 graphs, 3 classes, degrees as features",
+    "collab": "COLLAB, which field of physics wrote together: 5,000 graphs, 3 classes, degrees as features",
+}
+_OTHER = "tu"  # tu:NAME is any other set of graphs in that layout
 _MADE = {
     "cluster": (cluster, "CLUSTER-style block model, any size: which community"),
     "pattern": (pattern, "PATTERN-style block model, any size: which nodes are in the hidden pattern"),
     "sbm": (sbm, "stochastic block model with Gaussian features, any size"),
     "rmat": (rmat, "R-MAT graph with Gaussian features, any size"),
 }
+
+
+def _unnamed(root: str | Path | None, split: int, nodes: int | None) -> GraphData:
+    raise DataError("dataset tu: of which name is not said; give e.g. tu:Cuneiform")
+
+
 _DATASETS = {
     "karate": _Dataset(
         "Zachary's karate club: 34 nodes, 78 edges, 2 classes, one-hot features; bundled", lambda root, split, nodes: load_karate(), 1
@@ -85,6 +104,11 @@ _DATASETS = {
         name: _Dataset(f"{about}; needs --data-root or a download", _read(loader, name), splits)
         for name, (loader, splits, about) in _FILED.items()
     },
+    **{
+        name: _Dataset(f"set of graphs: {about}, {FOLDS} folds; needs --data-root or a download", _read(load_tu, name), FOLDS)
+        for name, about in _SETS.items()
+    },
+    _OTHER: _Dataset(f"tu:NAME, any other set of graphs in the TU layout, {FOLDS} folds; needs --data-root or a download", _unnamed, FOLDS),
     **{name: _Dataset(f"{about}; made", _made(maker), 0, True) for name, (maker, about) in _MADE.items()},
 }
 
@@ -99,11 +123,17 @@ def describe(name: str) -> str:
     return _DATASETS[_known(name)[0]].about
 
 
+def is_set(name: str) -> bool:
+    """Whether a dataset is a set of graphs, each with a class, and not one graph whose nodes have them."""
+    return name.lower() in TU or name.lower().partition(":")[0] == _OTHER
+
+
 def load(name: str, root: str | Path | None = None, split: int = 0, shares: tuple[float, float, float] | None = None) -> GraphData:
     """A dataset by name, in any case.
 
     Args:
-        name: one of :func:`names`; one that is made takes its number of nodes behind a colon, ``rmat:20000``.
+        name: one of :func:`names`; one that is made takes its number of nodes behind a colon, ``rmat:20000``, and ``tu:NAME``, NAME in the
+            case of its files, is a set of graphs that has no name here.
         root: folder that holds raw files (``--data-root``); never written to. Bundled datasets need none.
         split: which of its splits, or the seed of a random one, and of a graph that is made.
         shares: of train, validation and test, for a random split by that seed in the stead of the dataset's own.
@@ -113,6 +143,8 @@ def load(name: str, root: str | Path | None = None, split: int = 0, shares: tupl
     """
     known, nodes = _known(name)
     dataset = _DATASETS[known]
+    if known == _OTHER and ":" in name:
+        dataset = replace(dataset, load=_read(load_tu, name.partition(":")[2]))
     if split < 0 or (shares is None and dataset.splits and split >= dataset.splits):
         there = f"0 to {dataset.splits - 1}" if dataset.splits > 1 else "0, its only one" if dataset.splits else "0 or more"
         raise DataError(f"dataset {known}: split {split}, must be {there}; choose another, or give shares for a random one")
@@ -125,7 +157,7 @@ def _known(name: str) -> tuple[str, int | None]:
     known, colon, size = name.lower().partition(":")
     if known not in _DATASETS:
         raise DataError(f"dataset {name!r}: not known; choose one of {', '.join(_DATASETS)}")
-    if not colon:
+    if not colon or known == _OTHER:
         return known, None
     if not _DATASETS[known].made or not size.isdigit():
         made = ", ".join(key for key, dataset in _DATASETS.items() if dataset.made)

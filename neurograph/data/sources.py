@@ -29,12 +29,16 @@ class Raw:
         folder: where they lie below a root, e.g. ``Planetoid/Cora/raw``; a root may be any folder on the way, or hold ``data/`` first.
         files: their names.
         fetch: makes them in a folder of the cache that stands for the root.
+        optional: names of files that are taken too where they are there.
+        places: further folders below a root where they may lie.
     """
 
     title: str
     folder: str
     files: tuple[str, ...]
     fetch: Callable[[Path], object]
+    optional: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def copied(raw: Raw, root: str | Path | None) -> Iterator[Path]:
     with held(raw, root) as folder, tempfile.TemporaryDirectory(prefix="neurograph-") as name:
         copy = Path(name, raw.folder)
         copy.mkdir(parents=True)
-        for file in raw.files:
+        for file in (*raw.files, *(file for file in raw.optional if (folder / file).is_file())):
             shutil.copyfile(folder / file, copy / file)
         yield Path(name)
 
@@ -84,7 +88,7 @@ def _first_line(error: Exception) -> str:
 def _places(raw: Raw) -> list[Path]:
     """Where they may lie below a root: the whole path, its later parts, ``data/`` before it, the root itself."""
     parts = Path(raw.folder).parts
-    return [*(Path(*parts[first:]) for first in range(len(parts))), Path("data", raw.folder), Path()]
+    return [*(Path(*parts[first:]) for first in range(len(parts))), Path("data", raw.folder), *map(Path, raw.places), Path()]
 
 
 def _find(raw: Raw, root: Path) -> Path:

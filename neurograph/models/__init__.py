@@ -29,7 +29,7 @@ __all__ = [
     "build",
 ]
 
-BASELINE_NAMES = ("mlp", "gcn", "gat", "sgc", "transformer", "sgformer", "spikinggcn")  # of neurograph.models.baselines
+BASELINE_NAMES = ("mlp", "gcn", "gat", "sgc", "transformer", "sgformer", "spikinggcn", "gin")  # of neurograph.models.baselines
 MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
     SpikeGraphormer.name: (SpikeGraphormer, SpikeGraphormerConfig),
     SpikeGraphormerPaper.name: (SpikeGraphormerPaper, SpikeGraphormerPaperConfig),
@@ -38,11 +38,14 @@ MODELS: dict[str, tuple[type[SpikingClassifier], type[ClassifierConfig]]] = {
 }
 
 
-def build(config: ClassifierConfig, edge_index: NDArray[np.int64]) -> SpikingClassifier:
+def build(config: ClassifierConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None) -> SpikingClassifier:
     """The model of a config on a graph, (2, E) both directions of every edge, with start weights from torch's generator.
+
+    Args:
+        batch: the graph of each node, (N,), where whole graphs are classified.
 
     Raises:
         ValueError: values that do not go together.
     """
     (model,) = (model for model, kind in MODELS.values() if type(config) is kind)
-    return model(config, edge_index)
+    return model(config, edge_index) if batch is None else model(config, edge_index, batch)

@@ -9,20 +9,21 @@ from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import InputError
-from neurograph.nn import LIF, Features, SparseMatrix, SpikeDropout, drop_features
+from neurograph.nn import LIF, Features, Segments, SparseMatrix, SpikeDropout, drop_features
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from torch_geometric.nn import GATConv, GCNConv, SGConv
+    from torch_geometric.nn import GATConv, GCNConv, GINConv, SGConv, global_add_pool, global_mean_pool
     from torch_geometric.nn.models import SGFormer as PygSGFormer
 
-__all__ = ["BASELINES", "GAT", "GCN", "MLP", "SGC", "GraphTransformer", "SGFormer", "SpikingGCN", "baseline"]
+__all__ = ["BASELINES", "GAT", "GCN", "GIN", "MLP", "SGC", "GraphTransformer", "SGFormer", "SpikingGCN", "baseline"]
 
 
 class FeatureMap(nn.Linear):
@@ -78,6 +79,32 @@ class GCN(nn.Module):
         for convolution in self.convolutions:
             h = convolution(self.dropout(h.relu()), edge_index)
         return h
+
+
+class GIN(nn.Module):
+    r"""Graph isomorphism network (Xu et al. 2019) of PyG's GINConv layers, :math:`H' = \mathrm{ReLU}(\mathrm{MLP}((A + I) H))`, each MLP of
+    two linear maps with a batch norm between them.
+
+    Shapes:
+        x (N, F), edge_index (2, E) → logits (N, C)
+    """
+
+    def __init__(self, in_features: int, classes: int, width: int = 64, layers: int = 3, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.first = FeatureMap(in_features, width, bias=False)
+        behind = [nn.BatchNorm1d(width), nn.ReLU()]
+        mapped = [nn.Sequential(*behind, nn.Linear(width, width if layers > 1 else classes))]
+        for layer in range(1, layers):
+            hidden = (nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU())
+            mapped.append(nn.Sequential(*hidden, nn.Linear(width, width if layer < layers - 1 else classes)))
+        self.convolutions = nn.ModuleList(GINConv(mlp) for mlp in mapped)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Features, edge_index: Tensor) -> Tensor:
+        h = self.convolutions[0](self.first(x), edge_index)
+        for convolution in self.convolutions[1:]:
+            h = convolution(self.dropout(h.relu()), edge_index)
+        return cast(Tensor, h)
 
 
 class GAT(nn.Module):
@@ -263,6 +290,11 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
     "transformer": GraphTransformer,
     "sgformer": SGFormer,
     "spikinggcn": SpikingGCN,
+    "gin": GIN,
+}
+_POOLS: dict[str, Callable[..., Tensor]] = {  # of those that look at no node of another graph
+    **dict.fromkeys(("mlp", "gcn", "gat", "sgc"), global_mean_pool),
+    "gin": global_add_pool,  # as Xu et al. have it
 }
 
 
@@ -278,16 +310,55 @@ class OnGraph(nn.Module):
         self.model = model
         self.edge_index = torch.from_numpy(edge_index)
 
+    def use(self, graph: sp.csr_matrix) -> None:
+        """Run on this graph from now on: Â (n, n), any symmetric CSR matrix with its edges."""
+        edges = graph.tocoo()
+        apart = edges.row != edges.col
+        self.edge_index = torch.from_numpy(np.stack([edges.row[apart], edges.col[apart]]).astype(np.int64))
+        for module in self.model.modules():
+            if getattr(module, "cached", False):  # what PyG keeps of the graph before
+                module.cached, module._cached_edge_index, module._cached_x = False, None, None  # type: ignore[assignment]
+
     def forward(self, x: Features) -> Tensor:
         return cast(Tensor, self.model(x, self.edge_index))
 
 
-def baseline(name: str, graph: GraphData, **settings: object) -> OnGraph:
-    """A baseline for a graph, called with its features.
+class OnSet(OnGraph):
+    r"""A baseline that classifies the graphs of a set: :math:`\mathrm{logits} = \mathrm{pool}(\mathrm{ReLU}(H)) W + b`, H (N, D) being
+    what it gives for nodes, and the pool PyG's mean over the nodes of each graph, or their sum.
+
+    Shapes:
+        x (N, F), dense or sparse → logits (G, C)
+    """
+
+    def __init__(self, model: nn.Module, graph: GraphData, pool: Callable[..., Tensor], width: int, dropout: float) -> None:
+        super().__init__(model, graph.edge_index)
+        assert graph.batch is not None
+        self.segments = Segments(graph.batch)
+        self.pool = pool
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, graph.classes)
+
+    def forward(self, x: Features) -> Tensor:
+        pooled = self.pool(super().forward(x).relu(), self.segments.index, len(self.segments))
+        return cast(Tensor, self.linear(self.dropout(pooled)))
+
+
+def baseline(name: str, graph: GraphData, **settings: Any) -> OnGraph:
+    """A baseline for a graph, or for a set of graphs, called with its features.
+
+    Args:
+        settings: of the model; of a set, whose models give ``width`` features of each node, that too.
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, or a set of graphs for a model that looks at all nodes at once.
     """
     if name not in BASELINES:
         raise InputError(f"baseline {name!r}: does not exist; choose one of {', '.join(BASELINES)}")
-    return OnGraph(BASELINES[name](graph.features, graph.classes, **settings), graph.edge_index)
+    if graph.batch is None:
+        return OnGraph(BASELINES[name](graph.features, graph.classes, **settings), graph.edge_index)
+    if name not in _POOLS:
+        raise InputError(f"baseline {name!r}: classifies nodes only, {graph.name!r} is a set of graphs; choose one of {', '.join(_POOLS)}")
+    width, dropout = settings.pop("width", 64), settings.get("dropout", 0.5)
+    inner = {"width": width} if name in ("mlp", "gcn", "gin") else {}
+    return OnSet(BASELINES[name](graph.features, width, **inner, **settings), graph, _POOLS[name], width, dropout)

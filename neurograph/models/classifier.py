@@ -10,17 +10,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurograph.nn import LIF, Features, Readout, drop_features, gcn_norm, set_weight_bits
+from neurograph.nn import LIF, Features, Readout, Segments, drop_features, gcn_norm, group_nodes, set_weight_bits
 
 __all__ = ["ClassifierConfig", "SpikingClassifier"]
 
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """What a spiking node classifier is built from; plain values only, so that it can be stored in a checkpoint.
+    """What a spiking classifier of nodes, or of graphs, is built from; plain values only, so that it can be stored in a checkpoint.
 
     Args:
-        in_features, classes, nodes: of the graph.
+        in_features, classes, nodes: of the graph, or of all graphs of a set.
         ticks: T.
         reset: of all neurons.
         beta: dt/tau of all neurons; where ``learn_beta``, the start value (PLIF).
@@ -88,19 +88,29 @@ class SpikingClassifier(nn.Module):
         i = g (X W + b), \quad S^1, S^2, \dots = \mathrm{core}(i), \quad
         \mathrm{logits} = \hat A R W_r + R W_p + b_r, \quad R = [\tfrac1T \textstyle\sum_t S^1_t, \tfrac1T \sum_t S^2_t, \dots]
 
+    Of a batch of G graphs the attention sums over the nodes of each graph, and the readout hears the mean over its nodes: a graph gets the
+    same logits alone and among others.
+
     Args:
         config: sizes and settings.
         edge_index: (2, E), both directions of every edge, no self-loops.
+        batch: the graph of each node, (N,), where whole graphs are classified; :class:`neurograph.data.GraphData` has the rules.
 
     Shapes:
-        x (N, F) → logits (N, C)
+        x (N, F) → logits (N, C), or (G, C)
+
+    Raises:
+        ValueError: a batch for a model that classifies nodes only.
     """
 
     name: ClassVar[str]
+    pools: ClassVar[bool] = True  # whether whole graphs can be classified
     decayed: ClassVar[tuple[str, ...]] = ("encoder.",)  # beginnings of the names of parameters with weight decay
 
-    def __init__(self, config: ClassifierConfig, edge_index: NDArray[np.int64]) -> None:
+    def __init__(self, config: ClassifierConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None) -> None:
         super().__init__()
+        if batch is not None and not self.pools:
+            raise ValueError(f"{self.name} classifies nodes only, not the graphs of a set; take spikegraphormer or sghormer")
         self.config = config
         graph = gcn_norm(edge_index, config.nodes)
         self.encoder = nn.Linear(config.in_features, config.current_width)
@@ -109,6 +119,7 @@ class SpikingClassifier(nn.Module):
         self.core = self.build_core(graph)
         propagated, plain = (None if config.readout == "plain" else graph), config.readout != "propagated"
         self.readout = Readout(config.spike_width, config.readout_width, propagated, plain, config.readout_dropout)
+        group_nodes(self, None if batch is None else Segments(batch))
         self.round_weights(config.weight_bits)
 
     def build_core(self, graph: sp.csr_matrix) -> nn.Module:
@@ -137,7 +148,7 @@ class SpikingClassifier(nn.Module):
         return cast("tuple[Tensor, ...]", self.core(current.expand(self.config.ticks, *current.shape)))
 
     def classify(self, spikes: tuple[Tensor, ...], x: Features) -> Tensor:
-        """Logits (N, C) from the output spikes of the branches, and in some builds from the features. Runs on the host."""
+        """Logits (N, C), or (G, C), from the output spikes of the branches, and in some builds from the features. Runs on the host."""
         return cast(Tensor, self.readout(spikes))
 
     def forward(self, x: Features) -> Tensor:

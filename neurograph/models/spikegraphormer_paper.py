@@ -82,10 +82,11 @@ class SpikeGraphormerPaper(SpikingClassifier):
 
     name = "spikegraphormer-paper"
     decayed = ("encoder.", "gnn.")
+    pools = False
     config: SpikeGraphormerPaperConfig
 
-    def __init__(self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64]) -> None:
-        super().__init__(config, edge_index)
+    def __init__(self, config: SpikeGraphormerPaperConfig, edge_index: NDArray[np.int64], batch: NDArray[np.int64] | None = None) -> None:
+        super().__init__(config, edge_index, batch)
         self.norm = nn.LayerNorm(config.current_width)
         self.gnn: RealGnn | None = None
         if config.gnn:

@@ -12,6 +12,7 @@ from neurograph.nn.propagate import Propagate, gcn_norm
 from neurograph.nn.readout import Readout
 from neurograph.nn.record import record_spikes
 from neurograph.nn.rectify import RateRectify, RunningRate, SpikeRectify
+from neurograph.nn.segments import Segments, group_nodes
 from neurograph.nn.self_attention import AttentionMap, SpikingGraphSelfAttention
 from neurograph.nn.sparse import Features, SparseMatrix, as_features, drop_features
 from neurograph.nn.wires import Wires
@@ -32,6 +33,7 @@ __all__ = [
     "Readout",
     "ReduceNodes",
     "RunningRate",
+    "Segments",
     "Select",
     "SparseMatrix",
     "SpikeDropout",
@@ -46,6 +48,7 @@ __all__ = [
     "drop_features",
     "fake_quantize",
     "gcn_norm",
+    "group_nodes",
     "record_spikes",
     "set_weight_bits",
 ]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from neurograph.nn.fake_quantize import FakeQuantized, fake_quantize
 from neurograph.nn.linear import PerNode
 from neurograph.nn.neurons import LIF, Reset
+from neurograph.nn.segments import Segments
 from neurograph.nn.sharding import Shard
 from neurograph.nn.wires import Wires
 
@@ -45,6 +46,9 @@ class ReduceNodes(FakeQuantized, nn.Module):
     do at inference. :math:`a_d > 0` is learned and starts spread over ``spread``; a mask neuron with a_d below 1 can only fire where
     the sum rises above its mean.
 
+    Of a batch of G graphs (:class:`neurograph.nn.segments.Segments`) each is summed alone, with its own N in w; the mean is over
+    the nodes of all of them, a constant at inference, so that a graph gets the same alone and in any batch.
+
     Args:
         width: D.
         nodes: N.
@@ -53,7 +57,7 @@ class ReduceNodes(FakeQuantized, nn.Module):
         momentum: weight of the newest value in the moving average.
 
     Shapes:
-        x (T, N, D) → (T, 1, D)
+        x (T, N, D) → (T, 1, D), or (T, G, D)
     """
 
     average: Tensor
@@ -67,6 +71,7 @@ class ReduceNodes(FakeQuantized, nn.Module):
         self.momentum = momentum
         self.calibrating = False
         self.shard: Shard | None = None
+        self.segments: Segments | None = None
         self.log_level = nn.Parameter(torch.linspace(*spread, width).log())
         self.register_buffer("average", torch.ones(width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
@@ -75,17 +80,21 @@ class ReduceNodes(FakeQuantized, nn.Module):
         average = self.average
         if self.training or self.calibrating:
             average = self._total(x.detach()).sum(dim=(0, 1)) / (len(x) * self.nodes)
+            if self.segments is not None:
+                average = average.clamp(min=1.0 / self.nodes)  # of all nodes, for at inference it must not hang on the graphs of the batch
             self._update(average)
         weight = self._weight(self.log_level, average) if self.weight_bits is None else self._rounded(average).to(x.dtype)
         return self._total(x) * weight
 
     def _total(self, x: Tensor) -> Tensor:
-        """The sum over all nodes, (T, 1, D)."""
+        """The sum over all nodes, (T, 1, D), or over those of each graph, (T, G, D)."""
+        if self.segments is not None:
+            return self.segments.sum(x)
         found = x.sum(dim=1, keepdim=True)
         return found if self.shard is None else self.shard.total(found)
 
     def weight(self) -> Array:
-        """w, shape (D,), float64."""
+        """w, shape (D,), float64; (G, D) of a batch."""
         return cast(Array, self._rounded(self.average).detach().cpu().numpy())
 
     def _rounded(self, average: Tensor) -> Tensor:
@@ -93,6 +102,8 @@ class ReduceNodes(FakeQuantized, nn.Module):
 
     def _weight(self, log_level: Tensor, average: Tensor) -> Tensor:
         # A feature that never fires would get an infinite weight; one spike a tick among all nodes is the floor.
+        if self.segments is not None:
+            return log_level.exp() * self.threshold / average / self.segments.sizes.to(average)[:, None]
         return log_level.exp() * (self.threshold / self.nodes) / average.clamp(min=1.0 / self.nodes)
 
     @torch.no_grad()
@@ -121,18 +132,21 @@ def calibrating(model: nn.Module) -> Iterator[None]:
 
 
 class BroadcastNodes(nn.Module):
-    """The same value to every node.
+    """The same value to every node, or to every node of a graph.
 
     Shapes:
-        x (T, 1, D) → (T, nodes, D)
+        x (T, 1, D), or (T, G, D) → (T, nodes, D)
     """
 
     def __init__(self, nodes: int) -> None:
         super().__init__()
         self.nodes = nodes
         self.shard: Shard | None = None
+        self.segments: Segments | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.segments is not None:
+            return self.segments.spread(x)
         return x.expand(-1, self.nodes if self.shard is None else self.shard.stop - self.shard.start, -1)
 
     def extra_repr(self) -> str:
@@ -147,7 +161,8 @@ class SpikingGraphAttention(nn.Module):
         \mathrm{SGA}(S)_n = BN(W_O (Q_n \odot m))
 
     Reconstruction after SpikeGraphormer (arXiv 2403.15480, figure): the sum runs over nodes; its weights (:class:`ReduceNodes`) are
-    ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern.
+    ours, because the literal sum saturates. On one static graph the mask has no node index: it is a T × D pattern; in a batch of graphs
+    each has a pattern of its own.
 
     The authors' released code sums over heads where the figure sums over nodes, so that no node ever hears another one:
     :math:`m_{nd} = SN(\sum_h K_{nhd} V_{nhd})`, the same mask for all heads (``reduce="heads"``, to compare with).
@@ -211,6 +226,6 @@ class SpikingGraphAttention(nn.Module):
 
 
 def alive(mask_spikes: Tensor) -> NDArray[np.bool_]:
-    """Which mask neurons neither always nor never fire over the ticks; mask_spikes (T, 1, D) → (D,)."""
+    """Which mask neurons neither always nor never fire over the ticks; mask_spikes (T, 1, D) → (D,), of a batch (T, G, D) → (G·D,)."""
     rate = mask_spikes.mean(dim=0).flatten().cpu().numpy()
     return (rate > 0) & (rate < 1)

@@ -1,6 +1,6 @@
 """Training, settings by name, and model files."""
 
-from neurograph.training.checkpoint import Checkpoint, load, save
+from neurograph.training.checkpoint import Checkpoint, load, only_graphs, save
 from neurograph.training.loop import Files, Fit, accuracy, fit
 from neurograph.training.recipe import Recipe
 from neurograph.training.settings import Settings, preset, read_settings, settings_for
@@ -18,6 +18,7 @@ __all__ = [
     "fit",
     "load",
     "mask_spikes",
+    "only_graphs",
     "parameter_groups",
     "preset",
     "read_settings",

@@ -3,7 +3,7 @@
 format, version   what this is
 model, config     which model, and the fields of its config
 state_dict        tensors by name
-graph             name, edge_index, x (dense, or coo parts), y, masks, classes
+graph             name, edge_index, x (dense, or coo parts), y, masks, classes, and the batch of a set of graphs
 seed, metrics     of the training run
 versions          of neurograph and torch that wrote it
 """
@@ -14,7 +14,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from neurograph.data import GraphData
+from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import broken_member, write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.training.train import TrainingResult, check_sizes
 
-__all__ = ["DYNAMIC_FORMAT", "FORMAT", "VERSION", "Checkpoint", "check_tensors", "load", "read_payload", "save"]
+__all__ = ["DYNAMIC_FORMAT", "FORMAT", "VERSION", "Checkpoint", "check_tensors", "load", "only_graphs", "read_payload", "save"]
 
 FORMAT, DYNAMIC_FORMAT = "neurograph-checkpoint", "neurograph-dynamic-checkpoint"
 VERSION = 2
@@ -103,6 +103,24 @@ def load(path: str | Path, graph: GraphData | None = None) -> Checkpoint:
     return Checkpoint(model, chosen, config, payload["seed"], dict(payload["metrics"]), dict(payload["versions"]))
 
 
+def only_graphs(checkpoint: Checkpoint, chosen: Sequence[int]) -> Checkpoint:
+    """The same model on some graphs of its set, in this order: it computes for each of them what it computes for it among all.
+
+    Args:
+        chosen: numbers from 0.
+
+    Raises:
+        CheckpointError: the model classifies nodes, or the set has no such graphs.
+    """
+    try:
+        graph = some_graphs(checkpoint.graph, chosen)
+    except DataError as error:
+        raise CheckpointError(f"checkpoint of {checkpoint.graph.name!r}: {error}") from None
+    config = replace(checkpoint.config, nodes=graph.nodes)
+    model = _model(config, graph, checkpoint.model.state_dict(), "checkpoint")
+    return replace(checkpoint, model=model, graph=graph, config=config)
+
+
 def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
     """What stands in a model file of format ``form``, with all ``keys``, those in ``kinds`` of their type. No code in it is run.
 
@@ -158,7 +176,7 @@ def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
 def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -> SpikingClassifier:
     check_tensors(state, where)
     try:
-        model = build(config, graph.edge_index)
+        model = build(config, graph.edge_index, graph.batch)
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
     for tensor in state.values():
@@ -191,6 +209,8 @@ def _pack_graph(graph: GraphData) -> dict[str, Any]:
     packed: dict[str, Any] = {"name": graph.name, "classes": graph.classes}
     for key in ("edge_index", "y", "train_mask", "val_mask", "test_mask"):
         packed[key] = torch.from_numpy(np.ascontiguousarray(getattr(graph, key)))
+    if graph.batch is not None:
+        packed["batch"] = torch.from_numpy(graph.batch)
     if sp.issparse(graph.x):
         coo = sp.coo_matrix(graph.x)
         packed["x"] = {
@@ -212,7 +232,8 @@ def _unpack_graph(packed: Any, where: str) -> GraphData:
             features = sp.csr_matrix((x["value"].numpy(), places), shape=tuple(x["shape"]))
         else:
             features = x.numpy()
-        arrays = {key: packed[key].numpy() for key in ("edge_index", "y", "train_mask", "val_mask", "test_mask")}
+        keys = ("edge_index", "y", "train_mask", "val_mask", "test_mask", *(("batch",) if "batch" in packed else ()))
+        arrays = {key: packed[key].numpy() for key in keys}
         return GraphData(name=packed["name"], x=features, classes=packed["classes"], **arrays)
     except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
         raise CheckpointError(f"{where}: its graph cannot be used ({type(error).__name__}: {error}); train it again") from error

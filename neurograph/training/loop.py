@@ -1,4 +1,7 @@
-"""The training loop, the same for every model: cross entropy on the labelled nodes and consistency on all of them."""
+"""The training loop, the same for every model: cross entropy on the labelled nodes and consistency on all of them.
+
+Of a set of graphs those to train on are all that training sees, its averages and norms included; the others are run as they would be later.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
-from neurograph.nn import Features, calibrating
+from neurograph.nn import Features, as_features, calibrating
 from neurograph.nn.sharding import Shard, sharded
 from neurograph.training.log import FIRST, Log
 from neurograph.training.memory import freed_memory_kept
@@ -74,10 +77,10 @@ def fit(
     files: Files | None = None,
     shard: Shard | None = None,
 ) -> Fit:
-    """Train any node classifier in place.
+    """Train any classifier of nodes, or of the graphs of a set, in place.
 
     Args:
-        model: features (N, F) → logits (N, C).
+        model: features (N, F) → logits (N, C), or (G, C).
         groups: Adam's parameter groups.
         epochs: overrides the recipe's.
         progress: draw a bar on stderr.
@@ -100,6 +103,7 @@ def fit(
         standing = restore(read_state(files.state, identity), model, optimizer)
     log = Log(files.log, str(files.identity.get("stage", FIRST)), standing.epoch)
     everything, labels = whole(graph, shard), torch.from_numpy(graph.y)
+    x = everything.x if graph.batch is None else as_features(graph.x)
     bar = _progress_bar() if progress else None
     start, before, first = time.perf_counter(), standing.wall_s, standing.epoch
     with bar or nullcontext(), threads(recipe.threads), freed_memory_kept(), sharded(model, shard):
@@ -107,7 +111,7 @@ def fit(
         while standing.epoch < limit and not _enough(standing, recipe):
             standing.epoch += 1
             loss = _epoch(model, optimizer, graph, everything, recipe, standing.epoch, shard)
-            logits = _predict(model, everything.x, shard)
+            logits = _predict(model, everything, x, shard)
             score = (accuracy(logits, graph.y, graph.val_mask), -_cross_entropy(logits, labels, graph.val_mask))
             if score > standing.score and standing.epoch >= min(recipe.ramp, limit):
                 standing.score, standing.best_epoch, standing.weights = score, standing.epoch, copy.deepcopy(model.state_dict())
@@ -125,7 +129,7 @@ def fit(
 
 
 def accuracy(logits: Tensor, y: NDArray[np.int64], mask: NDArray[np.bool_]) -> float:
-    """Share of the marked nodes whose largest logit is their class, 0 to 1."""
+    """Share of the marked nodes, or graphs, whose largest logit is their class, 0 to 1."""
     return float((logits.argmax(dim=-1).cpu().numpy() == y)[mask].mean())
 
 
@@ -139,7 +143,7 @@ def _epoch(model: nn.Module, optimizer: Any, graph: GraphData, everything: Batch
     losses = []
     for batch in (everything,) if recipe.parts == 1 else parts(graph, recipe.parts):
         optimizer.zero_grad()
-        with on_subgraph(model, batch.graph), _precision(recipe):
+        with on_subgraph(model, batch.graph, batch.segments), _precision(recipe):
             loss = _loss(model, batch, recipe, epoch, None if shard is None else _shares(graph, batch, shard))
         loss.backward()  # type: ignore[no-untyped-call]
         if shard is not None:
@@ -182,11 +186,14 @@ def _logits(model: nn.Module, batch: Batch) -> Tensor:
     return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
-def _predict(model: nn.Module, x: Features, shard: Shard | None = None) -> Tensor:
-    """Logits of all nodes."""
+def _predict(model: nn.Module, everything: Batch, x: Features, shard: Shard | None = None) -> Tensor:
+    """Logits of all nodes, or graphs; averages and norms are those of the batch that is trained on."""
     model.eval()
-    with torch.no_grad(), calibrating(model):
-        logits = cast(Tensor, model(x))
+    with torch.no_grad():
+        with calibrating(model), on_subgraph(model, everything.graph, everything.segments):
+            logits = cast(Tensor, model(everything.x))
+        if everything.graph is not None:
+            logits = cast(Tensor, model(x))
         return logits if shard is None else shard.gather(logits)
 
 

@@ -38,6 +38,7 @@ class Protocol:
 
 _PUBLIC = Protocol("Planetoid's public split", 10, False)
 _RANDOM = Protocol("random 60/20/20 % a seed", 5, True)
+_FOLDS = Protocol("10 stratified folds, a seed each", 10, True)
 _FIXED = Protocol("the 10 splits of the dataset, a seed each", 10, True)
 _PROTOCOLS = {
     **dict.fromkeys(("cora", "citeseer", "pubmed"), _PUBLIC),
@@ -50,4 +51,4 @@ _PROTOCOLS = {
 
 def protocol(dataset: str) -> Protocol:
     """The protocol of a dataset; of one that no table has, a split and a run for each of five seeds."""
-    return _PROTOCOLS.get(dataset, Protocol("a split a seed", 5, True))
+    return _FOLDS if data.is_set(dataset) else _PROTOCOLS.get(dataset, Protocol("a split a seed", 5, True))

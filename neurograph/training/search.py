@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurograph.data import is_set
 from neurograph.errors import NeurographError, TrainingError
 from neurograph.training.protocols import protocol
 from neurograph.training.settings import Settings, settings_for
@@ -99,7 +100,7 @@ def search(
         raise TrainingError("search: Optuna is not installed; pip install 'neurograph[tune]'") from None
     if model not in SPACES:
         raise TrainingError(f"search: model {model!r} has no space to search, must be one of {', '.join(SPACES)}")
-    fixed = dict(fixed or {})
+    fixed = {**({"data.adjacency": 0.0} if is_set(dataset) else {}), **(fixed or {})}
     odd = [name for name in fixed if name not in SPACES[model]]
     if odd:
         raise TrainingError(f"search: {odd[0]} is not searched, must be one of {', '.join(SPACES[model])}")

@@ -47,7 +47,8 @@ def fingerprint(graph: GraphData) -> str:
     """The same for graphs that are the same in features, edges, classes and splits."""
     digest = hashlib.sha256()
     x = sp.csr_matrix(graph.x)
-    for array in (x.data, x.indices, x.indptr, graph.edge_index, graph.y, graph.train_mask, graph.val_mask, graph.test_mask):
+    arrays = (x.data, x.indices, x.indptr, graph.edge_index, graph.y, graph.train_mask, graph.val_mask, graph.test_mask)
+    for array in arrays if graph.batch is None else (*arrays, graph.batch):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neurograph.data import GraphData
 from neurograph.errors import DataError, TrainingError
-from neurograph.models import ClassifierConfig, SpikingClassifier, build
+from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
 from neurograph.nn import alive, as_features, check_weight_bits, record_spikes
 from neurograph.nn.sharding import Shard
 from neurograph.training.log import FIRST
@@ -33,7 +33,7 @@ class TrainingResult:
         val_accuracy, test_accuracy: 0 to 1, at that epoch.
         best_epoch, epochs: that epoch, and how many were run.
         seed, wall_s: of the run.
-        mask_rates: for each attention mask, the firing pattern (T, D) on the graph; its mean over nodes where each node has its own.
+        mask_rates: for each attention mask, the firing pattern (T, D) on the graph; its mean over nodes, or graphs, where each has its own.
         mask_alive: share of mask neurons that neither always nor never fire over the ticks; None without a learned mask.
     """
 
@@ -63,11 +63,11 @@ def train(
     files: Files | None = None,
     shard: Shard | None = None,
 ) -> TrainingResult:
-    """Train a model on one graph. The same seed gives the same model; torch's global generator is left as it was.
+    """Train a model on one graph, or on a set of them. The same seed gives the same model; torch's global generator is left as it was.
 
     Args:
         config: must have the sizes of the graph.
-        graph: trained on its train nodes, stopped on its validation nodes.
+        graph: trained on its train nodes, stopped on its validation nodes; or on those graphs of a set.
         seed: of the start weights and of all dropout.
         recipe: how to train.
         epochs: overrides the recipe's.
@@ -78,7 +78,9 @@ def train(
     Raises:
         DataError: config and graph do not fit. QuantizationError: weight bits out of range. TrainingError: see :func:`fit`.
     """
-    check_sizes(config, graph)
+    _check(config, graph)
+    if shard is not None and graph.batch is not None:
+        raise TrainingError(f"a run over several processes: takes one graph, {graph.name!r} is a set of them; leave --sharded out")
     recipe = recipe or Recipe()
     bits = config.weight_bits if recipe.weight_bits is None else recipe.weight_bits
     check_weight_bits(bits)
@@ -86,7 +88,7 @@ def train(
         raise TrainingError("a run over several processes: trains in float; leave --weight-bits out and train on with it in one process")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build(replace(config, weight_bits=None), graph.edge_index)
+        model = build(replace(config, weight_bits=None), graph.edge_index, graph.batch)
         if shard is not None:
             torch.manual_seed(seed * shard.world + shard.rank)
         found = _fit(model, graph, seed, recipe, epochs, progress, files, shard)
@@ -118,7 +120,7 @@ def fine_tune(
     Raises:
         DataError: model and graph do not fit. QuantizationError: bits out of range.
     """
-    check_sizes(model.config, graph)
+    _check(model.config, graph)
     recipe = recipe or Recipe()
     model.round_weights(bits)
     with torch.random.fork_rng(devices=[]):
@@ -136,7 +138,7 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> Iterable[dict[str, Any
 
 
 def mask_spikes(model: SpikingClassifier, graph: GraphData) -> dict[str, Tensor]:
-    """Spikes (T, 1, D) of each attention mask of a model on a graph, by population name."""
+    """Spikes (T, 1, D), of a set (T, G, D), of each attention mask of a model on a graph, by population name."""
     with torch.no_grad():
         current = model.encode(as_features(graph.x, model.encoder.weight.dtype))
     spikes = record_spikes(model.core, current.expand(model.config.ticks, *current.shape))
@@ -154,6 +156,19 @@ def check_sizes(config: ClassifierConfig, graph: GraphData) -> None:
             raise DataError(
                 f"graph {graph.name!r}: {theirs} {what}, must be {ours} as in the model; give it the graph that it was built for"
             )
+
+
+def _check(config: ClassifierConfig, graph: GraphData) -> None:
+    check_sizes(config, graph)
+    if graph.batch is None:
+        return
+    (model,) = (model for model, kind in MODELS.values() if type(config) is kind)
+    if not model.pools:
+        able = " or ".join(name for name, (kind, _) in MODELS.items() if kind.pools)
+        raise DataError(f"set {graph.name!r}: {model.name} classifies nodes only; take {able}, or a dataset that is one graph")
+    for name in ("train", "val", "test"):
+        if not getattr(graph, f"{name}_mask").any():
+            raise DataError(f"set {graph.name!r}: {name}_mask marks 0 graphs, must mark at least 1; choose another split")
 
 
 def _fit(

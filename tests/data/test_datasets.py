@@ -18,7 +18,7 @@ needs_data = pytest.mark.skipif(PLANETOID is None, reason=f"no Planetoid/Cora/ra
 
 
 def test_every_name_has_a_description() -> None:
-    assert names()[:3] == ("karate", "digits", "cora") and len(names()) == 17
+    assert names()[:3] == ("karate", "digits", "cora") and len(names()) == 27
     assert all(describe(name) for name in names())
     with pytest.raises(DataError, match="dataset 'reddit': not known; choose one of karate, digits, cora"):
         load("reddit")

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import scipy.sparse as sp
 import torch
+from tu_sets import cycles_and_trees, write_tu
 
-from neurograph.data import load
+from neurograph.data import GraphData, load
 from neurograph.errors import InputError
-from neurograph.models.baselines import BASELINES, GAT, GCN, GATConv, GCNConv, GraphTransformer, PygSGFormer, SGFormer, baseline
+from neurograph.models.baselines import (
+    BASELINES,
+    GAT,
+    GCN,
+    GIN,
+    GATConv,
+    GCNConv,
+    GINConv,
+    GraphTransformer,
+    PygSGFormer,
+    SGFormer,
+    baseline,
+    global_add_pool,
+    global_mean_pool,
+)
 from neurograph.nn import SparseMatrix, gcn_norm
 from neurograph.training import Recipe, fit
 
@@ -67,9 +84,43 @@ def test_spiking_gcn_without_luck() -> None:
     torch.testing.assert_close(model(x, edges), model.scale * model.neuron(current.expand(7, 34, 2)).mean(dim=0))
 
 
+def test_isomorphism_network_is_that_of_pyg() -> None:
+    graph = load("karate")
+    x, edges = torch.from_numpy(graph.x), torch.from_numpy(graph.edge_index)
+    ours = GIN(34, 2, width=8, layers=2).eval()
+    first, second = (convolution.nn for convolution in ours.convolutions)
+    mlp = torch.nn.Sequential(torch.nn.Linear(34, 8, bias=False), *first).eval()
+    mlp[0].weight = ours.first.weight
+    torch.testing.assert_close(ours(x, edges), GINConv(second)(GINConv(mlp)(x, edges).relu(), edges))
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> GraphData:
+    """Cycles with a chord, and trees: a set of graphs."""
+    root = tmp_path_factory.mktemp("shapes")
+    write_tu(root, "MUTAG", *cycles_and_trees(60))
+    return load("mutag", root)
+
+
+@pytest.mark.parametrize(("name", "pool"), [("gcn", global_mean_pool), ("gin", global_add_pool)])
+def test_baselines_learn_to_tell_graphs(shapes: GraphData, name: str, pool: Callable[..., torch.Tensor]) -> None:
+    torch.manual_seed(0)
+    model = baseline(name, shapes, width=16)
+    found = fit(model, shapes, [{"params": model.parameters()}], Recipe(epochs=40, ramp=5, parts=3, consistency=0.0))
+    x, batch = SparseMatrix.from_scipy(shapes.x), torch.from_numpy(shapes.batch)
+    assert found.test_accuracy >= 5 / 6 and model(x).shape == (60, 2)
+    nodes = model.model(x, torch.from_numpy(shapes.edge_index)).relu()
+    torch.testing.assert_close(model(x), model.linear(pool(nodes, batch)))
+
+
+def test_a_baseline_that_looks_at_all_nodes_takes_no_set(shapes: GraphData) -> None:
+    with pytest.raises(InputError, match="baseline 'sgformer': classifies nodes only, 'mutag' is a set of graphs; choose one of mlp, gcn"):
+        baseline("sgformer", shapes)
+
+
 def test_unknown_baseline() -> None:
-    with pytest.raises(InputError, match="baseline 'gin': does not exist; choose one of mlp, gcn"):
-        baseline("gin", load("karate"))
+    with pytest.raises(InputError, match="baseline 'gps': does not exist; choose one of mlp, gcn"):
+        baseline("gps", load("karate"))
 
 
 def test_fused_attention_is_the_plain_one() -> None:

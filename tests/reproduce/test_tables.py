@@ -85,8 +85,8 @@ def test_published_figures_have_sources() -> None:
 def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="table 'speed': there is none of that name; choose from accuracy"):
         table("speed")
-    with pytest.raises(InputError, match="row 'gin': the table has none of that name; choose from spikegraphormer"):
-        TABLES["accuracy"].only(("gin",))
+    with pytest.raises(InputError, match="row 'gps': the table has none of that name; choose from spikegraphormer"):
+        TABLES["accuracy"].only(("gps",))
     (tmp_path / "runs.jsonl").write_text("hello\n")
     with pytest.raises(InputError, match="line 1 is no run"):
         Store(tmp_path / "runs.jsonl")
