@@ -165,7 +165,7 @@ class GnnBranch(nn.Module):
 
 
 class GnnLayer(nn.Module):
-    """``p = SN(g Â s)``; then p itself, or, where linear, ``h + BN(W p)`` through SN: h is a current, and the shortcut is a membrane shortcut.
+    """``p = SN(g Â s)``; then p itself, or, where linear, ``SN(h + BN(W p))``: h is a current, and the shortcut is a membrane shortcut.
 
     Dropout acts in training only, and tracing in eval mode does not see it.
     """
