@@ -83,7 +83,8 @@ class SpikeNet(nn.Module):
     Args:
         in_features, classes, steps: of the graph.
         width, layers: of the hidden layers. samples: neighbours drawn in each layer, half from either graph.
-        decay, rise: κ and γ. dropout: of spikes between layers and of those read.
+        decay, rise: κ and γ. dropout: of spikes between layers and of those read. last: read those of the last
+            snapshot alone.
 
     Shapes:
         steps, T of them; nodes, N; rows (R,), those to read → logits (R, C)
@@ -102,6 +103,7 @@ class SpikeNet(nn.Module):
         decay: float = 0.7,
         rise: float = 0.2,
         dropout: float = 0.5,
+        last: bool = False,
     ) -> None:
         super().__init__()
         sizes = [in_features, *[width] * (layers - 1)]
@@ -109,7 +111,7 @@ class SpikeNet(nn.Module):
         self.mean = nn.ModuleList(nn.Linear(size, width, bias=False) for size in sizes)
         self.width, self.samples, self.decay, self.rise = width, samples, decay, rise
         self.dropout = nn.Dropout(dropout)
-        self.readout = SnapshotReadout(steps, width, classes, dropout)
+        self.readout = SnapshotReadout(steps, width, classes, dropout, last)
 
     def forward(self, steps: Sequence[NeighbourStep], nodes: int, rows: Tensor) -> Tensor:
         reader = self.readout.reader(rows)
