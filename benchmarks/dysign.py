@@ -6,8 +6,8 @@
 Accuracy: all models see the same walk features of every snapshot, the same random split of a seed (a twentieth of what is not for
 testing is for validation) and the same recipe; settings are those that short trials on validation nodes chose (``CHOSEN``). Scores are
 those of the test nodes at the epoch of the best validation Micro-F1, mean and standard deviation over seeds. Dy-SIGN is trained at its
-equilibrium and tested with spikes. Beside them stand label propagation, which learns nothing and sees no features, and an MLP on the features
-of the last step, which sees no edges but through these.
+equilibrium and tested with spikes. Beside them stand label propagation, which learns nothing and sees no features, and an MLP on the
+features of the last step, which sees no edges but through these.
 
 Memory: one training step with 4 to 64 latency steps in processes of their own, by the peak of the resident set
 (benchmarks/dysign_child.py), on a small made graph.
@@ -50,7 +50,7 @@ from neurograph.training.dynamic import DynamicRecipe, f1, fit_dynamic, standard
 
 WIDTH = 128
 SPIKES = {"width": 128, "layers": 1, "own": False, "spread": 0.8, "tolerance": 0.02, "dropout": 0.4, "last": True}
-RECIPE = DynamicRecipe(epochs=100, patience=16, every=4, learning_rate=0.03)
+RECIPE = DynamicRecipe(warm=80, epochs=24, patience=16, every=4, learning_rate=0.02)
 CONTROLS = ("MLP on the last features", "label propagation")
 LATENCIES = (4, 8, 16, 32, 64)
 

@@ -17,7 +17,9 @@ from neurograph.errors import DataError
 __all__ = ["walk_features"]
 
 
-def walk_features(graph: DynamicGraph, width: int = 128, window: int = 2, smoothing: int = 0, seed: int = 0) -> Iterator[NDArray[np.float32]]:
+def walk_features(
+    graph: DynamicGraph, width: int = 128, window: int = 2, smoothing: int = 0, seed: int = 0
+) -> Iterator[NDArray[np.float32]]:
     r"""Features of each step, (N, width), out of the edges until then alone. With A of these edges, D its degrees, vol their sum:
 
     .. math::
@@ -25,11 +27,11 @@ def walk_features(graph: DynamicGraph, width: int = 128, window: int = 2, smooth
         Y = \hat A^h U \Sigma^{1/2} \\
         X_t &= Y_t Q_t, \qquad Q_t = \mathrm{argmin}_{Q^T Q = I} \| Y_t Q - X_{t-1} \|_F \text{ over the nodes with an edge before } t
 
-    M is what DeepWalk factorises, with walks of window T and one negative sample (NetMF, Qiu et al., arXiv 1710.02971); only its non-zero
-    entries, the nodes within T hops, are stored. Smoothing by Â of the same edges with self-loops is after ProNE (Zhang et al., IJCAI 2019),
-    with powers in place of its filter. Rows have length 1. The rotations, which change no distance, let a step's features mean what the
-    last one's did, so that models can share weights between steps. Nodes without an edge so far have zeros. Where there are fewer nodes
-    with edges than ``width``, the last columns of Y are 0.
+    M is what DeepWalk factorises, with walks of window T and one negative sample (NetMF, Qiu et al., arXiv 1710.02971); only its
+    non-zero entries, the nodes within T hops, are stored. Smoothing by Â of the same edges with self-loops is after ProNE (Zhang et al.,
+    IJCAI 2019), with powers in place of its filter. Rows have length 1. The rotations, which change no distance, let a step's features
+    mean what the last one's did, so that models can share weights between steps. Nodes without an edge so far have zeros. Where there are
+    fewer nodes with edges than ``width``, the last columns of Y are 0.
 
     Args:
         width: of the factors, at least 1. window: T, at least 1; beyond 2 the matrix fills up. smoothing: h. seed: of the randomized SVD

@@ -97,8 +97,8 @@ class DySign(nn.Module):
 
     up to what the membranes still hold, V over :math:`\sum_\tau \lambda^{L - \tau}`. Where ``gradient="implicit"`` the neurons fire
     without a graph, and the gradient is that of the equilibrium at their rates, so memory does not grow with L. Nodes that take no part in
-    a step (:class:`~neurograph.models.steps.Step`) keep their rates. Read are the rates of all layers after every snapshot, or after the last one:
-    :math:`\mathrm{logits} = \sum_t W_r^t a_t + b_r`.
+    a step (:class:`~neurograph.models.steps.Step`) keep their rates. Read are the rates of all layers after every snapshot, or after the
+    last one: :math:`\mathrm{logits} = \sum_t W_r^t a_t + b_r`.
 
     Shapes:
         steps, T of them; nodes, N; rows (R,), those to read → logits (R, C)
@@ -128,21 +128,22 @@ class DySign(nn.Module):
 
     @torch.no_grad()
     def _start_spread(self) -> None:
-        """Rates of one half everywhere are the equilibrium of features 0. Between layers weights are three times their usual size, for rates
-        spread over [0, 1] have a third of the standard deviation of standardised features."""
-        share, half = self.config.spread, self.config.threshold / 2
-        carry = self.carry or [None] * self.config.layers
+        """Rates of one half everywhere are the equilibrium of features 0, and nothing is carried. Between layers weights are three times
+        their usual size, for rates spread over [0, 1] have a third of the standard deviation of standardised features."""
+        config = self.config
+        rest = 1 - config.spread / config.threshold
         for k, recurrent in enumerate(self.recurrent):
-            recurrent.weight = share * torch.eye(self.config.width)
-            last = k == self.config.layers - 1
-            rates = [(self.between[k - 1], 3.0) if k else None, (self.compensation, 3.0) if last else None, (carry[k], 1.0)]
-            bias = (self.input if k == 0 else self.between[k - 1]).bias.fill_(half * (1 - share))
-            for linear, gain in (pair for pair in rates if pair is not None and pair[0] is not None):
-                linear.weight.mul_(gain * (1 - share))
+            recurrent.weight = config.spread * torch.eye(config.width)
+            heard = [self.between[k - 1] if k else None, self.compensation if k == config.layers - 1 else None]
+            bias = cast(nn.Linear, self.between[k - 1] if k else self.input).bias.fill_(config.threshold * rest / 2)
+            for linear in (cast(nn.Linear, part) for part in heard if part is not None):
+                linear.weight.mul_(3 * rest)
                 bias -= linear.weight.sum(dim=1) / 2
-        for linear in (self.input, self.own):
-            if linear is not None:
-                linear.weight.mul_(1 - share)
+        for outer in (self.input, self.own):
+            if outer is not None:
+                outer.weight.mul_(rest)
+        for carry in self.carry or ():
+            nn.init.zeros_(cast(nn.Linear, carry).weight)
 
     def forward(self, steps: Sequence[Step], nodes: int, rows: Tensor) -> Tensor:
         reader = self.readout.reader(rows)
