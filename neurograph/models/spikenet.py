@@ -1,11 +1,10 @@
 """SpikeNet's layer over snapshots: sampled neighbours, their mean, memoryless spiking neurons whose threshold adapts.
 
 A reconstruction after arXiv 2208.10364 and the manner of its released code, without its text. Read in that code (EdisonLeeeee/SpikeNet,
-``main.py`` and ``spikenet/neuron.py``): thresholds that start at 1, decay by 0.7 and rise by 0.2; a time constant of 1, so no memory; the
-mean over neighbours; a share p = 0.5 of them from all edges so far; the spikes of all snapshots read by one linear map. There it draws 5 and 2
-neighbours (of the 5, 2 from all edges so far; of the 2, 1), has layers of 128 and 10, a sigmoid's slope as surrogate, dropout 0.7 between
-layers alone, minibatches, self-loops in every graph, and all nodes take part in every snapshot; here 6 neighbours in each layer, and the
-rest as the class says.
+``main.py`` and ``spikenet/neuron.py``): thresholds start at 1, decay by 0.7 and rise by 0.2; the time constant is 1, so there is no
+memory; neighbours are averaged, a share p = 0.5 of them from all edges so far; one linear map reads the spikes of all snapshots. There it
+draws 5 and 2 neighbours (2 of the 5 and 1 of the 2 from all edges so far), has layers of 128 and 10, a sigmoid's slope as surrogate,
+dropout 0.7 between layers alone, minibatches and self-loops, and all nodes take part in every snapshot; here it is as the class says.
 """
 
 from __future__ import annotations
