@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurograph.data.dynamic import DynamicGraph, load_dblp, structural_features
+from neurograph.data.dynamic import DynamicGraph, load_dblp
 from neurograph.data.graph import canonical_edges
+from neurograph.data.walks import walk_features
 from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.steps import Step, graph_steps
 from neurograph.training.dynamic import standardised
@@ -51,7 +52,7 @@ def main() -> int:
     job = json.loads(sys.argv[1])
     torch.set_num_threads(1)
     graph = load_dblp(job["root"]) if job["root"] else made_graph()
-    steps = graph_steps(graph, standardised(structural_features(graph, FEATURES)))
+    steps = graph_steps(graph, standardised(walk_features(graph, FEATURES)))
     train_step(steps, graph, gradient=job["gradient"], latency=1, width=job["width"])
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)

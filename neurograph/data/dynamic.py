@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from neurograph.data.sources import Raw, held
 from neurograph.data.splits import Masks, random_split
 from neurograph.errors import DataError
 
-__all__ = ["DynamicGraph", "load_dblp", "structural_features"]
+__all__ = ["DynamicGraph", "load_dblp"]
 
 _FILES = ("edge_index.npz", "time.npz", "y.npz")
 VALIDATION = 0.05  # of the nodes that are not for testing
@@ -75,7 +74,8 @@ class DynamicGraph:
 
 
 def load_dblp(root: str | Path | None = None) -> DynamicGraph:
-    """Dynamic DBLP: 28,085 authors, who wrote together in each of 27 steps, 10 fields. It has no features, see :func:`structural_features`.
+    """Dynamic DBLP: 28,085 authors, who wrote together in each of 27 steps, 10 fields. It has no features, see
+    :func:`neurograph.data.walks.walk_features`.
 
     Args:
         root: a folder that holds ``[[data/]dynamic/]dblp/{edge_index,time,y}.npz``.
@@ -92,43 +92,6 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
     steps = np.unique(time)
     snapshots = tuple(canonical_edges(edges[:, time == step]) for step in steps)
     return DynamicGraph("dblp", snapshots, y.astype(np.int64), int(y.max()) + 1)
-
-
-def structural_features(graph: DynamicGraph, width: int = 64, seed: int = 0, hops: int = 2) -> Iterator[NDArray[np.float32]]:
-    """Features of each step, (N, width), out of the edges until then alone: they say where a node stands, not what it is.
-
-    The first two are log(1 + degree) in the step and since the beginning. The others are a random projection of its neighbourhood (in the
-    manner of RandNE, Zhang et al. 2018): rows of Â^(h-1) R + Â^h R, each of length 1, with Â = D^-½(A + I)D^-½ of all edges so far and R
-    of N(0, 1), the same in all steps. Two hops tell the neighbours of a node, dozens its community.
-
-    Args:
-        width: at least 3. seed: of R. hops: h, at least 1.
-
-    Raises:
-        DataError: too narrow, or no hop.
-    """
-    if width < 3:
-        raise DataError(f"structural features: width {width}, must be at least 3; give more")
-    if hops < 1:
-        raise DataError(f"structural features: hops {hops}, must be at least 1; give more")
-    return _features(graph, width, seed, hops)
-
-
-def _features(graph: DynamicGraph, width: int, seed: int, hops: int) -> Iterator[NDArray[np.float32]]:
-    from neurograph.nn import gcn_norm  # with it comes torch, which the graph itself does not need
-
-    projection = np.random.default_rng(seed).normal(0, 1, (graph.nodes, width - 2)).astype(np.float32)
-    so_far = np.zeros((2, 0), np.int64)
-    for edges in graph.snapshots:
-        so_far = canonical_edges(np.concatenate([so_far, edges], axis=1))
-        adjacency = gcn_norm(so_far, graph.nodes).astype(np.float32)
-        before = projection
-        for _ in range(hops - 1):
-            before = adjacency @ before
-        found = before + adjacency @ before
-        found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        degrees = [np.log1p(np.bincount(part[0], minlength=graph.nodes)) for part in (edges, so_far)]
-        yield np.concatenate([np.stack(degrees, axis=1), found], axis=1).astype(np.float32)
 
 
 def _only(path: Path) -> NDArray[np.int64]:

@@ -33,8 +33,10 @@ class DySignConfig:
         latency: L, steps of the simulation of a snapshot.
         leak: λ, in (0, 1]. threshold: V_th. start: u before the first step, in thresholds; 0.5 rounds rates where 0 cuts them off.
         contraction: ‖W_s‖₂ is kept at or below this, which must be below V_th.
+        spread: W_s is spread · I at the start, and what comes from outside 1 − spread of its usual size, so that rates start as features
+            that were spread over the graph; 0: W_s is random. At most contraction.
         compensation: W_c. carry: W_p. own: a term W_o X_t beside the propagated one.
-        dropout: of the rates that are read.
+        dropout: of the rates that are read. last: read those after the last snapshot alone.
         forward: "spikes": L steps of the neurons; "equilibrium": a* itself, by iteration.
         gradient: "implicit": at the equilibrium; "unrolled": back through the L steps with a surrogate (BPTT), which needs
             ``forward="spikes"``.
@@ -51,10 +53,12 @@ class DySignConfig:
     threshold: float = 1.0
     start: float = 0.5
     contraction: float = 0.9
+    spread: float = 0.0
     compensation: bool = True
     carry: bool = True
     own: bool = True
     dropout: float = 0.5
+    last: bool = False
     forward: Literal["spikes", "equilibrium"] = "spikes"
     gradient: Literal["implicit", "unrolled"] = "implicit"
     tolerance: float = 1e-3
@@ -70,6 +74,8 @@ class DySignConfig:
                 f"DySignConfig: contraction is {self.contraction:g}, must lie in (0, {self.threshold:g}), below the threshold;"
                 " else there may be no equilibrium"
             )
+        if not 0 <= self.spread <= self.contraction:
+            raise ValueError(f"DySignConfig: spread is {self.spread:g}, must lie in [0, {self.contraction:g}], the contraction")
         if self.forward not in ("spikes", "equilibrium") or self.gradient not in ("implicit", "unrolled"):
             raise ValueError(f"DySignConfig: forward {self.forward!r} and gradient {self.gradient!r}, see the docstring for what there is")
         if self.forward == "equilibrium" and self.gradient == "unrolled":
@@ -91,8 +97,8 @@ class DySign(nn.Module):
 
     up to what the membranes still hold, V over :math:`\sum_\tau \lambda^{L - \tau}`. Where ``gradient="implicit"`` the neurons fire
     without a graph, and the gradient is that of the equilibrium at their rates, so memory does not grow with L. Nodes that take no part in
-    a step (:class:`~neurograph.models.steps.Step`) keep their rates. Read are the rates of all layers after every snapshot:
-    :math:`\mathrm{logits} = \sum_t W_r^t a_t + b_r`.
+    a step (:class:`~neurograph.models.steps.Step`) keep their rates. Read are the rates of all layers after every snapshot, or after the
+    last one: :math:`\mathrm{logits} = \sum_t W_r^t a_t + b_r`.
 
     Shapes:
         steps, T of them; nodes, N; rows (R,), those to read → logits (R, C)
@@ -113,10 +119,31 @@ class DySign(nn.Module):
         self.between = nn.ModuleList(nn.Linear(width, width) for _ in range(layers - 1))
         self.carry = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers)) if config.carry else None
         self.compensation = nn.Linear(width, width, bias=False) if config.compensation and layers > 1 else None
-        self.readout = SnapshotReadout(config.steps, layers * width, config.classes, config.dropout)
+        self.readout = SnapshotReadout(config.steps, layers * width, config.classes, config.dropout, config.last)
         self.search = Search(config.tolerance, limit=300, memory=4)
         for linear in (self.input, *self.between):
             nn.init.constant_(cast(nn.Linear, linear).bias, config.threshold / 2)  # where a rate has a slope
+        if config.spread:
+            self._start_spread()
+
+    @torch.no_grad()
+    def _start_spread(self) -> None:
+        """Rates of one half everywhere are the equilibrium of features 0, and nothing is carried. Between layers weights are three times
+        their usual size, for rates spread over [0, 1] have a third of the standard deviation of standardised features."""
+        config = self.config
+        rest = 1 - config.spread / config.threshold
+        for k, recurrent in enumerate(self.recurrent):
+            recurrent.weight = config.spread * torch.eye(config.width)
+            heard = [self.between[k - 1] if k else None, self.compensation if k == config.layers - 1 else None]
+            bias = cast(nn.Linear, self.between[k - 1] if k else self.input).bias.fill_(config.threshold * rest / 2)
+            for linear in (cast(nn.Linear, part) for part in heard if part is not None):
+                linear.weight.mul_(3 * rest)
+                bias -= linear.weight.sum(dim=1) / 2
+        for outer in (self.input, self.own):
+            if outer is not None:
+                outer.weight.mul_(rest)
+        for carry in self.carry or ():
+            nn.init.zeros_(cast(nn.Linear, carry).weight)
 
     def forward(self, steps: Sequence[Step], nodes: int, rows: Tensor) -> Tensor:
         reader = self.readout.reader(rows)
@@ -199,6 +226,9 @@ class _SpectralBound(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight * (self.limit / torch.linalg.matrix_norm(weight, 2).clamp(min=self.limit))
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight
 
 
 def _bounded(width: int, limit: float) -> nn.Module:

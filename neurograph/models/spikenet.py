@@ -1,6 +1,10 @@
 """SpikeNet's layer over snapshots: sampled neighbours, their mean, memoryless spiking neurons whose threshold adapts.
 
-A reconstruction after arXiv 2208.10364 and the manner of its released code, without its text.
+A reconstruction after arXiv 2208.10364 and the manner of its released code, without its text. Read in that code (EdisonLeeeee/SpikeNet,
+``main.py`` and ``spikenet/neuron.py``): thresholds start at 1, decay by 0.7 and rise by 0.2; the time constant is 1, so there is no
+memory; neighbours are averaged, a share p = 0.5 of them from all edges so far; one linear map reads the spikes of all snapshots. There it
+draws 5 and 2 neighbours (2 of the 5 and 1 of the 2 from all edges so far), has layers of 128 and 10, a sigmoid's slope as surrogate,
+dropout 0.7 between layers alone, minibatches and self-loops, and all nodes take part in every snapshot; here it is as the class says.
 """
 
 from __future__ import annotations
@@ -83,7 +87,8 @@ class SpikeNet(nn.Module):
     Args:
         in_features, classes, steps: of the graph.
         width, layers: of the hidden layers. samples: neighbours drawn in each layer, half from either graph.
-        decay, rise: κ and γ. dropout: of spikes between layers and of those read.
+        decay, rise: κ and γ. dropout: of spikes between layers and of those read. last: read those of the last
+            snapshot alone.
 
     Shapes:
         steps, T of them; nodes, N; rows (R,), those to read → logits (R, C)
@@ -102,6 +107,7 @@ class SpikeNet(nn.Module):
         decay: float = 0.7,
         rise: float = 0.2,
         dropout: float = 0.5,
+        last: bool = False,
     ) -> None:
         super().__init__()
         sizes = [in_features, *[width] * (layers - 1)]
@@ -109,7 +115,7 @@ class SpikeNet(nn.Module):
         self.mean = nn.ModuleList(nn.Linear(size, width, bias=False) for size in sizes)
         self.width, self.samples, self.decay, self.rise = width, samples, decay, rise
         self.dropout = nn.Dropout(dropout)
-        self.readout = SnapshotReadout(steps, width, classes, dropout)
+        self.readout = SnapshotReadout(steps, width, classes, dropout, last)
 
     def forward(self, steps: Sequence[NeighbourStep], nodes: int, rows: Tensor) -> Tensor:
         reader = self.readout.reader(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class DynamicRecipe:
     Args:
         epochs: at most.
         patience: epochs without a better validation Micro-F1 after which to stop.
+        warm: epochs before these on the last snapshot alone, as if nobody took part in the others: many times cheaper where models read
+            their last state.
         every: epochs from one look at the validation nodes to the next.
         learning_rate, weight_decay: Adam's, of all parameters.
         threads: of torch. One gives the same model on every machine.
@@ -35,6 +37,7 @@ class DynamicRecipe:
 
     epochs: int = 150
     patience: int = 40
+    warm: int = 0
     every: int = 2
     learning_rate: float = 0.01
     weight_decay: float = 1e-4
@@ -85,12 +88,15 @@ def fit_dynamic(
     found, weights, epoch, start = DynamicFit(0, 0, 0, 0, 0, 0), copy.deepcopy(model.state_dict()), 0, time.perf_counter()
     with threads(recipe.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for epoch in range(1, recipe.epochs + 1):
+        alone = [*(replace(step, nodes=step.nodes[:0]) for step in steps[:-1]), steps[-1]] if recipe.warm else steps
+        for epoch in range(1 - recipe.warm, recipe.epochs + 1):
             model.train()
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(steps, len(y), train), labels[train])
+            loss = nn.functional.cross_entropy(model(alone if epoch < 1 else steps, len(y), train), labels[train])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            if epoch < 1:
+                continue
             if epoch % recipe.every and epoch < recipe.epochs:
                 continue
             model.eval()

@@ -8,6 +8,7 @@ state_dict        tensors by name
 graph             name, snapshots, y, classes
 drawing           the fields of :class:`Drawing`
 masks             train, validation and test nodes
+seen              the last features of the first nodes, by which a machine that makes others is found out
 seed, metrics     of the training run
 versions          of neurograph and torch that wrote it
 """
@@ -24,10 +25,12 @@ from typing import Any, Union
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from neurograph.data.dynamic import DynamicGraph, structural_features
+from neurograph.data.dynamic import DynamicGraph
 from neurograph.data.splits import Masks
+from neurograph.data.walks import walk_features
 from neurograph.errors import CheckpointError, DataError, InputError
 from neurograph.files import write_file
 from neurograph.models.dysign import DySign, DySignConfig
@@ -47,27 +50,31 @@ __all__ = [
 ]
 
 VERSION = 1
-_KEYS = ("model", "config", "state_dict", "graph", "drawing", "masks", "seed", "metrics", "versions")
+_KEYS = ("model", "config", "state_dict", "graph", "drawing", "masks", "seen", "seed", "metrics", "versions")
 _KINDS: dict[str, type[Any]] = dict.fromkeys(("config", "state_dict", "graph", "drawing", "metrics", "versions"), dict) | {"seed": int}
 Model = Union[DySign, OnChipDySign]
 DYNAMIC_MODELS: dict[str, tuple[Any, Any]] = {"dysign-onchip": (OnChipDySign, OnChipConfig), "dysign": (DySign, DySignConfig)}
+_SEEN, _SAME = 64, 1e-2  # nodes, and in standard deviations
 RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How the steps of a graph are made: ``width`` and ``hops`` of :func:`neurograph.data.dynamic.structural_features`, standardised,
+    """How the steps of a graph are made: ``width`` and ``smoothing`` of :func:`neurograph.data.walks.walk_features`, standardised,
     ``idle`` and ``edges`` of :func:`neurograph.models.steps.graph_steps`."""
 
     width: int = 64
-    hops: int = 32
+    smoothing: int = 10
     idle: Idle = "last"
     edges: Edges = "so_far"
 
-    def steps(self, graph: DynamicGraph) -> list[Step]:
-        """The steps of a graph, float32."""
-        found = standardised(structural_features(graph, self.width, hops=self.hops))
-        return graph_steps(graph, found, self.idle, self.edges)
+    def features(self, graph: DynamicGraph) -> list[NDArray[np.float32]]:
+        """Of every step, (N, width)."""
+        return standardised(walk_features(graph, self.width, smoothing=self.smoothing))
+
+    def steps(self, graph: DynamicGraph, features: list[NDArray[np.float32]] | None = None) -> list[Step]:
+        """The steps of a graph, float32; ``features``: where they are made already."""
+        return graph_steps(graph, self.features(graph) if features is None else features, self.idle, self.edges)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class DynamicCheckpoint:
         model: in eval mode.
         graph, drawing: that it was trained on, and how its steps are made.
         masks: train, validation and test nodes.
+        seen: features of the last step at the first nodes, (n, width), as the model was trained on.
         seed, metrics, versions: of the run.
     """
 
@@ -87,13 +95,25 @@ class DynamicCheckpoint:
     graph: DynamicGraph
     drawing: Drawing
     masks: Masks
+    seen: NDArray[np.float32]
     seed: int
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
 
     def steps(self) -> list[Step]:
-        """The steps of the graph."""
-        return self.drawing.steps(self.graph)
+        """The steps of the graph, their features made anew.
+
+        Raises:
+            CheckpointError: they are not those of the training run; factors of equal size may turn out otherwise on another machine.
+        """
+        features = self.drawing.features(self.graph)
+        apart = np.abs(features[-1][: len(self.seen)] - self.seen)
+        if apart.size and apart.max() > _SAME:
+            raise CheckpointError(
+                f"checkpoint of {self.graph.name!r}: features made of its edges here are up to {apart.max():.2g} from those it was trained on,"
+                f" must be within {_SAME:g}; export on the machine that trained it, or train it here"
+            )
+        return self.drawing.steps(self.graph, features)
 
 
 def train_dynamic(
@@ -112,7 +132,8 @@ def train_dynamic(
         torch.manual_seed(seed)
         model = made(config(drawing.width, graph.classes, graph.steps))
     recipe = RECIPE if epochs is None else replace(RECIPE, epochs=epochs)
-    fit = fit_dynamic(model, drawing.steps(graph), graph.y, masks, recipe, seed)
+    features = drawing.features(graph)
+    fit = fit_dynamic(model, drawing.steps(graph, features), graph.y, masks, recipe, seed)
     metrics = {
         "val_accuracy": fit.val_micro,
         "test_accuracy": fit.test_micro,
@@ -121,7 +142,7 @@ def train_dynamic(
         "epochs": fit.epochs,
         "wall_s": fit.wall_s,
     }
-    return DynamicCheckpoint(name, model, graph, drawing, masks, seed, metrics, _versions())
+    return DynamicCheckpoint(name, model, graph, drawing, masks, features[-1][:_SEEN], seed, metrics, _versions())
 
 
 def _versions() -> dict[str, str]:
@@ -149,6 +170,7 @@ def save_dynamic_model(path: str | Path, checkpoint: DynamicCheckpoint) -> Path:
         },
         "drawing": asdict(checkpoint.drawing),
         "masks": [torch.from_numpy(mask) for mask in checkpoint.masks],
+        "seen": torch.from_numpy(checkpoint.seen),
         "seed": checkpoint.seed,
         "metrics": dict(checkpoint.metrics),
         "versions": dict(checkpoint.versions),
@@ -182,6 +204,7 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
         graph = DynamicGraph(held["name"], tuple(edges.numpy() for edges in held["snapshots"]), held["y"].numpy(), held["classes"])
         drawing = Drawing(**payload["drawing"])
         train, val, test = (mask.numpy() for mask in payload["masks"])
+        seen = payload["seen"].numpy().reshape(-1, drawing.width)
         made, config = DYNAMIC_MODELS[payload["model"]]
         model: nn.Module = made(config(**payload["config"]))
         check_tensors(payload["state_dict"], where)
@@ -194,5 +217,5 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
     if shapes != {graph.y.shape} or (sizes.steps, sizes.classes) != (graph.steps, graph.classes):  # type: ignore[union-attr]
         raise CheckpointError(f"{where}: masks or model are of another graph than its own ({graph.nodes} nodes); train it again")
     masks = tuple(np.asarray(mask, bool) for mask in (train, val, test))
-    about = payload["seed"], payload["metrics"], payload["versions"]
+    about = seen, payload["seed"], payload["metrics"], payload["versions"]
     return DynamicCheckpoint(payload["model"], model.eval(), graph, drawing, masks, *about)  # type: ignore[arg-type]

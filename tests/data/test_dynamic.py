@@ -1,4 +1,4 @@
-"""Graphs that change: dynamic DBLP and the structural features of its steps."""
+"""Graphs that change: dynamic DBLP and the rules of a graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurograph.data.dynamic import DynamicGraph, load_dblp, structural_features
+from neurograph.data.dynamic import DynamicGraph, load_dblp
 from neurograph.data.graph import canonical_edges
 from neurograph.errors import DataError
 
@@ -56,34 +56,6 @@ def test_there_is_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         load_dblp()
 
 
-def test_features_know_the_past_alone() -> None:
-    graph = small()
-    whole = list(structural_features(graph, 8))
-    assert len(whole) == 3 and all(x.shape == (5, 8) and x.dtype == np.float32 for x in whole)
-    shorter = list(structural_features(DynamicGraph("small", graph.snapshots[:2], graph.y, 2), 8))
-    np.testing.assert_array_equal(np.array(shorter), np.array(whole[:2]))
-    np.testing.assert_allclose(whole[0][:, 0], np.log1p([1, 2, 1, 0, 0]), rtol=1e-6)
-    np.testing.assert_allclose(whole[1][:, 0], 0)
-    np.testing.assert_allclose(whole[2][:, 1], np.log1p([2, 2, 1, 1, 0]), rtol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(whole[1][:, 2:], axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(whole[0][:, 2:], whole[1][:, 2:])  # a step without edges changes nothing since the beginning
-
-
-@pytest.mark.parametrize("hops", [1, 2, 5])
-def test_projections_are_those_of_the_dense_matrix(hops: int) -> None:
-    graph = small()
-    (*_, last) = structural_features(graph, 6, seed=4, hops=hops)
-    adjacency = np.eye(5)
-    for edges in graph.snapshots:
-        adjacency[edges[0], edges[1]] = 1
-    scale = 1 / np.sqrt(adjacency.sum(axis=1))
-    hat = scale[:, None] * adjacency * scale
-    random = np.random.default_rng(4).normal(0, 1, (5, 4))
-    before = np.linalg.matrix_power(hat, hops - 1) @ random
-    wanted = before + hat @ before
-    np.testing.assert_allclose(last[:, 2:], wanted / np.linalg.norm(wanted, axis=1, keepdims=True), rtol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
@@ -100,10 +72,6 @@ def test_bad_graphs(changed, what) -> None:
         DynamicGraph("small", about["snapshots"], about["y"], 2)
 
 
-def test_bad_widths_and_splits() -> None:
-    with pytest.raises(DataError, match="width 2"):
-        structural_features(small(), 2)
-    with pytest.raises(DataError, match="hops 0"):
-        structural_features(small(), 8, hops=0)
+def test_a_split_without_validation_nodes() -> None:
     with pytest.raises(DataError, match="nodes, must be at least 1 each"):
         small().split(0.4)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
+from neurograph.models.steps import Step
 from neurograph.nn import gcn_norm
 from neurograph.nn._norse import LIFBoxFeedForwardState, LIFBoxParameters, lif_box_feed_forward_step, reset_subtract, reset_value
 from neurograph.nn.equilibrium import Search
@@ -176,6 +177,33 @@ def test_parts_can_be_left_out(off: str) -> None:
     torch.testing.assert_close(whole(STEPS, NODES, ROWS), less(STEPS, NODES, ROWS))
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_spread_start_rests_at_one_half(layers: int) -> None:
+    """Features of 0 leave all rates at one half of what they can be, whatever was carried."""
+    torch.manual_seed(0)
+    config = replace(CONFIG, layers=layers, spread=0.8, threshold=1.5, own=False, forward="equilibrium")
+    made = exactly(DySign(config).double())
+    edges = torch.eye(NODES, dtype=torch.float64).to_sparse_csr()  # with other graphs the sums of rows of Â are not 1
+    none = torch.zeros(NODES, FEATURES, dtype=torch.float64)
+    step = Step(ROWS, edges, none, none)
+    for at in (0.0, 1.0):
+        rates = made.rates(step, torch.full((NODES, layers * config.width), at, dtype=torch.float64))
+        torch.testing.assert_close(rates, torch.full_like(rates, 0.5))
+
+
+def test_the_first_rates_of_a_spread_start_are_personalised_pagerank() -> None:
+    """(I - s Â)^-1 of the drive, as long as no rate meets 0 or 1 (Gasteiger et al., arXiv 1810.05997)."""
+    torch.manual_seed(0)
+    made = exactly(DySign(replace(CONFIG, layers=1, spread=0.8, forward="equilibrium", own=False)).double())
+    step = STEPS[1]
+    small_x = Step(step.nodes, step.adjacency, step.x * 0.01, step.propagated * 0.01)
+    dense = step.adjacency.to_dense()
+    with torch.no_grad():
+        wanted = torch.linalg.solve(torch.eye(len(dense), dtype=torch.float64) - 0.8 * dense, made.input(small_x.propagated))
+        assert wanted.min() > 0 and wanted.max() < 1
+        torch.testing.assert_close(made.rates(small_x, torch.zeros_like(wanted)), wanted)
+
+
 def test_idle_nodes_keep_their_rates() -> None:
     """Nobody moves in the third snapshot, and the last node never does."""
     made = model()
@@ -195,6 +223,7 @@ def test_idle_nodes_keep_their_rates() -> None:
         ({"width": 0}, "width is 0, must be at least 1"),
         ({"leak": 0.0}, "leak is 0, must lie in"),
         ({"contraction": 1.0}, "contraction is 1, must lie in"),
+        ({"spread": 0.95}, r"spread is 0.95, must lie in \[0, 0.9\]"),
         ({"forward": "other"}, "forward 'other'"),
         ({"forward": "equilibrium", "gradient": "unrolled"}, "must be forward 'spikes'"),
     ],

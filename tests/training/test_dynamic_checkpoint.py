@@ -22,7 +22,7 @@ from neurograph.training.dynamic_checkpoint import (
     train_dynamic,
 )
 
-DRAWING = Drawing(width=6, hops=3, idle="hold", edges="step")
+DRAWING = Drawing(width=6, smoothing=3, idle="hold", edges="step")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_what_does_not_fit_is_refused_in_one_line(path: Path, trained: DynamicCh
         ({"masks": [torch.zeros(3, dtype=torch.bool)] * 3}, "of another graph than its own"),
         ({"graph": {**payload["graph"], "y": payload["graph"]["y"] + 1}}, "its parts do not fit each other"),
         ({"seed": "three"}, "seed of another type"),
+        ({"seen": torch.zeros(5, 4)}, "its parts do not fit each other"),
     ]
     for values, says in wrong:
         with pytest.raises(CheckpointError, match=says) as found:
@@ -83,6 +84,12 @@ def test_what_does_not_fit_is_refused_in_one_line(path: Path, trained: DynamicCh
         assert "\n" not in str(found.value) and "x.pt" in str(found.value)
     with pytest.raises(InputError, match="model 'gru': no dynamic model"):
         train_dynamic("gru", trained.graph, trained.masks)
+
+
+def test_a_machine_that_makes_other_features_is_found_out(path: Path) -> None:
+    found = load_dynamic_model(changed(path, seen=torch.load(path, weights_only=True)["seen"] + 0.5))
+    with pytest.raises(CheckpointError, match="features made of its edges here are up to 0.5 from those it was trained on, must be within"):
+        found.steps()
 
 
 def test_the_two_kinds_of_files_are_told_apart(path: Path, tmp_path: Path) -> None:

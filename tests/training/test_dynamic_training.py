@@ -10,8 +10,9 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
-from neurograph.data.dynamic import DynamicGraph, structural_features
+from neurograph.data.dynamic import DynamicGraph
 from neurograph.data.graph import canonical_edges
+from neurograph.data.walks import walk_features
 from neurograph.errors import DataError
 from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
@@ -38,7 +39,7 @@ def communities() -> DynamicGraph:
 
 
 GRAPH = communities()
-GIVEN = standardised(structural_features(GRAPH, WIDTH, hops=6))
+GIVEN = standardised(walk_features(GRAPH, WIDTH))
 MODELS: dict[str, Any] = {
     "implicit": (lambda: DySign(DySignConfig(WIDTH, 3, STEPS, width=8)), graph_steps),
     "equilibrium": (lambda: DySign(DySignConfig(WIDTH, 3, STEPS, width=8, forward="equilibrium")), graph_steps),
@@ -46,6 +47,8 @@ MODELS: dict[str, Any] = {
     "onchip": (lambda: OnChipDySign(OnChipConfig(WIDTH, 3, STEPS, width=8)), graph_steps),
     "spikenet": (lambda: SpikeNet(WIDTH, 3, STEPS, width=8), neighbour_steps),
     "gru_gcn": (lambda: GruGcn(WIDTH, 3, STEPS, width=8), graph_steps),
+    "spread": (lambda: DySign(DySignConfig(WIDTH, 3, STEPS, width=8, spread=0.8, last=True)), graph_steps),
+    "spikenet_last": (lambda: SpikeNet(WIDTH, 3, STEPS, width=8, last=True), neighbour_steps),
 }
 
 
@@ -88,6 +91,21 @@ def test_patience_stops() -> None:
     recipe = DynamicRecipe(epochs=50, patience=6, every=3, learning_rate=0.0)
     found = fit_dynamic(model, graph_steps(GRAPH, GIVEN), GRAPH.y, GRAPH.split(0.6), recipe)
     assert (found.best_epoch, found.epochs) == (3, 9)
+
+
+def test_warm_epochs_see_the_last_snapshot_alone() -> None:
+    masks = GRAPH.split(0.6)
+    seen: list[int] = []
+
+    class Counted(GruGcn):
+        def forward(self, steps: Any, nodes: int, rows: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                seen.append(sum(bool(len(step.nodes)) for step in steps))
+            return super().forward(steps, nodes, rows)
+
+    model = Counted(WIDTH, 3, STEPS, width=8, last=True)
+    found = fit_dynamic(model, graph_steps(GRAPH, GIVEN), GRAPH.y, masks, DynamicRecipe(epochs=2, warm=3))
+    assert seen == [1, 1, 1, STEPS - 1, STEPS - 1] and found.epochs == 2  # the second snapshot has no edge, so nobody takes part in it
 
 
 def test_scores_are_scikit_learns() -> None:
