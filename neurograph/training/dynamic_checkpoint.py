@@ -110,8 +110,8 @@ class DynamicCheckpoint:
         apart = np.abs(features[-1][: len(self.seen)] - self.seen)
         if apart.size and apart.max() > _SAME:
             raise CheckpointError(
-                f"checkpoint of {self.graph.name!r}: features made of its edges here are up to {apart.max():.2g} from those it was trained on,"
-                f" must be within {_SAME:g}; export on the machine that trained it, or train it here"
+                f"checkpoint of {self.graph.name!r}: features made of its edges here are up to {apart.max():.2g} from those it was"
+                f" trained on, must be within {_SAME:g}; export on the machine that trained it, or train it here"
             )
         return self.drawing.steps(self.graph, features)
 
