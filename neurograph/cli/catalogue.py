@@ -75,12 +75,14 @@ def profiles_validate(file: Path = argument(help="TOML file."), as_json: bool = 
 def datasets_list(as_json: bool = JSON) -> None:
     """Names and one line each."""
     from neurograph import data
+    from neurograph.data.snapshots import DYNAMIC
 
+    found = {**{name: data.describe(name) for name in data.names()}, **DYNAMIC}
     if as_json:
-        print_json({"datasets": [{"name": name, "about": data.describe(name)} for name in data.names()]})
+        print_json({"datasets": [{"name": name, "about": about} for name, about in found.items()]})
         return
-    for name in data.names():
-        print(f"{name:<13}{data.describe(name)}")
+    for name, about in found.items():
+        print(f"{name:<13}{about}")
 
 
 def datasets_show(
@@ -93,7 +95,12 @@ def datasets_show(
     """Load a dataset and print its sizes and split."""
     parts = shares_of(shares)
     from neurograph import data
+    from neurograph.data.snapshots import DYNAMIC
 
+    if name.lower() in DYNAMIC:
+        found = _of_snapshots(name.lower(), data_root)
+        print_json(found) if as_json else print_fields(found)
+        return
     graph = data.load(name, data_root, split, parts)
     sizes = {key: int(getattr(graph, f"{key}_mask").sum()) for key in ("train", "val", "test")}
     found = {
@@ -109,6 +116,21 @@ def datasets_show(
         print_json(found)
     else:
         print_fields(found)
+
+
+def _of_snapshots(name: str, data_root: Path | None) -> dict[str, Any]:
+    from neurograph.data.snapshots import load_dynamic
+
+    graph = load_dynamic(name, data_root)
+    edges = [snapshot.shape[1] // 2 for snapshot in graph.snapshots]
+    return {
+        "name": graph.name,
+        "nodes": graph.nodes,
+        "classes": graph.classes,
+        "snapshots": graph.steps,
+        "fewest_edges": min(edges),
+        "most_edges": max(edges),
+    }
 
 
 def lava_status(as_json: bool = JSON) -> int:

@@ -12,6 +12,7 @@ from neurograph.data.graph import GraphData, canonical_edges, some_graphs, with_
 from neurograph.data.heterophilous import load_heterophilous
 from neurograph.data.karate import load_karate
 from neurograph.data.pyg import load_pyg
+from neurograph.data.snapshots import DYNAMIC
 from neurograph.data.splits import FOLDS, resplit
 from neurograph.data.synthetic import cluster, pattern, rmat, sbm
 from neurograph.data.tu import TU, load_tu
@@ -155,6 +156,8 @@ def load(name: str, root: str | Path | None = None, split: int = 0, shares: tupl
 
 def _known(name: str) -> tuple[str, int | None]:
     known, colon, size = name.lower().partition(":")
+    if known in DYNAMIC:
+        raise DataError(f"dataset {name!r}: a graph that changes, which dynamic models alone take; choose another, or train dysign-onchip")
     if known not in _DATASETS:
         raise DataError(f"dataset {name!r}: not known; choose one of {', '.join(_DATASETS)}")
     if not colon or known == _OTHER:

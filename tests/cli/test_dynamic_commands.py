@@ -27,6 +27,12 @@ def test_the_command_names_the_models_that_there_are():
     assert tuple(dynamic_checkpoint.DYNAMIC_MODELS) == dynamic.DYNAMIC_MODELS
 
 
+def test_graphs_that_change_are_listed_and_shown(capsys):
+    assert "blocks       graph that changes" in call(capsys, "datasets", "list")[1]
+    found = json.loads(call(capsys, "datasets", "show", "blocks", "--json")[1])
+    assert (found["nodes"], found["snapshots"], found["fewest_edges"]) == (120, 5, 0) and found["most_edges"] > 100
+
+
 def test_train_says_what_it_found(tmp_path, capsys):
     status, out, _ = call(
         capsys, "train", "dysign-onchip", "--nodes", 60, "--epochs", 2, "--shares", "50/20/30", "--json", "-o", tmp_path / "a.pt"

@@ -157,3 +157,8 @@ def test_broken_npz_files_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "actor.npz", node_labels=np.arange(3))
     with pytest.raises(DataError, match="dataset actor: actor.npz holds no node_features, edges, train_masks"):
         load("actor", tmp_path)
+
+
+def test_graphs_that_change_are_of_dynamic_models() -> None:
+    with pytest.raises(DataError, match="dataset 'dblp': a graph that changes, which dynamic models alone take"):
+        load("dblp")
