@@ -34,6 +34,7 @@ def train_dynamic_model(
     dataset: str | None,
     data_root: Path | None,
     nodes: int | None,
+    width: int | None,
     epochs: int | None,
     seed: int,
     output: Path,
@@ -48,7 +49,7 @@ def train_dynamic_model(
 
     graph = load_dynamic((dataset or "blocks").lower(), data_root, nodes)
     masks = graph.split(0.6, split) if shares is None else random_split(graph.nodes, shares, split, graph.name)
-    checkpoint = train_dynamic(model, graph, masks, seed, epochs)
+    checkpoint = train_dynamic(model, graph, masks, seed, epochs, width=width)
     save_dynamic_model(output, checkpoint)
     about = {"nodes": graph.nodes, "snapshots": graph.steps, "split": split, "shares": shares}
     return {"checkpoint": str(output), **checkpoint.metrics, "seed": seed, **about}
@@ -65,6 +66,7 @@ def export_dynamic(
     from neurograph.export.rounding_report import overflow_warnings
     from neurograph.files import refuse_foreign
     from neurograph.training.dynamic_checkpoint import load_dynamic_model
+    from neurograph.windows import synapses
 
     start = time.perf_counter()
     path = output or file.with_suffix("")
@@ -75,8 +77,9 @@ def export_dynamic(
     if snapshots is not None and snapshots > len(steps):
         raise InputError(f"--snapshots {snapshots}: {file} has {len(steps)}; give at most so many")
     compiled = compile_windows(checkpoint.model, steps[:snapshots], checkpoint.graph.nodes, chosen, bits=bits)
-    first = compiled.network.network
-    log(f"compiled {len(steps[:snapshots])} windows of {len(first.neurons)} populations for {target}")
+    counts = [sum(map(synapses, w.network.spiking_projections)) for w in compiled.quantized.windows if w.network is not None]
+    about = f"{len(compiled.network.network.neurons)} populations, {sum(counts):,} synapses, up to {max(counts):,} in one"
+    log(f"compiled {len(steps[:snapshots])} windows of {about}, for {target}")
     origin = {
         "model": checkpoint.name,
         "dataset": checkpoint.graph.name,
