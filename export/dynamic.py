@@ -24,7 +24,7 @@ from neurograph.errors import GraphError, UnsupportedError
 from neurograph.export.dysign_windows import onchip_windows, paper_windows, wide
 from neurograph.export.integer_search import Form
 from neurograph.export.passes.align_delays import align_delays
-from neurograph.export.passes.expand_products import MOST_SYNAPSES, expand_products
+from neurograph.export.passes.expand_products import MOST_SYNAPSES, expand_products, product_synapses
 from neurograph.export.quantize import (
     HEADROOM,
     QuantizationReport,
@@ -43,7 +43,7 @@ from neurograph.network import LIF, FixedLIF, Network, Population, Projection, b
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import run_windows
 from neurograph.weights import Identity, Kron, Weights
-from neurograph.windows import DynamicNetwork, Window, synapses
+from neurograph.windows import DynamicNetwork, synapses
 
 __all__ = ["CompiledWindows", "compile_windows", "float_windows", "integer_windows", "torch_windows"]
 
@@ -66,7 +66,15 @@ class CompiledWindows:
     torch: tuple[Recording | None, ...]
 
 
-def compile_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int, target: Target, *, bits: int = 8) -> CompiledWindows:
+def compile_windows(
+    model: torch.nn.Module,
+    steps: Sequence[Step],
+    nodes: int,
+    target: Target,
+    *,
+    bits: int = 8,
+    said: Callable[[str], None] = lambda line: None,
+) -> CompiledWindows:
     """Compile a Dy-SIGN for a target.
 
     Args:
@@ -75,15 +83,16 @@ def compile_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int, t
         nodes: N.
         target: programmable: what a tick needs several machine steps for, and a reset by subtraction.
         bits: of weights.
+        said: hears how many synapses there are before their integers are looked for, which takes longest.
 
     Raises:
-        UnsupportedError: another model, a target that cannot do what it needs, or more than :data:`MOST_SYNAPSES` synapses in all windows.
+        UnsupportedError: another model, a target that cannot do what it needs, or more than :data:`MOST_SYNAPSES` synapses of Â ⊗ W.
         GraphError: no snapshot with a node in it.
         QuantizationError: see quantize.
     """
     plain = float_windows(model, steps, nodes)
     _check_target(target, plain.network)
-    _check_size(plain)
+    said(_checked_size(plain))
     aligned = _each(plain, align_delays)  # no delay is longer than 2 steps
     quantized, report = integer_windows(aligned, bits=bits)
     assert isinstance(model, (DySign, OnChipDySign))
@@ -105,15 +114,19 @@ def _check_target(target: Target, network: Network) -> None:
         raise UnsupportedError(f"target {target.name}", offenders, "choose lava, loihi2, or a profile of a programmable chip")
 
 
-def _check_size(dynamic: DynamicNetwork) -> None:
-    """Of all windows, as the integers of all of them are found together."""
-    counts = [sum(map(synapses, window.network.spiking_projections)) for window in dynamic.windows if window.network is not None]
-    if sum(counts) > MOST_SYNAPSES:
+def _checked_size(dynamic: DynamicNetwork) -> str:
+    """How many synapses there are, in words. Products are limited in all windows, as the integers of all of them are found together."""
+    networks = [window.network for window in dynamic.windows if window.network is not None]
+    counts = [sum(map(synapses, network.spiking_projections)) for network in networks]
+    about = f"{sum(counts):,} synapses in {len(counts)} windows, up to {max(counts):,} in one"
+    products = sum(map(product_synapses, networks))
+    if products > MOST_SYNAPSES:
         raise UnsupportedError(
             "export of a dynamic model",
-            [f"{sum(counts):,} synapses in {len(counts)} windows, up to {max(counts):,} in one, at most {MOST_SYNAPSES:,} in all"],
+            [f"{about}; {products:,} of them are products of Â ⊗ W, at most {MOST_SYNAPSES:,}"],
             "export fewer snapshots (--snapshots), or train on fewer nodes (--nodes), narrower (--width) or dysign-onchip",
         )
+    return about
 
 
 def float_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int) -> DynamicNetwork:

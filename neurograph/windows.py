@@ -82,7 +82,9 @@ class DynamicNetwork:
         there = self.network.populations
         for source, (name, _) in self.feedback.items():
             if source not in there or not there[source].is_static or name not in there:
-                raise NetworkError(f"dynamic network: feedback {name!r} → {source!r}, must be of a population to a static source; name them")
+                raise NetworkError(
+                    f"dynamic network: feedback {name!r} → {source!r}, must be of a population to a static source; name them"
+                )
 
     @property
     def network(self) -> Network:

@@ -66,7 +66,6 @@ def export_dynamic(
     from neurograph.export.rounding_report import overflow_warnings
     from neurograph.files import refuse_foreign
     from neurograph.training.dynamic_checkpoint import load_dynamic_model
-    from neurograph.windows import synapses
 
     start = time.perf_counter()
     path = output or file.with_suffix("")
@@ -76,10 +75,8 @@ def export_dynamic(
     steps = checkpoint.steps()
     if snapshots is not None and snapshots > len(steps):
         raise InputError(f"--snapshots {snapshots}: {file} has {len(steps)}; give at most so many")
-    compiled = compile_windows(checkpoint.model, steps[:snapshots], checkpoint.graph.nodes, chosen, bits=bits)
-    counts = [sum(map(synapses, w.network.spiking_projections)) for w in compiled.quantized.windows if w.network is not None]
-    about = f"{len(compiled.network.network.neurons)} populations, {sum(counts):,} synapses, up to {max(counts):,} in one"
-    log(f"compiled {len(steps[:snapshots])} windows of {about}, for {target}")
+    compiled = compile_windows(checkpoint.model, steps[:snapshots], checkpoint.graph.nodes, chosen, bits=bits, said=log)
+    log(f"compiled {len(steps[:snapshots])} windows of {len(compiled.network.network.neurons)} populations for {target}")
     origin = {
         "model": checkpoint.name,
         "dataset": checkpoint.graph.name,
