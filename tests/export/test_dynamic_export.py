@@ -124,7 +124,7 @@ def test_any_snapshots_are_run_as_torch_runs_them_and_pipelined_as_they_are_run(
 def test_other_models_and_targets_are_refused_by_name():
     steps = steps_of(SNAPSHOTS)
     loihi2 = targets.find("loihi2")
-    with pytest.raises(UnsupportedError, match=r"Linear: is neither build of Dy-SIGN; train dysign-onchip or dysign"):
+    with pytest.raises(UnsupportedError, match=r"Linear: is neither build of Dy-SIGN: train dysign-onchip or dysign"):
         compile_windows(torch.nn.Linear(2, 2), steps, NODES, loihi2)
     with pytest.raises(UnsupportedError, match=r"target loihi1.*'p1': subtract reset"):
         compile_windows(lively(4), steps, NODES, targets.find("loihi1"))
