@@ -1,10 +1,12 @@
-"""The on-chip Dy-SIGN on dynamic DBLP as networks: parity in Lava on the first snapshots, our engines on all.
+"""Dy-SIGN on dynamic DBLP as networks: parity in Lava on the first snapshots, our engines on all.
 
-    python benchmarks/dysign_lava.py --data-root DIR [--nodes 2000] [--windows 3] [--epochs 40] [--model FILE] [--everybody] [--json OUT]
+    python benchmarks/dysign_lava.py --data-root DIR [--build dysign] [--nodes 2000] [--width D] [--windows 3] [--epochs 40]
+                                     [--model FILE] [--everybody] [--json OUT]
 
 A model is trained on the subgraph of the busiest nodes, or read from --model, and compiled for Loihi 2 with 8-bit weights. Every spike of
 the float engine is compared with the torch model's in float64, over all windows; every spike, u and v of the fixed engine with Lava 0.10's
-fixed point over the first --windows windows, each started with the membranes that the engine itself left. Exit status 1 if one differs.
+fixed point over the first --windows windows, each with the membranes or the rates that the engine itself left. Exit
+status 1 if one differs.
 """
 
 from __future__ import annotations
@@ -30,16 +32,18 @@ from neurograph.export.bundle.windows import Labels
 from neurograph.export.dynamic import CompiledWindows, compile_windows
 from neurograph.sim.parity import Comparison
 from neurograph.sim.windows import WindowRun, compare_windows, overflow, run_windows
-from neurograph.training.dynamic_checkpoint import DynamicCheckpoint, load_dynamic_model, train_dynamic
+from neurograph.training.dynamic_checkpoint import DYNAMIC_MODELS, DynamicCheckpoint, load_dynamic_model, train_dynamic
 from neurograph.windows import DynamicNetwork, host_work
 
 
-def trained(data_root: str, nodes: int, epochs: int, seed: int, model: Path | None) -> DynamicCheckpoint:
+def trained(
+    data_root: str, nodes: int, epochs: int, seed: int, model: Path | None, build: str = "dysign-onchip", width: int | None = None
+) -> DynamicCheckpoint:
     """A model on the busiest nodes of DBLP, 60 % of them for training."""
     if model is not None:
         return load_dynamic_model(model)
     graph = load_dynamic("dblp", data_root, nodes)
-    return train_dynamic("dysign-onchip", graph, graph.split(0.6, seed), seed, epochs)
+    return train_dynamic(build, graph, graph.split(0.6, seed), seed, epochs, width=width)
 
 
 def timed(dynamic: DynamicNetwork, engine: str) -> tuple[list[WindowRun], float]:
@@ -65,7 +69,7 @@ def parity(made: CompiledWindows, windows: int) -> tuple[list[dict[str, Any]], l
     pipelined, seconds["pipelined-fixed"] = timed(made.quantized, "pipelined-fixed")
     rows += rows_of("fixed = pipelined-fixed", compare_windows(integers, pipelined))
     if windows:
-        first = DynamicNetwork(made.quantized.nodes, made.quantized.windows[:windows], made.quantized.start, made.quantized.swapped)
+        first = replace(made.quantized, windows=made.quantized.windows[:windows])
         lava, seconds["lava-fixed"] = timed(first, "lava-fixed")
         rows += rows_of("fixed = lava-fixed", compare_windows(integers[:windows], lava))
     return rows, floats, integers, seconds
@@ -138,7 +142,9 @@ def main() -> int:
     """Print the tables; 1 where something differs that must not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", required=True, metavar="DIR", help="a folder with dynamic/dblp in it")
+    parser.add_argument("--build", choices=tuple(DYNAMIC_MODELS), default="dysign-onchip")
     parser.add_argument("--nodes", type=int, default=2000)
+    parser.add_argument("--width", type=int, help="the build's own if not given")
     parser.add_argument("--windows", type=int, default=3, help="in Lava; 0 leaves it out")
     parser.add_argument("--everybody", action="store_true", help="all nodes take part in every window, not only those with an edge in it")
     parser.add_argument("--epochs", type=int, default=40)
@@ -148,7 +154,7 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     print("machine:", machine.describe())
-    checkpoint = trained(chosen.data_root, chosen.nodes, chosen.epochs, chosen.seed, chosen.model)
+    checkpoint = trained(chosen.data_root, chosen.nodes, chosen.epochs, chosen.seed, chosen.model, chosen.build, chosen.width)
     if chosen.everybody:
         checkpoint = replace(checkpoint, drawing=replace(checkpoint.drawing, idle="run"))
     found = {"machine": machine.describe(), "everybody": chosen.everybody, **measure(checkpoint, chosen.windows)}

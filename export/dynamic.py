@@ -1,15 +1,9 @@
-"""The on-chip Dy-SIGN on the snapshots of a graph: one Network a snapshot, float and in integers.
+"""Dy-SIGN on the snapshots of a graph, compiled: one Network a snapshot (:mod:`neurograph.export.dysign_windows`), float and in integers.
 
-Every window has the populations p1, q1, … pK, qK over the nodes that take part in it, and these projections:
-
-    current → p1   the host's, held through the window      p(k) → q(k), p(k−1) → q(k)   per-node synapses, this tick's spikes
-    p1 → pK        per-node synapses, this tick's spikes    q(k) → p(k)                  Â_t with one gain, the last tick's spikes (lag 1)
-
-Neurons fire where v ≥ θ; the Network's compare with >, so their threshold is the next number below θ, and a spike takes off θ itself.
-
-Integers: a membrane in integer steps is carried from window to window, so all windows share one scale a population, found on one network
-that holds the windows side by side, each with the membranes that the float engine has at its start. The scale leaves room for the
-largest |v| of all windows; the integers of a window are cut out of it.
+Integers: all windows share one scale a population, as a membrane in integer steps may be carried from one to the next. It is found on one
+network that holds the windows side by side, each with the membranes and the currents that the float engine has at its start. The scale
+leaves room for the largest |v| of all windows, and the exponent of the bias for any rates that are fed back; the integers of a window are
+cut out of it. A synapse of Â ⊗ W is one integer, so such products are written out first.
 """
 
 from __future__ import annotations
@@ -27,8 +21,10 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.errors import GraphError, UnsupportedError
+from neurograph.export.dysign_windows import onchip_windows, paper_windows, wide
 from neurograph.export.integer_search import Form
 from neurograph.export.passes.align_delays import align_delays
+from neurograph.export.passes.expand_products import MOST_SYNAPSES, expand_products, product_synapses
 from neurograph.export.quantize import (
     HEADROOM,
     QuantizationReport,
@@ -40,19 +36,18 @@ from neurograph.export.quantize import (
     scales,
 )
 from neurograph.export.targets import Target
+from neurograph.models.dysign import DySign
 from neurograph.models.dysign_onchip import OnChipDySign
 from neurograph.models.steps import Step
-from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
-from neurograph.nn.linear import PerNode
+from neurograph.network import LIF, FixedLIF, Network, Population, Projection, base_of
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import run_windows
-from neurograph.weights import Identity, Kron, Weights, one_to_one
-from neurograph.windows import DynamicNetwork, Window
+from neurograph.weights import Identity, Kron, Weights
+from neurograph.windows import DynamicNetwork, synapses
 
-__all__ = ["CURRENT", "CompiledWindows", "compile_windows", "float_windows", "integer_windows", "torch_windows"]
+__all__ = ["CompiledWindows", "compile_windows", "float_windows", "integer_windows", "torch_windows"]
 
 Array = NDArray[Any]
-CURRENT = "current"
 
 
 @dataclass(frozen=True)
@@ -71,25 +66,36 @@ class CompiledWindows:
     torch: tuple[Recording | None, ...]
 
 
-def compile_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int, target: Target, *, bits: int = 8) -> CompiledWindows:
-    """Compile an on-chip Dy-SIGN for a target.
+def compile_windows(
+    model: torch.nn.Module,
+    steps: Sequence[Step],
+    nodes: int,
+    target: Target,
+    *,
+    bits: int = 8,
+    said: Callable[[str], None] = lambda line: None,
+) -> CompiledWindows:
+    """Compile a Dy-SIGN for a target.
 
     Args:
-        model: an :class:`OnChipDySign`; it is read in float64.
+        model: an :class:`OnChipDySign`, or a :class:`DySign` that spikes; it is read in float64.
         steps: the snapshots, of which the model may have been trained on more.
         nodes: N.
         target: programmable: what a tick needs several machine steps for, and a reset by subtraction.
         bits: of weights.
+        said: hears how many synapses there are before their integers are looked for, which takes longest.
 
     Raises:
-        UnsupportedError: another model, or a target that cannot do what it needs, by name. GraphError: no snapshot with a node in it.
+        UnsupportedError: another model, a target that cannot do what it needs, or more than :data:`MOST_SYNAPSES` synapses of Â ⊗ W.
+        GraphError: no snapshot with a node in it.
         QuantizationError: see quantize.
     """
     plain = float_windows(model, steps, nodes)
     _check_target(target, plain.network)
+    said(_checked_size(plain))
     aligned = _each(plain, align_delays)  # no delay is longer than 2 steps
     quantized, report = integer_windows(aligned, bits=bits)
-    assert isinstance(model, OnChipDySign)
+    assert isinstance(model, (DySign, OnChipDySign))
     return CompiledWindows(aligned, quantized, report, tuple(spikes for spikes, _ in torch_windows(model, steps, nodes)))
 
 
@@ -99,105 +105,66 @@ def _check_target(target: Target, network: Network) -> None:
     if target.onnx or target.name == "netx":
         offenders.append("synapses that change between windows")
     if not target.programmable:
-        offenders.append(
-            "a loop p1 → q1 → p1 within a tick, between whose machine steps neurons with a current of the host must hold still"
-        )
+        if any(p.lag == 0 for p in network.spiking_projections):
+            offenders.append(
+                "a loop p1 → q1 → p1 within a tick, between whose machine steps neurons with a current of the host must hold still"
+            )
         offenders += [f"population {p.name!r}: subtract reset" for p in network.neurons if getattr(p.neuron, "reset", "") == "subtract"]
     if offenders:
         raise UnsupportedError(f"target {target.name}", offenders, "choose lava, loihi2, or a profile of a programmable chip")
 
 
+def _checked_size(dynamic: DynamicNetwork) -> str:
+    """How many synapses there are, in words. Products are limited in all windows, as the integers of all of them are found together."""
+    networks = [window.network for window in dynamic.windows if window.network is not None]
+    counts = [sum(map(synapses, network.spiking_projections)) for network in networks]
+    about = f"{sum(counts):,} synapses in {len(counts)} windows, up to {max(counts):,} in one"
+    products = sum(map(product_synapses, networks))
+    if products > MOST_SYNAPSES:
+        raise UnsupportedError(
+            "export of a dynamic model",
+            [f"{about}; {products:,} of them are products of Â ⊗ W, at most {MOST_SYNAPSES:,}"],
+            "export fewer snapshots (--snapshots), or train on fewer nodes (--nodes), narrower (--width) or dysign-onchip",
+        )
+    return about
+
+
 def float_windows(model: torch.nn.Module, steps: Sequence[Step], nodes: int) -> DynamicNetwork:
-    """The float networks of an on-chip Dy-SIGN, not aligned; ``nodes`` is N.
+    """The float networks of a Dy-SIGN of either build, not aligned; ``nodes`` is N.
 
     Raises:
         UnsupportedError: another model. GraphError: no snapshot with a node in it.
     """
-    if not isinstance(model, OnChipDySign):
-        raise UnsupportedError(
-            "export of a dynamic model",
-            [f"{type(model).__name__}: its states are no membranes of a network whose every edge is a synapse"],
-            "train the on-chip build (neurograph train dysign-onchip)",
-        )
     if not any(len(step.nodes) for step in steps):
         raise GraphError(f"graph: none of its {len(steps)} snapshots has a node that takes part, must be at least one; give edges")
-    config = model.config
-    names = [f"{kind}{k}" for kind in "pq" for k in range(1, config.layers + 1)]
-    windows = tuple(_window(model, step) for step in steps)
-    swapped = frozenset((f"q{k}", f"p{k}") for k in range(1, config.layers + 1))
-    return DynamicNetwork(nodes, windows, dict.fromkeys(names, config.start), swapped)
+    if isinstance(model, OnChipDySign):
+        return onchip_windows(model, steps, nodes)
+    if isinstance(model, DySign):
+        return paper_windows(model, steps, nodes)
+    raise UnsupportedError(
+        "export of a dynamic model", [f"{type(model).__name__}: is neither build of Dy-SIGN"], "train dysign-onchip or dysign"
+    )
 
 
-def _window(model: OnChipDySign, step: Step) -> Window:
-    chosen = step.nodes.numpy()
-    if not len(chosen):
-        return Window(chosen, None, {})
-    nodes, layers = len(chosen), model.config.layers
-    populations = [Population(CURRENT, (nodes, model.config.width), Source("static"))]
-    projections = [Projection(CURRENT, "p1", one_to_one(populations[0].shape))]
-    gains, adjacency = _values(model.log_gain.exp()), _csr(step.adjacency)
-    for k in range(1, layers + 1):
-        populations += [_neurons(model, f"p{k}", nodes), _neurons(model, f"q{k}", nodes)]
-        heard: list[tuple[str, Any]] = [(f"p{k}", model.recurrent[k - 1])]
-        heard += [(f"p{k - 1}", model.between[k - 2])] if k > 1 else []
-        for source, leaf in heard:
-            projections.append(Projection(source, f"q{k}", _per_node(leaf, nodes)))
-        populations[-1] = replace(populations[-1], bias=sum(leaf.folded()[1] for _, leaf in heard))
-        arriving = Kron(sp.csr_matrix(adjacency * gains[k - 1]), Identity(model.config.width))
-        projections.append(Projection(f"q{k}", f"p{k}", arriving, lag=1))
-    if model.compensation is not None:
-        projections.append(Projection("p1", f"p{layers}", _per_node(model.compensation, nodes)))
-        populations[-2] = replace(populations[-2], bias=model.compensation.folded()[1])
-    outputs = tuple(f"p{k}" for k in range(1, layers + 1))
-    network = Network({p.name: p for p in populations}, tuple(projections), model.config.latency, outputs=outputs)
-    return Window(chosen, network, {CURRENT: _current(model, step)})
-
-
-def torch_windows(model: OnChipDySign, steps: Sequence[Step], nodes: int) -> Iterator[tuple[Recording | None, Array]]:
-    """The torch model itself in float64, window by window: spikes of p1 to pK, (1, L, n, D) each, and the membranes of all N nodes after
-    it, those of all p, then those of all q, (N, 2·K·D)."""
+def torch_windows(model: DySign | OnChipDySign, steps: Sequence[Step], nodes: int) -> Iterator[tuple[Recording | None, Array]]:
+    """The torch model itself in float64, window by window: spikes of p1 to pK, (1, L, n, D) each, and what is carried of all N nodes after
+    it: of the on-chip build the membranes of all p, then those of all q, (N, 2·K·D), of the other the rates of all p, (N, K·D)."""
     config, exact = model.config, copy.deepcopy(model).double().eval()
-    held = torch.full((nodes, 2 * config.layers * config.width), config.start, dtype=torch.float64)
+    onchip = isinstance(model, OnChipDySign)
+    size, start = config.layers * config.width * (2 if onchip else 1), config.start if onchip else 0.0
+    held = torch.full((nodes, size), start, dtype=torch.float64)
     for step in steps:
         if not len(step.nodes):
             yield None, held.numpy().copy()
             continue
-        wide = replace(step, adjacency=step.adjacency.double(), x=step.x.double(), propagated=step.propagated.double())
         with torch.no_grad():
-            fired, after = exact.window(wide, held[step.nodes])
+            fired, after = exact.window(wide(step), held[step.nodes])
         held[step.nodes] = after
         parts = torch.split(fired.to(torch.uint8), config.width, dim=-1)
         yield (
             Recording("torch", config.latency, {f"p{k}": part.numpy()[None] for k, part in enumerate(parts, 1)}),
             held.numpy().copy(),
         )
-
-
-def _neurons(model: OnChipDySign, name: str, nodes: int) -> Population:
-    config = model.config
-    threshold = float(np.nextafter(config.threshold, -np.inf))
-    by = config.threshold if config.reset == "subtract" else None
-    neuron = LIF(0.0, threshold, v_leak=config.start, reset=config.reset, gain=1.0, reset_by=by)
-    return Population(name, (nodes, config.width), neuron)
-
-
-def _per_node(leaf: PerNode, nodes: int) -> Kron:
-    return Kron(Identity(nodes), leaf.folded()[0])
-
-
-def _current(model: OnChipDySign, step: Step) -> Array:
-    """Â_t X_t W + X_t W_o + b, in float64."""
-    weight, own, bias = (_values(part) for part in (model.input.weight, model.own.weight, model.input.bias))
-    return _values(step.propagated) @ weight.T + bias + _values(step.x) @ own.T
-
-
-def _values(tensor: torch.Tensor) -> Array:
-    return np.asarray(tensor.detach().to("cpu", torch.float64).numpy())
-
-
-def _csr(adjacency: torch.Tensor) -> sp.csr_matrix:
-    parts = (_values(adjacency.values()), adjacency.col_indices().numpy(), adjacency.crow_indices().numpy())
-    return sp.csr_matrix(parts, shape=tuple(adjacency.shape))
 
 
 def _each(dynamic: DynamicNetwork, change: Callable[[Network], Network]) -> DynamicNetwork:
@@ -211,20 +178,17 @@ def integer_windows(dynamic: DynamicNetwork, *, bits: int = 8) -> tuple[DynamicN
     Raises:
         QuantizationError: see quantize.
     """
-    given = [window for window in dynamic.windows if window.network is not None]
     largest: dict[str, float] = {}
-    networks = []
-    for run in run_windows(dynamic, "float"):
-        if run.network is None or run.recording is None:
-            continue
-        networks.append(run.network)
-        for name, v in run.recording.voltages.items():
+    runs = [run for run in run_windows(dynamic, "float") if run.recording is not None]
+    for run in runs:
+        for name, v in {} if run.recording is None else run.recording.voltages.items():
             largest[name] = max(largest.get(name, 0.0), float(np.abs(v).max()))
-    together = _side_by_side(networks)
-    inputs = {name: np.concatenate([window.inputs[name] for window in given]) for name in given[0].inputs}
-    integers, report = quantize(together, inputs, bits=bits, form=_carried_form(largest))
+    together = expand_products(_side_by_side([run.network for run in runs if run.network is not None]))
+    inputs = {name: np.concatenate([run.inputs[name] for run in runs]) for name in runs[0].inputs}
+    form = _form(largest, _currents(dynamic), carried=bool(dynamic.start))
+    integers, report = quantize(together, inputs, bits=bits, form=form)
     windows = [w if w.network is None else replace(w, network=_integers_of(w.network, integers, bits)) for w in dynamic.windows]
-    start = {p.name: int(np.rint(dynamic.start[p.name] / _step(p))) for p in integers.neurons}
+    start = {name: int(np.rint(v / _step(integers.populations[name]))) for name, v in dynamic.start.items()}
     return replace(dynamic, windows=tuple(windows), start=start), report
 
 
@@ -242,11 +206,11 @@ def _side_by_side(networks: Sequence[Network]) -> Network:
         parts = [network.populations[name] for network in networks]
         shape = (sum(part.shape[0] for part in parts), *population.shape[1:])
         neuron = population.neuron
-        if isinstance(neuron, LIF):
+        if isinstance(neuron, LIF) and np.ndim(neuron.v_leak):
             starts = [np.broadcast_to(np.asarray(part.neuron.v_leak), part.shape) for part in parts if isinstance(part.neuron, LIF)]
             neuron = replace(neuron, v_leak=np.concatenate(starts))
         populations[name] = replace(population, shape=shape, neuron=neuron)
-    nodes = populations[CURRENT].shape[0]
+    nodes = next(iter(populations.values())).shape[0]
     projections = []
     for index, projection in enumerate(first.projections):
         factors = [network.projections[index].weights for network in networks]
@@ -261,25 +225,40 @@ def _joined(parts: Sequence[Weights], nodes: int) -> Kron:
     return Kron(left, krons[0].right)
 
 
-def _carried_form(largest: Mapping[str, float]) -> Form:
-    """Lava's integers of neurons without a leak: what stands in ``v_leak`` is where v starts, and no window lets v leave 24 bits."""
+def _currents(dynamic: DynamicNetwork) -> dict[str, float]:
+    """The largest |current| that the host could feed each population, whatever its rates were, 0 to 1."""
+    found: dict[str, float] = {}
+    for source, (name, weights) in dynamic.feedback.items():
+        brought = max(float(np.abs(window.inputs[source]).max()) for window in dynamic.windows if window.network is not None)
+        found[name] = brought + float(np.abs(weights).sum(axis=1).max())
+    return found
+
+
+def _form(largest: Mapping[str, float], currents: Mapping[str, float], *, carried: bool) -> Form:
+    """Lava's integers in which no window lets v leave 24 bits, and the bias holds ``currents``. Where membranes are ``carried``, neurons
+    have no leak, and what stands in ``v_leak`` is where v starts and nothing else."""
 
     def resting(population: Population) -> Population:
         neuron = population.neuron
-        return replace(population, neuron=replace(neuron, v_leak=0.0)) if isinstance(neuron, LIF) else population
+        return replace(population, neuron=replace(neuron, v_leak=0.0)) if carried and isinstance(neuron, LIF) else population
 
-    def wide(network: Network, population: Population, bias: float, bits: int) -> tuple[float, ...]:
-        least = largest[population.name] / HEADROOM
-        return tuple(
-            s * 2.0 ** max(0, math.ceil(math.log2(least / s)) if least else 0) for s in scales(network, resting(population), bias, bits)
-        )
+    def most(population: Population, bias: float) -> float:
+        return max(bias, currents.get(population.name, 0.0) + float(np.abs(population.bias).max()))
+
+    def roomy(network: Network, population: Population, bias: float, bits: int) -> tuple[float, ...]:
+        rest = resting(population)
+        least = (largest[population.name] + float(np.abs(base_of(rest.neuron)).max())) / HEADROOM
+        found = scales(network, rest, most(population, bias), bits)
+        return tuple(s * 2.0 ** max(0, math.ceil(math.log2(least / s)) if least else 0) for s in found)
 
     def at(population: Population, scale: float, bias: float, limits: tuple[float, float] | None) -> Population:
-        made = at_scale(resting(population), scale, bias, limits)
+        made = at_scale(resting(population), scale, most(population, bias), limits)
+        if not carried:
+            return made
         start = rounded_integers(np.asarray(getattr(population.neuron, "v_leak", 0.0)) / _step(made))
         return replace(made, neuron=replace(made.neuron, v_start=start))
 
-    return Form(check_integers, wide, at, integer_projections)
+    return Form(check_integers, roomy, at, integer_projections)
 
 
 def _integers_of(window: Network, integers: Network, bits: int) -> Network:
@@ -287,9 +266,9 @@ def _integers_of(window: Network, integers: Network, bits: int) -> Network:
     populations = {}
     for name, population in integers.populations.items():
         neuron = population.neuron
-        kept = replace(neuron, v_start=0) if isinstance(neuron, FixedLIF) else neuron
+        kept = replace(neuron, v_start=0) if isinstance(neuron, FixedLIF) and np.ndim(neuron.v_start) else neuron
         populations[name] = replace(population, shape=window.populations[name].shape, neuron=kept)
-    pairs = zip(window.projections, integers.projections, strict=True)
+    pairs = zip(expand_products(window).projections, integers.projections, strict=True)
     projections = tuple(_integer_weights(own, shared, populations, bits) for own, shared in pairs)
     return replace(window, populations=populations, projections=projections)
 

@@ -1,14 +1,18 @@
 """A network whose synapses change: one :class:`Network` for the window of each snapshot of a dynamic graph, plain data.
 
-Between two windows the host changes the synapses that hang on the snapshot and the currents. Membranes stay: v of a node at the start of a
-window is what it was when the node last took part, and nodes that take no part hold still. What is under way over a lag when a window ends
-is dropped. No u is carried: only neurons whose current forgets at once (α = 1, du = 4095) can be stopped and started so.
+Between two windows the host changes the synapses that hang on the snapshot and the currents. What else goes on is one of two things:
+
+membranes  v of a node at the start of a window is what it was when the node last took part, and nodes that take no part hold still. No u
+           is carried: only neurons whose current forgets at once (α = 1, du = 4095) can be stopped and started so.
+rates      neurons begin anew in each window, and the host adds a map of the rates of the window before to the currents (``feedback``).
+
+What is under way over a lag when a window ends is dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +21,9 @@ from numpy.typing import NDArray
 from neurograph import fixedpoint as fx
 from neurograph.errors import NetworkError
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection
+from neurograph.weights import Identity, Kron
 
-__all__ = ["DynamicNetwork", "HostWork", "Window", "host_work", "started"]
+__all__ = ["DynamicNetwork", "HostWork", "Window", "host_work", "rates_of", "started", "synapses"]
 
 Array = NDArray[Any]
 
@@ -45,17 +50,23 @@ class DynamicNetwork:
     Args:
         nodes: N.
         windows: at least one that is not empty; their networks differ in size, synapses and inputs only.
-        start: population → v of all its neurons before the first window, in volts, or in integer steps of v.
-        swapped: (source, target) of the projections that hang on the snapshot.
+        start: population → v of all its neurons before the first window, in volts, or in integer steps of v; empty where they begin each
+            window as its network says.
+        swapped: (source, target) of the projections that hang on the snapshot; per-node synapses among them do not.
+        tick_weights: of the ticks of a window in a rate, (L,); all alike if None.
+        feedback: static source → (population, W): W a is added to its current, a the population's rates (D,) of a node after the window
+            that it last took part in, 0 before its first.
 
     Raises:
-        NetworkError: no window, nodes that do not exist, or a population whose state is more than v.
+        NetworkError: no window, nodes that do not exist, a population whose state is more than v, or feedback from or to none.
     """
 
     nodes: int
     windows: tuple[Window, ...]
     start: Mapping[str, float]
     swapped: frozenset[tuple[str, str]]
+    tick_weights: Array | None = None
+    feedback: Mapping[str, tuple[str, Array]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if all(window.network is None for window in self.windows):
@@ -67,7 +78,13 @@ class DynamicNetwork:
             if nodes.size and (np.any(np.diff(nodes) <= 0) or nodes[0] < 0 or nodes[-1] >= self.nodes):
                 raise NetworkError(f"window {at}: its nodes must ascend from 0 to {self.nodes - 1}; sort them")
             for population in () if window.network is None else window.network.neurons:
-                _check_state(at, population, len(nodes))
+                _check_state(at, population, len(nodes), carried=bool(self.start))
+        there = self.network.populations
+        for source, (name, _) in self.feedback.items():
+            if source not in there or not there[source].is_static or name not in there:
+                raise NetworkError(
+                    f"dynamic network: feedback {name!r} → {source!r}, must be of a population to a static source; name them"
+                )
 
     @property
     def network(self) -> Network:
@@ -79,10 +96,12 @@ class DynamicNetwork:
         return self.network.is_integer
 
 
-def _check_state(at: int, population: Population, nodes: int) -> None:
+def _check_state(at: int, population: Population, nodes: int, *, carried: bool) -> None:
     neuron, where = population.neuron, f"window {at}, population {population.name!r}"
     if population.shape[0] != nodes:
         raise NetworkError(f"{where}: {population.shape[0]} nodes, must be the {nodes} that take part")
+    if not carried:
+        return
     if isinstance(neuron, FixedLIF):
         if np.any(np.asarray(neuron.du) != fx.DECAY_UNITY - 1):
             raise NetworkError(f"{where}: its current u decays, and no u is carried over; must be du 4095, which forgets at once")
@@ -101,6 +120,11 @@ def started(network: Network, held: Mapping[str, Array]) -> Network:
         elif isinstance(neuron, LIF):
             populations.append(replace(population, neuron=replace(neuron, v_leak=v)))
     return network.with_populations(populations)
+
+
+def rates_of(dynamic: DynamicNetwork, spikes: Array) -> Array:
+    """Σ_τ w_τ s_τ / Σ_τ w_τ in float64 over the ticks of a window, w its ``tick_weights``; spikes (L, n, D) → (n, D)."""
+    return np.asarray(np.average(spikes, axis=0, weights=dynamic.tick_weights))
 
 
 @dataclass(frozen=True)
@@ -123,12 +147,18 @@ def host_work(dynamic: DynamicNetwork) -> tuple[HostWork, ...]:
         if window.network is None:
             found.append(HostWork(0, 0, 0))
             continue
-        written = sum(_synapses(p) for p in window.network.projections if (p.source, p.target) in dynamic.swapped)
+        written = sum(synapses(p) for p in window.network.projections if _is_swapped(dynamic, p))
         currents = sum(s.size for s in window.network.sources if s.is_static)
         found.append(HostWork(there, written, currents))
         there = written
     return tuple(found)
 
 
-def _synapses(projection: Projection) -> int:
+def _is_swapped(dynamic: DynamicNetwork, projection: Projection) -> bool:
+    per_node = isinstance(projection.weights, Kron) and isinstance(projection.weights.left, Identity)
+    return (projection.source, projection.target) in dynamic.swapped and not per_node
+
+
+def synapses(projection: Projection) -> int:
+    """How many there are, zero weights not counted."""
     return int(projection.weights.fan_out().sum())

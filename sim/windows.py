@@ -1,9 +1,9 @@
-"""Running a network whose synapses change, window by window: the membranes go from one to the next, everything else is new."""
+"""Running a network whose synapses change, window by window: membranes, or rates through the host, go from one to the next, no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from neurograph.sim.check import run_engine
 from neurograph.sim.engines import INTEGER_ENGINES
 from neurograph.sim.parity import Comparison, Mismatch, compare
 from neurograph.sim.recording import Recording
-from neurograph.windows import DynamicNetwork, started
+from neurograph.windows import DynamicNetwork, Window, rates_of, started
 
 __all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "overflow", "run_windows"]
 
@@ -32,16 +32,18 @@ class WindowRun:
         network: that was run, its neurons started where they had been left; None of an empty window, in which nothing happens.
         recording: of one sample; None of an empty window.
         dropped: spikes of the last tick that were still under way over a lag when the window ended.
+        inputs: source → values that it was run with, feedback included.
     """
 
     at: int
     network: Network | None
     recording: Recording | None
     dropped: int
+    inputs: Mapping[str, Array] = field(default_factory=dict)
 
 
 def run_windows(dynamic: DynamicNetwork, engine: str = "fixed", *, timeout_s: float = 170.0) -> Iterator[WindowRun]:
-    """Run the windows in their order, each with the membranes that the engine itself left in those before.
+    """Run the windows in their order, each with the membranes that the engine itself left in those before, or the rates that it fired at.
 
     Args:
         dynamic: float or integer, as the engine takes it; aligned for a pipelined engine or Lava.
@@ -56,15 +58,19 @@ def run_windows(dynamic: DynamicNetwork, engine: str = "fixed", *, timeout_s: fl
     if dynamic.is_integer != (engine in INTEGER_ENGINES):
         raise InputError(f"engine {engine!r}: does not run {'an integer' if dynamic.is_integer else 'a float'} network; give it the other")
     held = _membranes(dynamic)
+    rates = {name: np.zeros((dynamic.nodes, *dynamic.network.populations[name].shape[1:])) for name, _ in dynamic.feedback.values()}
     for at, window in enumerate(dynamic.windows):
         if window.network is None:
             yield WindowRun(at, None, None, 0)
             continue
-        network = started(window.network, {name: v[window.nodes] for name, v in held.items()})
-        recording = run_engine(engine, network, network, window.inputs, timeout_s=timeout_s)
+        network = started(window.network, {name: v[window.nodes] for name, v in held.items()}) if held else window.network
+        inputs = _currents(dynamic, window, rates)
+        recording = run_engine(engine, network, network, inputs, timeout_s=timeout_s)
         for name, v in held.items():
             v[window.nodes] = recording.voltages[name][0, -1]
-        yield WindowRun(at, network, recording, _under_way(network, recording))
+        for name, a in rates.items():
+            a[window.nodes] = rates_of(dynamic, recording.spikes[name][0])
+        yield WindowRun(at, network, recording, _under_way(network, recording), inputs)
 
 
 def overflow(runs: Iterable[WindowRun]) -> tuple[dict[str, int], dict[str, int]]:
@@ -78,10 +84,16 @@ def overflow(runs: Iterable[WindowRun]) -> tuple[dict[str, int], dict[str, int]]
     return wraps, clips
 
 
+def _currents(dynamic: DynamicNetwork, window: Window, rates: Mapping[str, Array]) -> dict[str, Array]:
+    """The inputs of a window, with what the host adds for ``rates`` (N, D) by population."""
+    fed = {source: rates[name][window.nodes] @ weights.T for source, (name, weights) in dynamic.feedback.items()}
+    return {source: values + fed[source] if source in fed else values for source, values in window.inputs.items()}
+
+
 def _membranes(dynamic: DynamicNetwork) -> dict[str, Array]:
-    """v of all N nodes before the first window."""
+    """v of all N nodes before the first window; none where neurons begin anew in each."""
     kind: Any = np.int64 if dynamic.is_integer else np.float64
-    return {p.name: np.full((dynamic.nodes, *p.shape[1:]), dynamic.start[p.name], kind) for p in dynamic.network.neurons}
+    return {name: np.full((dynamic.nodes, *dynamic.network.populations[name].shape[1:]), v, kind) for name, v in dynamic.start.items()}
 
 
 def _under_way(network: Network, recording: Recording) -> int:

@@ -1,4 +1,4 @@
-"""On-chip Dy-SIGN models on made snapshots, compiled; for tests of the engines, of Lava and of the export."""
+"""Dy-SIGN models of both builds on made snapshots, compiled; for tests of the engines, of Lava and of the export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from neurograph.data.dynamic import DynamicGraph
 from neurograph.data.graph import canonical_edges
 from neurograph.export import targets
 from neurograph.export.dynamic import CompiledWindows, compile_windows
+from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
 from neurograph.models.steps import Step, graph_steps
 
@@ -43,5 +44,15 @@ def lively(snapshots: int, seed: int = 0, **config: Any) -> OnChipDySign:
     return made
 
 
-def compiled(model: OnChipDySign, steps: list[Step], nodes: int = NODES, bits: int = 8) -> CompiledWindows:
+def lively_paper(snapshots: int, seed: int = 0, **config: Any) -> DySign:
+    """The same of the paper build, where rates of the window before matter."""
+    torch.manual_seed(seed)
+    made = DySign(DySignConfig(FEATURES, CLASSES, snapshots, **{"width": 3, "latency": 5, **config})).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.mul_(1.5)
+    return made
+
+
+def compiled(model: DySign | OnChipDySign, steps: list[Step], nodes: int = NODES, bits: int = 8) -> CompiledWindows:
     return compile_windows(model, steps, nodes, targets.find("loihi2"), bits=bits)

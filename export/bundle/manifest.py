@@ -14,7 +14,7 @@ from neurograph.errors import BundleError
 __all__ = ["DYNAMIC_FORMAT", "DYNAMIC_VERSION", "FORMAT", "MANIFEST", "VERSION", "Files", "is_dynamic", "open_files"]
 
 FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
-DYNAMIC_FORMAT, DYNAMIC_VERSION = "neurograph.dynamic-bundle", 1
+DYNAMIC_FORMAT, DYNAMIC_VERSION = "neurograph.dynamic-bundle", 2
 
 
 def is_dynamic(path: Path) -> bool:

@@ -2,8 +2,9 @@
 
 manifest.json  versions, target, rounding, the host's work in each window, sha256 of every other file
 network.h5     the float and the integer Network of each window
-check.h5       of each window its nodes, input and expected spikes (torch, float, fixed); the readout, labels, test nodes
-lava/          python lava/run.py lava/window_00000.npz: one window, started with the membranes that those before it left
+check.h5       of each window its nodes, input and expected spikes (torch, float, fixed); how the host feeds rates back; the readout,
+               labels, test nodes
+lava/          python lava/run.py lava/window_00000.npz: one window, with the membranes or rates that those before it left
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from neurograph.files import write_file
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import WindowRun
 from neurograph.storage import load_network
-from neurograph.windows import DynamicNetwork, Window
+from neurograph.windows import DynamicNetwork, Window, rates_of
 
 __all__ = ["DynamicBundle", "Labels", "open_dynamic"]
 
@@ -54,7 +55,7 @@ class Labels:
         outputs = dynamic.network.outputs
         for at, (window, run) in enumerate(zip(dynamic.windows, runs, strict=True)):
             if run is not None:
-                rates[window.nodes] = np.concatenate([run.spikes[name][0].mean(axis=0) for name in outputs], axis=-1)
+                rates[window.nodes] = np.concatenate([rates_of(dynamic, run.spikes[name][0]) for name in outputs], axis=-1)
             logits = logits + rates @ self.weight[:, at * width : (at + 1) * width].T
         return float((logits.argmax(axis=1) == self.y)[self.test_mask].mean())
 
@@ -97,8 +98,11 @@ class DynamicBundle:
                     network = load_network(networks[key]) if key in networks else None
                     inputs = {} if network is None else {name: data[()] for name, data in held["input"].items()}
                     windows.append(Window(held["nodes"][()], network, inputs))
+                host = file["host"]
+                weights = host["tick_weights"][()] if "tick_weights" in host else None
+                feedback = {name: (str(data.attrs["population"]), data[()]) for name, data in host["feedback"].items()}
             swapped = frozenset((source, target) for source, target in about["swapped"])
-            return DynamicNetwork(about["nodes"], tuple(windows), about["start"][kind], swapped)
+            return DynamicNetwork(about["nodes"], tuple(windows), about["start"][kind], swapped, weights, feedback)
         except (NetworkError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"bundle {self.path}: its windows are damaged ({error}); export it again") from None
 

@@ -53,7 +53,7 @@ def write_dynamic(
                     save_network(window.network, file.create_group(f"{kind}/{at:05d}"))
         recordings = {engine: [run.recording for run in found] for engine, found in runs.items()}
         _write_check(compiled, {**recordings, "torch": list(compiled.torch)}, labels, folder / "check.h5")
-        _write_lava(compiled.quantized, runs["fixed"], folder / "lava")
+        _write_lava(runs["fixed"], folder / "lava")
         manifest = _manifest(compiled, target, runs["fixed"], dict(origin or {}), folder)
         write_file(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode(), error=BundleError)
     return open_dynamic(path)
@@ -77,16 +77,22 @@ def _write_check(
                 one = found[at]
                 for name, spikes in {} if one is None else one.spikes.items():
                     group.create_dataset(f"expected/{engine}/{name}", data=spikes, **packed)
+        host = file.create_group("host")
+        if compiled.network.tick_weights is not None:
+            host.create_dataset("tick_weights", data=compiled.network.tick_weights)
+        feedback = host.create_group("feedback")
+        for source, (population, weights) in compiled.network.feedback.items():
+            feedback.create_dataset(source, data=weights).attrs["population"] = population
         for name, values in {} if labels is None else vars(labels).items():
             file.create_dataset(f"labels/{name}", data=values)
 
 
-def _write_lava(quantized: DynamicNetwork, runs: Sequence[WindowRun], folder: Path) -> None:
+def _write_lava(runs: Sequence[WindowRun], folder: Path) -> None:
     folder.mkdir()
-    for (at, window), run in zip(_there(quantized), (r for r in runs if r.network is not None), strict=True):
-        assert run.network is not None and run.recording is not None
-        prepared = prepare(run.network, window.inputs)
-        program.write(run.network, prepared, folder / f"window_{at:05d}.npz", expected=run.recording.spikes)
+    for run in runs:
+        if run.network is not None and run.recording is not None:
+            prepared = prepare(run.network, run.inputs)
+            program.write(run.network, prepared, folder / f"window_{run.at:05d}.npz", expected=run.recording.spikes)
     for name, source in program.SCRIPTS.items():
         shutil.copyfile(source, folder / name)
 

@@ -17,7 +17,7 @@ from neurograph.errors import UnsupportedError
 from neurograph.network import Network, Projection
 from neurograph.weights import Identity, Kron, Sparse
 
-__all__ = ["MOST_SYNAPSES", "expand_products"]
+__all__ = ["MOST_SYNAPSES", "expand_products", "product_synapses"]
 
 MOST_SYNAPSES = 1 << 25  # 400 MB in CSR
 
@@ -41,6 +41,11 @@ def expand_products(network: Network) -> Network:
         for p in network.projections
     )
     return replace(network, projections=projections)
+
+
+def product_synapses(network: Network) -> int:
+    """How many synapses its products are written out as."""
+    return sum(_synapses(p) for p in network.spiking_projections if _is_product(p))
 
 
 def _is_product(projection: Projection) -> bool:

@@ -34,6 +34,7 @@ def train_dynamic_model(
     dataset: str | None,
     data_root: Path | None,
     nodes: int | None,
+    width: int | None,
     epochs: int | None,
     seed: int,
     output: Path,
@@ -48,7 +49,7 @@ def train_dynamic_model(
 
     graph = load_dynamic((dataset or "blocks").lower(), data_root, nodes)
     masks = graph.split(0.6, split) if shares is None else random_split(graph.nodes, shares, split, graph.name)
-    checkpoint = train_dynamic(model, graph, masks, seed, epochs)
+    checkpoint = train_dynamic(model, graph, masks, seed, epochs, width=width)
     save_dynamic_model(output, checkpoint)
     about = {"nodes": graph.nodes, "snapshots": graph.steps, "split": split, "shares": shares}
     return {"checkpoint": str(output), **checkpoint.metrics, "seed": seed, **about}
@@ -74,9 +75,8 @@ def export_dynamic(
     steps = checkpoint.steps()
     if snapshots is not None and snapshots > len(steps):
         raise InputError(f"--snapshots {snapshots}: {file} has {len(steps)}; give at most so many")
-    compiled = compile_windows(checkpoint.model, steps[:snapshots], checkpoint.graph.nodes, chosen, bits=bits)
-    first = compiled.network.network
-    log(f"compiled {len(steps[:snapshots])} windows of {len(first.neurons)} populations for {target}")
+    compiled = compile_windows(checkpoint.model, steps[:snapshots], checkpoint.graph.nodes, chosen, bits=bits, said=log)
+    log(f"compiled {len(steps[:snapshots])} windows of {len(compiled.network.network.neurons)} populations for {target}")
     origin = {
         "model": checkpoint.name,
         "dataset": checkpoint.graph.name,

@@ -28,6 +28,7 @@ def train(
     ),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     nodes: int | None = option(None, "--nodes", min=1, help="Dynamic models: only so many nodes of the graph, the busiest."),
+    width: int | None = option(None, "--width", min=1, help="Dynamic models: neurons of a node in each population."),
     split: int = SPLIT,
     shares: str | None = SHARES,
     epochs: int | None = option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),
@@ -54,9 +55,9 @@ def train(
         }
         given |= {"--log": (log, None), "--state": (state, None), "--resume": (resume, False), "--sharded": (sharded, False)}
         refuse_given(f"a dynamic model ({model})", given)
-        _say_dynamic(train_dynamic_model(model, dataset, data_root, nodes, epochs, seed, output, split, shares_of(shares)), as_json)
+        _say_dynamic(train_dynamic_model(model, dataset, data_root, nodes, width, epochs, seed, output, split, shares_of(shares)), as_json)
         return
-    refuse_given(f"{model}, which is no dynamic model", {"--nodes": (nodes, None)})
+    refuse_given(f"{model}, which is no dynamic model", {"--nodes": (nodes, None), "--width": (width, None)})
     if resume and state is None:
         raise InputError("--resume: no --state is given, must be the file that the run wrote; name it")
     chosen = {"weight_bits": weight_bits, "parts": parts, "precision": precision}

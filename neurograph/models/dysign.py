@@ -6,7 +6,7 @@ whose every edge is a synapse is :mod:`neurograph.models.dysign_onchip`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -158,7 +158,7 @@ class DySign(nn.Module):
     def rates(self, step: Step, carried: Tensor, weights: tuple[Tensor, Tensor | None] | None = None) -> Tensor:
         """a_t of all layers side by side, (n, K·D), from those before, ``carried``, of the same shape."""
         weights = weights or self._weights()
-        drive = self._drive(step, carried)
+        drive = self.drive(step, carried)
 
         def f(a: Tensor) -> Tensor:
             return ((self._recur(step, a, weights) + drive) / self.config.threshold).clamp(0, 1)
@@ -171,17 +171,29 @@ class DySign(nn.Module):
             value = self._fire(step, drive, weights)
         return at_equilibrium(f, value, self.search) if torch.is_grad_enabled() else value
 
+    def window(self, step: Step, carried: Tensor) -> tuple[Tensor, Tensor]:
+        """One window: spikes (L, n, K·D), and the weighted rates (n, K·D); ``carried``: those before it."""
+        weights, drive = self._weights(), self.drive(step, carried)
+        return torch.stack(list(self._spikes(step, drive, weights))), self._fire(step, drive, weights)
+
     def _fire(self, step: Step, drive: Tensor, weights: tuple[Tensor, Tensor | None]) -> Tensor:
         """The latency steps: weighted rates (n, K·D)."""
+        fired = self._spikes(step, drive, weights)
+        total, norm = next(fired), 1.0
+        for s in fired:
+            total, norm = self.config.leak * total + s, self.config.leak * norm + 1
+        return total / norm
+
+    def _spikes(self, step: Step, drive: Tensor, weights: tuple[Tensor, Tensor | None]) -> Iterator[Tensor]:
+        """The spikes of each latency step, (n, K·D)."""
         leak, threshold = self.config.leak, self.config.threshold
         u = drive + leak * self.config.start * threshold
         s = spike(u - threshold)
-        total, norm = s, 1.0
+        yield s
         for _ in range(1, self.config.latency):
             u = leak * (u - threshold * s) + self._recur(step, s, weights) + drive
             s = spike(u - threshold)
-            total, norm = leak * total + s, leak * norm + 1
-        return total / norm
+            yield s
 
     def _recur(self, step: Step, s: Tensor, weights: tuple[Tensor, Tensor | None]) -> Tensor:
         """What neurons hear from each other, (n, K·D)."""
@@ -189,8 +201,8 @@ class DySign(nn.Module):
         heard = symmetric_product(step.adjacency, s) @ among
         return heard if first is None else heard + s[:, : self.config.width] @ first
 
-    def _drive(self, step: Step, carried: Tensor) -> Tensor:
-        """What they hear from outside, the same in every latency step."""
+    def drive(self, step: Step, carried: Tensor) -> Tensor:
+        """What neurons hear from outside, the same in every latency step, (n, K·D); ``carried``: the rates before, of that shape."""
         first = self.input(step.propagated)
         if self.own is not None:
             first = first + self.own(step.x)

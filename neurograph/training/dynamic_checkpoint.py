@@ -117,20 +117,30 @@ class DynamicCheckpoint:
 
 
 def train_dynamic(
-    name: str, graph: DynamicGraph, masks: Masks, seed: int = 0, epochs: int | None = None, drawing: Drawing | None = None
+    name: str,
+    graph: DynamicGraph,
+    masks: Masks,
+    seed: int = 0,
+    epochs: int | None = None,
+    drawing: Drawing | None = None,
+    width: int | None = None,
 ) -> DynamicCheckpoint:
-    """Train a model of :data:`DYNAMIC_MODELS` with its default config on a graph; ``epochs``: 40 if not given.
+    """Train a model of :data:`DYNAMIC_MODELS` with its default config on a graph; ``epochs``: 40, ``width``: the config's, if not given.
 
     Raises:
-        InputError: no model of that name. DataError: masks of another graph.
+        InputError: no model of that name, or none so wide. DataError: masks of another graph.
     """
     if name not in DYNAMIC_MODELS:
         raise InputError(f"model {name!r}: no dynamic model, must be one of {', '.join(DYNAMIC_MODELS)}")
     drawing = drawing or Drawing()
     made, config = DYNAMIC_MODELS[name]
+    try:
+        settings = config(drawing.width, graph.classes, graph.steps, **({} if width is None else {"width": width}))
+    except ValueError as error:
+        raise InputError(f"model {name}: {error}") from None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = made(config(drawing.width, graph.classes, graph.steps))
+        model = made(settings)
     recipe = RECIPE if epochs is None else replace(RECIPE, epochs=epochs)
     features = drawing.features(graph)
     fit = fit_dynamic(model, drawing.steps(graph, features), graph.y, masks, recipe, seed)

@@ -8,6 +8,13 @@ from neurograph.data.snapshots import blocks
 from neurograph.training.dynamic_checkpoint import Drawing, train_dynamic
 
 
+def test_the_paper_build_is_measured_too() -> None:
+    graph = blocks(60)
+    found = dysign_lava.measure(train_dynamic("dysign", graph, graph.split(0.6), epochs=2, drawing=Drawing(8, 3), width=4), 0)
+    assert all(row["mismatched_spikes"] == row["mismatched_voltages"] == 0 < row["compared"] for row in found["parity"])
+    assert found["host"]["currents"] == sum(found["sizes"]) * 2 * 4 and set(found["float_fixed_mismatch"]) == {"p1", "p2"}
+
+
 def test_all_windows_are_compared_and_summed_up(capsys) -> None:
     graph = blocks(60)
     checkpoint = train_dynamic("dysign-onchip", graph, graph.split(0.6), epochs=2, drawing=Drawing(8, 3))

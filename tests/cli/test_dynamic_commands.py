@@ -120,19 +120,25 @@ def test_wrong_use_is_refused_in_one_line(folder, capsys, tmp_path):
     refused(capsys, "inspect", model, says="is a neurograph-dynamic-checkpoint")
 
 
-def test_the_paper_build_is_refused_by_name_at_export(capsys, tmp_path):
-    assert call(capsys, "train", "dysign", "--epochs", 1, "-o", tmp_path / "p.pt")[0] == 0
-    refused(
-        capsys,
-        "export",
-        tmp_path / "p.pt",
-        "--target",
-        "loihi2",
-        "-o",
-        tmp_path / "b",
-        says=["DySign: its states are no membranes", "dysign-onchip"],
-    )
-    assert not (tmp_path / "b").exists()
+def test_the_paper_build_is_exported_checked_and_as_accurate_as_it_was_trained(capsys, tmp_path):
+    model, bundle = tmp_path / "p.pt", tmp_path / "b"
+    assert call(capsys, "train", "dysign", "--epochs", 3, "--width", 4, "-o", model)[0] == 0
+    status, _, err = call(capsys, "export", model, "--target", "loihi2", "-o", bundle, "--no-verify")
+    assert status == 0 and "compiled 5 windows of 2 populations" in err and "synapses in 4 windows, up to" in err
+    engines = "torch,float,pipelined-float,fixed,pipelined-fixed"
+    status, out, _ = call(capsys, "check", bundle, "--engines", engines, "--json")
+    pairs = json.loads(out)["pairs"]
+    assert status == 0 and len(pairs) == 3 and all(pair["windows"] == 5 and pair["compared"] > 10_000 for pair in pairs)
+    status, out, _ = call(capsys, "simulate", bundle, "--engine", "float", "--json")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert status == 0 and manifest["steps_per_tick"] == 1
+    assert json.loads(out)["accuracy"] == pytest.approx(manifest["origin"]["metrics"]["test_accuracy"], abs=1.01 / 48)
+
+
+def test_what_is_too_wide_is_refused(capsys, tmp_path):
+    says = "width is 17, must be at most 16"
+    refused(capsys, "train", "dysign-onchip", "--width", 17, "-o", tmp_path / "x.pt", says=says)
+    refused(capsys, "train", "sghormer", "--width", 8, says="--width 8: is not for sghormer")
 
 
 def test_expected_spikes_are_those_that_the_engines_give(folder):

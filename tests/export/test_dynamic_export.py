@@ -7,13 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onchip_windows import FEATURES, NODES, NOTHING, SNAPSHOTS, compiled, lively, ring, steps_of
+from onchip_windows import NODES, NOTHING, SNAPSHOTS, compiled, lively, ring, steps_of
 
 from neurograph.data.graph import canonical_edges
 from neurograph.errors import GraphError, UnsupportedError
 from neurograph.export import targets
 from neurograph.export.dynamic import compile_windows, float_windows, torch_windows
-from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.network import FixedLIF
 from neurograph.sim.windows import compare_windows, joined, run_windows
 
@@ -125,8 +124,8 @@ def test_any_snapshots_are_run_as_torch_runs_them_and_pipelined_as_they_are_run(
 def test_other_models_and_targets_are_refused_by_name():
     steps = steps_of(SNAPSHOTS)
     loihi2 = targets.find("loihi2")
-    with pytest.raises(UnsupportedError, match=r"DySign: its states are no membranes .*dysign-onchip"):
-        compile_windows(DySign(DySignConfig(FEATURES, 2, 4, width=3)), steps, NODES, loihi2)
+    with pytest.raises(UnsupportedError, match=r"Linear: is neither build of Dy-SIGN: train dysign-onchip or dysign"):
+        compile_windows(torch.nn.Linear(2, 2), steps, NODES, loihi2)
     with pytest.raises(UnsupportedError, match=r"target loihi1.*'p1': subtract reset"):
         compile_windows(lively(4), steps, NODES, targets.find("loihi1"))
     with pytest.raises(UnsupportedError, match="target loihi1.*a loop p1 → q1 → p1 within a tick"):

@@ -96,7 +96,7 @@ def test_implicit_gradients_are_those_of_the_unrolled_equilibrium() -> None:
     for step, readout in zip(STEPS, made.readout.linear.weight.split(6, 1), strict=True):
         if len(step.nodes):
             a = torch.zeros(len(step.nodes), 6, dtype=torch.float64)
-            drive = made._drive(step, state[step.nodes])
+            drive = made.drive(step, state[step.nodes])
             for _ in range(300):
                 a = ((step.adjacency @ a @ weights[0] + a[:, :3] @ weights[1] + drive) / made.config.threshold).clamp(0, 1)
             state = state.index_copy(0, step.nodes, a)

@@ -50,6 +50,32 @@ def test_the_host_writes_the_synapses_and_currents_of_a_window_and_removes_those
     assert host_work(by_hand()) == (HostWork(0, 2, 2), HostWork(0, 0, 0), HostWork(2, 2, 2), HostWork(2, 3, 3))
 
 
+def fed(nodes, current):
+    """A neuron a node that begins anew in each window and hears, beside a current, the same neuron of a tick before."""
+    made = counter(nodes, current)
+    if made.network is None:
+        return made
+    shape = (len(nodes), 1)
+    again = Projection("p", "p", Kron(Identity(shape[0]), np.array([[0.1]])), lag=1)
+    return replace(made, network=replace(made.network, projections=(*made.network.projections, again)))
+
+
+def test_neurons_begin_anew_and_the_host_feeds_weighted_rates_back():
+    """Ticks weigh 1 and 3; 0.6 fires in the second tick: 1.2, a rate of 0.75, so 2 · 0.75 more in the next window of the node."""
+    windows = (fed([0, 1], 0.6), fed([], 0), fed([1, 2], 0.6), fed([0, 1, 2], 0.1))
+    weights = np.array([[2.0]])
+    dynamic = DynamicNetwork(3, windows, {}, frozenset({("p", "p")}), np.array([1.0, 3.0]), {"in": ("p", weights)})
+    runs = list(run_windows(dynamic, "float"))
+    inputs = [r.inputs["in"][:, 0].round(9).tolist() if r.inputs else None for r in runs]
+    spikes = [None if r.recording is None else r.recording.spikes["p"][0, :, :, 0].tolist() for r in runs]
+    assert inputs[:3] == [[0.6, 0.6], None, [2.1, 0.6]]  # node 2 has no rate before
+    assert spikes[:3] == [[[0, 0], [1, 1]], None, [[1, 0], [1, 1]]]
+    assert inputs[3] == [1.6, 2.1, 1.6]  # node 0 keeps its rate of the first window
+    assert host_work(dynamic)[0].written == 2  # of the ring; what a neuron sends itself is the same in all windows
+    with pytest.raises(NetworkError, match=r"feedback 'q' → 'in', must be of a population"):
+        replace(dynamic, feedback={"in": ("q", weights)})
+
+
 @pytest.mark.parametrize("kind", ["float", "fixed"])
 def test_a_network_whose_membranes_were_cleared_would_fire_otherwise(kind):
     made = compiled(lively(4), steps_of(SNAPSHOTS))

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 from lava_networks import needs_lava
-from onchip_windows import SNAPSHOTS, compiled, lively, ring, steps_of
+from onchip_windows import SNAPSHOTS, compiled, lively, lively_paper, ring, steps_of
 
 from neurograph.export import targets
 from neurograph.export.bundle.windows_write import write_dynamic
@@ -39,6 +39,21 @@ def test_a_reset_to_a_value_on_one_layer():
     made = compiled(lively(2, layers=1, reset="value"), steps)
     found = joined(compare_windows(list(run_windows(made.quantized, "fixed")), list(run_windows(made.quantized, "lava-fixed"))))
     assert found.ok, found.first_mismatch
+
+
+@pytest.mark.parametrize("kind", ["fixed", "float"])
+def test_the_paper_build_whose_rates_lava_itself_feeds_back(kind):
+    made = compiled(lively_paper(4), steps_of(SNAPSHOTS))
+    dynamic = made.quantized if kind == "fixed" else made.network
+    ours, lava = (list(run_windows(dynamic, engine)) for engine in (kind, f"lava-{kind}"))
+    found = joined(compare_windows(ours, lava))
+    assert found.ok, found.first_mismatch
+    assert (found.compared, found.ties, found.skipped) == (2 * 5 * 3 * (5 + 4 + 7), 0, 0)
+    assert found.compared_voltages == (2 * found.compared if kind == "fixed" else 0)
+    for one, other in zip(ours, lava, strict=True):
+        for name in one.inputs:
+            np.testing.assert_array_equal(one.inputs[name], other.inputs[name])
+    assert 0.1 < np.mean([run.recording.spikes[name].mean() for run in lava if run.recording for name in ("p1", "p2")]) < 0.9
 
 
 def test_the_programs_of_a_bundle_run_by_themselves(tmp_path):
