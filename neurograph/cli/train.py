@@ -28,7 +28,7 @@ def train(
     ),
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files already; never written to."),
     nodes: int | None = option(None, "--nodes", min=1, help="Dynamic models: only so many nodes of the graph, the busiest."),
-    width: int | None = option(None, "--width", min=1, help="Dynamic models: neurons of a node in each population."),
+    width: int | None = option(None, "--width", min=1, help="Dynamic models: neurons of a node in each population; 16 if not given."),
     split: int = SPLIT,
     shares: str | None = SHARES,
     epochs: int | None = option(None, "--epochs", min=1, help="At most; the preset of the dataset if not given."),

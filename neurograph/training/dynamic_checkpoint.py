@@ -54,6 +54,7 @@ _KEYS = ("model", "config", "state_dict", "graph", "drawing", "masks", "seen", "
 _KINDS: dict[str, type[Any]] = dict.fromkeys(("config", "state_dict", "graph", "drawing", "metrics", "versions"), dict) | {"seed": int}
 Model = Union[DySign, OnChipDySign]
 DYNAMIC_MODELS: dict[str, tuple[Any, Any]] = {"dysign-onchip": (OnChipDySign, OnChipConfig), "dysign": (DySign, DySignConfig)}
+NARROW = 16
 _SEEN, _SAME = 64, 1e-2  # nodes, and in standard deviations
 RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
 
@@ -125,7 +126,8 @@ def train_dynamic(
     drawing: Drawing | None = None,
     width: int | None = None,
 ) -> DynamicCheckpoint:
-    """Train a model of :data:`DYNAMIC_MODELS` with its default config on a graph; ``epochs``: 40, ``width``: the config's, if not given.
+    """Train a model of :data:`DYNAMIC_MODELS` with its default config on a graph; ``epochs``: 40, ``width``: 16, narrow enough to be
+    exported, if not given.
 
     Raises:
         InputError: no model of that name, or none so wide. DataError: masks of another graph.
@@ -135,7 +137,7 @@ def train_dynamic(
     drawing = drawing or Drawing()
     made, config = DYNAMIC_MODELS[name]
     try:
-        settings = config(drawing.width, graph.classes, graph.steps, **({} if width is None else {"width": width}))
+        settings = config(drawing.width, graph.classes, graph.steps, width=NARROW if width is None else width)
     except ValueError as error:
         raise InputError(f"model {name}: {error}") from None
     with torch.random.fork_rng(devices=[]):
