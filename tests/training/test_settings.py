@@ -53,7 +53,7 @@ def test_without_settings_of_its_own_a_graph_gets_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("was", "now", "said"),
     [
-        ('name = "spikegraphormer"', 'name = "gin"', "model.name is 'gin', must be one of"),
+        ('name = "spikegraphormer"', 'name = "gcnii"', "model.name is 'gcnii', must be one of"),
         ("gnn_width = 8", "gnn_wdth = 8", "model.gnn_wdth is not known, must be one of"),
         ("gnn_width = 8", "nodes = 8", "model.nodes is not known"),
         ("epochs = 7", "epoch = 7", "recipe.epoch is not known"),
