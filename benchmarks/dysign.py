@@ -1,6 +1,7 @@
 """Dy-SIGN on dynamic DBLP beside SpikeNet's layer and GRU-GCN, and the memory that a training step takes.
 
     python benchmarks/dysign.py --data-root DIR [--seeds 3] [--shares 40 60 80] [--models dysign gru_gcn …] [--json OUT]
+    python benchmarks/dysign.py --data-root DIR --seeds 1 --shares 40 --smoothing 10 --warm 250 --epochs 16 --dropout 0.5
     python benchmarks/dysign.py --data-root DIR --only memory
 
 Accuracy: all models see the same walk features of every snapshot, the same random split of a seed (a twentieth of what is not for
@@ -101,21 +102,29 @@ class Mlp(torch.nn.Sequential):
 
 
 def accuracy_rows(
-    graph: DynamicGraph, models: Sequence[str], shares: Sequence[int], seeds: int, epochs: int | None = None, width: int = WIDTH
+    graph: DynamicGraph,
+    models: Sequence[str],
+    shares: Sequence[int],
+    seeds: int,
+    *,
+    settings: dict[str, Any] | None = None,
+    recipe: dict[str, Any] | None = None,
+    width: int = WIDTH,
+    smoothing: int = 0,
 ) -> list[dict[str, Any]]:
-    """A row for each model, share and seed, the controls after the models."""
-    features = standardised(walk_features(graph, width))
+    """A row for each model, share and seed, the controls after the models; ``settings`` and ``recipe``: in place of the models' own."""
+    features = standardised(walk_features(graph, width, smoothing=smoothing))
     rows = []
     for name in models:
         choice = CHOSEN[name]
-        recipe = choice.recipe if epochs is None else replace(choice.recipe, epochs=epochs)
+        how = replace(choice.recipe, **(recipe or {}))
         steps = choice.steps(graph, features)
         for share in shares:
             for seed in range(seeds):
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
-                    model = choice.build(width, graph.classes, graph.steps, **choice.settings)
-                row = trained(graph, model, steps, name, share, seed, recipe)
+                    model = choice.build(width, graph.classes, graph.steps, **{**choice.settings, **(settings or {})})
+                row = trained(graph, model, steps, name, share, seed, how)
                 if isinstance(model, DySign) and model.config.forward == "equilibrium":
                     row |= by_spikes(graph, model, steps, share, seed)
                 rows.append(row)
@@ -126,8 +135,7 @@ def accuracy_rows(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 model = Mlp(width, graph.classes)
-            recipe = DynamicRecipe(epochs=epochs or 200, patience=40)
-            rows.append(trained(graph, model, last, "MLP on the last features", share, seed, recipe))
+            rows.append(trained(graph, model, last, "MLP on the last features", share, seed, DynamicRecipe(epochs=200, patience=40)))
             rows.append(label_propagation(graph, share, seed))
     return rows
 
@@ -192,14 +200,23 @@ def main() -> int:
     parser.add_argument("--shares", type=int, nargs="+", default=[40, 60, 80], metavar="%")
     parser.add_argument("--models", nargs="+", choices=CHOSEN, default=["dysign", "spikenet", "gru_gcn"])
     parser.add_argument("--only", choices=("accuracy", "memory"))
+    parser.add_argument("--smoothing", type=int, default=0, help="of the walk features (default 0)")
     parser.add_argument("--epochs", type=int, help="of every model, in place of its own")
+    parser.add_argument("--warm", type=int, help="epochs on the last snapshot before these, likewise")
+    parser.add_argument("--dropout", type=float, help="of every model, likewise")
     parser.add_argument("--json", type=Path, metavar="OUT")
     chosen = parser.parse_args()
     graph, console = load_dblp(chosen.data_root), Console(width=140)
     found: dict[str, Any] = {"machine": machine.describe(), "accuracy": [], "memory": []}
     print("machine:", found["machine"])
     if chosen.only != "memory":
-        rows = found["accuracy"] = accuracy_rows(graph, chosen.models, chosen.shares, chosen.seeds, chosen.epochs)
+        settings, recipe = (
+            {name: value for name in names if (value := getattr(chosen, name)) is not None} for names in (("dropout",), ("epochs", "warm"))
+        )
+        rows = accuracy_rows(
+            graph, chosen.models, chosen.shares, chosen.seeds, settings=settings, recipe=recipe, smoothing=chosen.smoothing
+        )
+        found["accuracy"] = rows
         table = Table("model", *(f"{share} %" for share in chosen.shares), title="dynamic DBLP: Macro-F1 / Micro-F1, %")
         for name in [*chosen.models, *CONTROLS]:
             title = CHOSEN[name].title if name in CHOSEN else name

@@ -8,7 +8,7 @@ from dysign_child import made_graph
 
 def test_every_model_is_trained_and_summed_up() -> None:
     graph = made_graph(nodes=200, steps=3, edges=300)
-    rows = dysign.accuracy_rows(graph, list(dysign.CHOSEN), [40], seeds=2, epochs=2, width=8)
+    rows = dysign.accuracy_rows(graph, list(dysign.CHOSEN), [40], seeds=2, recipe={"epochs": 2}, width=8, smoothing=1)
     assert [row["model"] for row in rows] == [name for name in dysign.CHOSEN for _ in range(2)] + 2 * list(dysign.CONTROLS)
     for name in [*dysign.CHOSEN, *dysign.CONTROLS]:
         macro, micro = dysign.summary(rows, name, 40).split(" / ")
