@@ -10,7 +10,7 @@ def test_attention_is_measured() -> None:
     assert all(set(row["took"]) == set(attention.CONTESTANTS) for row in rows)
     assert all(took["seconds"] > 0 and took["gib"] > 0 for row in rows for took in row["took"].values())
     assert rows[1]["took"]["softmax"]["gib"] * 2**30 > 2 * 4 * 2048**2
-    assert attention.table(rows).row_count == 3
+    assert attention.table(rows).row_count == 4
 
 
 def test_what_does_not_fit_is_said() -> None:
