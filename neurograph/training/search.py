@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from neurograph.data import is_set
 from neurograph.errors import NeurographError, TrainingError
+from neurograph.models import MODELS
 from neurograph.training.protocols import protocol
+from neurograph.training.recipe import Recipe
 from neurograph.training.settings import Settings, settings_for
 from neurograph.training.train import train
 
@@ -26,12 +28,26 @@ _RECIPE: dict[str, list[Any]] = {
     "data.adjacency": [0.0, 0.03, 0.1, 0.3],
 }
 _ATTENTION: dict[str, list[Any]] = {"model.attention_width": [16, 32, 64, 128], "model.encoder_gain": [2.0, 5.0, 10.0, 20.0, 40.0]}
+_SGHORMER: dict[str, list[Any]] = {
+    **_RECIPE,
+    **_DROPOUTS,
+    "model.encoder_gain": [5.0, 10.0, 20.0, 40.0],
+    "model.encoder_shortcut": [False, True],
+    "model.blocks": [1, 2],
+    "model.width": [32, 64, 128],
+    "model.spike_dropout": [0.0, 0.3, 0.5, 0.7],
+    "model.linear_dropout": [0.0, 0.3, 0.5, 0.7],
+    "model.readout": ["propagated", "plain", "both"],
+}
 SPACES: dict[str, Mapping[str, list[Any]]] = {
     "spikegraphormer": {
         **_RECIPE,
         **_DROPOUTS,
         **_ATTENTION,
         "model.gnn_width": [16, 64, 128],
+        "model.gnn_layers": [1, 2, 3],
+        "model.gnn_linear": [False, True],
+        "model.gnn_jump": [False, True],
         "model.spike_dropout": [0.0, 0.3, 0.5, 0.7],
         "model.readout": ["propagated", "plain", "both"],
     },
@@ -51,6 +67,8 @@ SPACES: dict[str, Mapping[str, list[Any]]] = {
         "model.node_dropout": [0.0, 0.3, 0.5],
         "model.readout": ["propagated", "plain", "both"],
     },
+    "sghormer": _SGHORMER,
+    "sghormer-paper": _SGHORMER,
 }
 
 
@@ -81,7 +99,10 @@ def search(
     fixed: Mapping[str, Any] | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Found:
-    """Search the space of a model (:data:`SPACES`), from its settings on the dataset on; after the first seed the worse half is given up.
+    """Search the space of a model (:data:`SPACES`); after the first seed of a trial the worse half is given up.
+
+    The first trial is the model's settings on the dataset as they are, so that what is found is never worse by validation. A value of
+    theirs that the space has not is searched too.
 
     Args:
         trials: to have in the end, those of an earlier search in ``study`` included.
@@ -105,9 +126,11 @@ def search(
     if odd:
         raise TrainingError(f"search: {odd[0]} is not searched, must be one of {', '.join(SPACES[model])}")
     base = settings_for(model, dataset)
+    start = {name: _value_of(base, name) for name in SPACES[model] if name not in fixed}
+    space = {name: SPACES[model][name] + [value] * (value not in SPACES[model][name]) for name, value in start.items()}
 
     def objective(trial: Any) -> float:
-        chosen = {name: fixed[name] if name in fixed else trial.suggest_categorical(name, values) for name, values in SPACES[model].items()}
+        chosen = {**fixed, **{name: trial.suggest_categorical(name, values) for name, values in space.items()}}
         settings, scores = _with(base, dataset, chosen), []
         for seed in range(seeds):
             graph = settings.prepare(protocol(dataset).graph(dataset, root, seed))
@@ -117,6 +140,9 @@ def search(
                 raise optuna.TrialPruned
         report(f"trial {trial.number}: validation {np.mean(scores):.2%} {trial.params}")
         return float(np.mean(scores))
+
+    def finished(study: Any) -> list[Any]:
+        return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = None if study is None else f"sqlite:///{study}"
@@ -130,14 +156,26 @@ def search(
             pruner=pruner,
             load_if_exists=True,
         )
-        kept.optimize(objective, n_trials=max(0, trials - len(kept.trials)))
+        left = trials - len(finished(kept))
+        if not kept.trials:
+            kept.enqueue_trial(start)
+        kept.optimize(objective, n_trials=max(0, left))
         best = kept.best_trial
     except NeurographError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         raise TrainingError(f"search: study {study} cannot be used ({reason}); give another file") from error
-    return Found(_with(base, dataset, {**best.params, **fixed}), float(best.value or 0.0), len(kept.trials))
+    return Found(_with(base, dataset, {**best.params, **fixed}), float(best.value or 0.0), len(finished(kept)))
+
+
+def _value_of(settings: Settings, name: str) -> Any:
+    """What settings say of a name of the space, or the default where they are silent."""
+    section, _, key = name.partition(".")
+    if section == "data":
+        return getattr(settings.data, key)
+    kind, said = (MODELS[settings.name][1], settings.model) if section == "model" else (Recipe, settings.recipe)
+    return said.get(key, next(field.default for field in fields(kind) if field.name == key))
 
 
 def _with(base: Settings, dataset: str, chosen: Mapping[str, Any]) -> Settings:

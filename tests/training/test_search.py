@@ -29,6 +29,25 @@ def test_search_finds_what_scores_best_and_never_sees_a_test_score(monkeypatch: 
     assert (found.trials, found.val_accuracy) == (60, pytest.approx(0.805))
 
 
+def test_the_first_trial_is_the_settings_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Squirrel's have values of their own (temperature and dropouts are of the space, patience is none of its names)."""
+    seen: list[Any] = []
+
+    class Scored:
+        val_accuracy = 0.5
+
+    def scored(config: Any, graph: Any, seed: int, recipe: Any, epochs: Any) -> Scored:
+        seen.append((config.gnn_layers, config.gnn_linear, config.readout, config.encoder_gain, recipe.consistency, recipe.patience))
+        return Scored()
+
+    monkeypatch.setattr(search, "train", scored)
+    monkeypatch.setattr(search, "protocol", lambda name: type("P", (), {"graph": lambda self, *about: load("karate")})())
+    search.search("spikegraphormer", "squirrel", trials=1, seeds=1)
+    settings = settings_for("spikegraphormer", "squirrel")
+    config, recipe = settings.config(load("karate")), settings.how()
+    assert seen == [(config.gnn_layers, config.gnn_linear, config.readout, config.encoder_gain, recipe.consistency, recipe.patience)]
+
+
 def test_search_goes_on_and_its_settings_can_be_read(tmp_path: Path) -> None:
     lines: list[str] = []
     fixed = {"model.attention_width": 16, "data.adjacency": 0.1}
