@@ -1,10 +1,9 @@
-"""The whole way on Cora, with every figure that the README states: accuracy in float and in integers, parity with Lava, time and memory.
+"""The whole way, with every figure that the README states of Cora: accuracy in float and in integers, parity with Lava, time and memory.
 
-    python benchmarks/whole_way.py --data-root DIR [--seeds 10] [--controls] [--json OUT]
+    python benchmarks/whole_way.py --data-root DIR [--dataset cora] [--seeds 10] [--json OUT]
 
 For each seed: train, compile for Loihi 2, run the float and the fixed engine. For seed 0 also: `neurograph export` as a user calls it, with
-and without verification, the check against Lava, and what one inference counts and costs. --controls trains the mask-forced-to-1 and
-no-attention controls too (and the dense baselines).
+and without verification, the check against Lava, and what one inference counts and costs. Controls and baselines: `neurograph reproduce`.
 """
 
 from __future__ import annotations
@@ -19,10 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cora_accuracy
 import machine
 import numpy as np
-from rich.console import Console
 
 from neurograph.cli.run import available_engines, compare_engines, make_report
 from neurograph.data import GraphData, load
@@ -31,19 +28,21 @@ from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
 from neurograph.sim import fixed, floating
 from neurograph.training import load as load_checkpoint
+from neurograph.training import preset, train
 from neurograph.training import save as save_checkpoint
 
 TARGET = TARGETS["loihi2"]
 
 
-def one_seed(graph: GraphData, seed: int, folder: Path) -> dict[str, Any]:
+def one_seed(graph: GraphData, seed: int, folder: Path, epochs: int | None = None) -> dict[str, Any]:
     """Train, compile, run both engines; the checkpoint and the bundle stay in ``folder``."""
-    result = cora_accuracy.trained(graph, seed)
-    path = save_checkpoint(folder / f"cora-{seed}.pt", result.model, graph, result)
+    config, recipe = preset(graph)
+    result = train(config, graph, seed, recipe, epochs)
+    path = save_checkpoint(folder / f"{seed}.pt", result.model, graph, result)
     start = time.perf_counter()
     compiled = compile_checkpoint(load_checkpoint(path), TARGET)
     compile_s = time.perf_counter() - start
-    bundle = write_bundle(compiled, TARGET, folder / f"cora-{seed}")
+    bundle = write_bundle(compiled, TARGET, folder / f"{seed}")
     export_s = time.perf_counter() - start
     float_run, fixed_run = floating.run(compiled.network, compiled.inputs), fixed.run(compiled.quantized, compiled.inputs)
     return {
@@ -93,35 +92,31 @@ def export_times(checkpoint: Path) -> dict[str, float]:
     return found
 
 
-def main() -> None:
+def main(args: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data-root", type=Path, help="folder that holds Planetoid/Cora/raw or Cora/raw")
+    parser.add_argument("--dataset", default="cora", help="one with features of its own and a split (default cora)")
+    parser.add_argument("--epochs", type=int, help="at most; default: as the settings say")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to N − 1 (default 10)")
-    parser.add_argument("--controls", action="store_true", help="train the controls and the baselines as well")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write everything there")
-    arguments = parser.parse_args()
-    graph = load("cora", arguments.data_root)
+    arguments = parser.parse_args(args)
+    graph = load(arguments.dataset, arguments.data_root)
     print(f"machine: {machine.describe()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = []
         for seed in range(arguments.seeds):
-            rows.append(one_seed(graph, seed, folder))
+            rows.append(one_seed(graph, seed, folder, arguments.epochs))
             line = "seed {seed}: float {float:.2%}, fixed {fixed:.2%}, {mask_alive:.0%} of the masks alive, {train_s:.0f} s"
             print(line.format(**rows[-1]), file=sys.stderr)
-        times = export_times(folder / "cora-0.pt")
-        checked = check(folder / "cora-0")
-        report = make_report(open_bundle(folder / "cora-0"))
+        times = export_times(folder / "0.pt")
+        checked = check(folder / "0")
+        report = make_report(open_bundle(folder / "0"))
+    print(f"{graph.name}, {graph.nodes:,} nodes, onchip, hard reset, {len(rows)} seeds")
     _print(rows, checked, report)
     print(f"neurograph export of seed 0: {times['with Lava']:.1f} s with verification in Lava, {times['without']:.1f} s without any")
-    controls = {}
-    if arguments.controls:
-        wanted = [row for row in cora_accuracy.ROWS if row != "SpikeGraphormer" and not row.startswith("SGHormer")]
-        controls = cora_accuracy.measure(graph, arguments.seeds, wanted)
-        Console().print(cora_accuracy.table(controls))
     if arguments.json:
-        plain = {name: [vars(run) for run in runs] for name, runs in controls.items()}
-        whole = {"machine": machine.describe(), "seeds": rows, "check": checked, "export_s": times, "controls": plain, "report": report}
+        whole = {"machine": machine.describe(), "seeds": rows, "check": checked, "export_s": times, "report": report}
         arguments.json.write_text(json.dumps(whole, indent=1, default=float) + "\n")
 
 
@@ -130,7 +125,6 @@ def _print(rows: list[dict[str, Any]], checked: dict[str, Any], report: dict[str
         values = [scale * row[key] for row in rows]
         return f"{statistics.mean(values):.2f} ± {np.std(values, ddof=min(1, len(values) - 1)):.2f}"
 
-    print(f"Cora, 2,708 nodes, public split, onchip, hard reset, {len(rows)} seeds")
     print(f"  test accuracy, torch float32      {spread('torch')} %")
     print(f"  test accuracy, float engine       {spread('float')} %")
     print(f"  test accuracy, fixed, 8-bit       {spread('fixed')} %")

@@ -89,6 +89,17 @@ TABLES = {
             Row("learned tau", "spikegraphormer-paper", {"learn_beta": True}),
         ),
     ),
+    "ablations-sghormer": Table(
+        "what each part of SGHormer gives",
+        (
+            Row("sghormer", "sghormer", fixed=True),
+            Row("sghormer-paper", "sghormer-paper"),
+            Row("map forced to 1", "sghormer", {"mask": "ones"}),
+            Row("without global attention", "sghormer", {"mask": "none"}),
+            Row("without consistency", "sghormer", recipe=_ALONE),
+            Row("learned tau", "sghormer", {"learn_beta": True}),
+        ),
+    ),
 }
 
 
