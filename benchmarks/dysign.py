@@ -189,7 +189,8 @@ def summary(rows: Sequence[dict[str, Any]], model: str, share: int) -> str | Non
     if not chosen:
         return None
     macro, micro = (np.array([100 * row[key] for row in chosen]) for key in ("test_macro", "test_micro"))
-    return f"{macro.mean():.2f} ± {macro.std():.2f} / {micro.mean():.2f} ± {micro.std():.2f}"
+    more = min(1, len(chosen) - 1)
+    return f"{macro.mean():.2f} ± {macro.std(ddof=more):.2f} / {micro.mean():.2f} ± {micro.std(ddof=more):.2f}"
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ from neurograph.export import targets
 from neurograph.export.bundle.windows import Labels
 from neurograph.export.dynamic import CompiledWindows, compile_windows
 from neurograph.sim.parity import Comparison
-from neurograph.sim.windows import WindowRun, compare_windows, overflow, run_windows
+from neurograph.sim.windows import WindowRun, compare_windows, disagreement, overflow, run_windows
 from neurograph.training.dynamic_checkpoint import DYNAMIC_MODELS, DynamicCheckpoint, load_dynamic_model, train_dynamic
 from neurograph.windows import DynamicNetwork, host_work
 
@@ -75,27 +75,13 @@ def parity(made: CompiledWindows, windows: int) -> tuple[list[dict[str, Any]], l
     return rows, floats, integers, seconds
 
 
-def disagreement(floats: Sequence[WindowRun], integers: Sequence[WindowRun]) -> dict[str, float]:
-    """Share of all spike slots in which the integers differ from the floats, by population."""
-    wrong: dict[str, list[int]] = {}
-    for a, b in zip(floats, integers, strict=True):
-        if a.network is None or a.recording is None or b.recording is None:
-            continue
-        for p in a.network.neurons:
-            differ = a.recording.spikes[p.name] != b.recording.spikes[p.name]
-            counted = wrong.setdefault(p.name, [0, 0])
-            counted[0], counted[1] = counted[0] + int(differ.sum()), counted[1] + differ.size
-    return {name: some / all_ for name, (some, all_) in wrong.items()}
-
-
 def measure(checkpoint: DynamicCheckpoint, windows: int) -> dict[str, Any]:
     """All of it."""
     start = time.perf_counter()
     made = compile_windows(checkpoint.model, checkpoint.steps(), checkpoint.graph.nodes, targets.find("loihi2"))
     compiled_s = time.perf_counter() - start
     rows, floats, integers, seconds = parity(made, windows)
-    weight, bias = (part.detach().double().numpy() for part in checkpoint.model.readout.linear.parameters())
-    labels = Labels(weight, bias, checkpoint.graph.y, checkpoint.masks[2])
+    labels = Labels.of(checkpoint)
     work = host_work(made.quantized)
     return {
         "nodes": checkpoint.graph.nodes,

@@ -119,9 +119,32 @@ def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> 
 def broken_member(path: Path) -> str | None:
     """What is damaged in a zip archive such as a torch file, whose checksums torch.load does not look at; None where nothing is."""
     import zipfile
+    import zlib
 
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         return str(error)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins and ends as a zip archive does; zipfile.is_zipfile, which some damaged files make raise."""
+    import zipfile
+
+    try:
+        return zipfile.is_zipfile(path)
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def torch_file_says(path: Path, text: str) -> bool:
+    """Whether a torch file, damaged or not, holds a text such as the name of its format; told without loading it."""
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(text.encode() in archive.read(name) for name in archive.namelist() if name.endswith("/data.pkl"))
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError):
+        return False

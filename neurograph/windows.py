@@ -2,8 +2,9 @@
 
 Between two windows the host changes the synapses that hang on the snapshot and the currents. What else goes on is one of two things:
 
-membranes  v of a node at the start of a window is what it was when the node last took part, and nodes that take no part hold still. No u
-           is carried: only neurons whose current forgets at once (α = 1, du = 4095) can be stopped and started so.
+membranes  v of a node at the start of a window is what it was when the node last took part, and nodes that take no part hold still, which
+           the host sees to (:class:`HostWork`). No u is carried: only neurons whose current forgets at once (α = 1, du = 4095) can be
+           stopped and started so.
 rates      neurons begin anew in each window, and the host adds a map of the rates of the window before to the currents (``feedback``).
 
 What is under way over a lag when a window ends is dropped.
@@ -133,24 +134,29 @@ class HostWork:
 
     Args:
         removed, written: synapses of the snapshot before, and of this one; currents: neurons that get another current.
+        switched: neurons that are let go or stopped, since their node takes part in this window or in the one before, and not in both. A
+            neuron that has a bias, or more than its threshold left, would fire by itself.
     """
 
     removed: int
     written: int
     currents: int
+    switched: int
 
 
 def host_work(dynamic: DynamicNetwork) -> tuple[HostWork, ...]:
     """The host's work of each window; an empty one costs nothing, and the synapses on the chip stay until there is another."""
-    found, there = [], 0
+    found, there, running = [], 0, np.zeros(0, np.int64)
     for window in dynamic.windows:
         if window.network is None:
-            found.append(HostWork(0, 0, 0))
+            found.append(HostWork(0, 0, 0, 0))
             continue
         written = sum(synapses(p) for p in window.network.projections if _is_swapped(dynamic, p))
         currents = sum(s.size for s in window.network.sources if s.is_static)
-        found.append(HostWork(there, written, currents))
-        there = written
+        a_node = sum(p.shape[-1] for p in window.network.neurons)
+        switched = a_node * len(np.setxor1d(running, window.nodes))
+        found.append(HostWork(there, written, currents, switched))
+        there, running = written, window.nodes
     return tuple(found)
 
 

@@ -17,7 +17,7 @@ from neurograph.sim.parity import Comparison, Mismatch, compare
 from neurograph.sim.recording import Recording
 from neurograph.windows import DynamicNetwork, Window, rates_of, started
 
-__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "joined", "overflow", "run_windows"]
+__all__ = ["WINDOW_ENGINES", "WindowRun", "compare_windows", "disagreement", "joined", "overflow", "run_windows"]
 
 Array = NDArray[Any]
 WINDOW_ENGINES = ("float", "fixed", "pipelined-float", "pipelined-fixed", "lava-float", "lava-fixed")
@@ -139,3 +139,16 @@ def joined(found: Sequence[tuple[int, Comparison]]) -> Comparison:
             first = _InWindow(**{**held, "sample": at})
             break
     return replace(found[0][1], first_mismatch=first, **totals)
+
+
+def disagreement(runs: Sequence[WindowRun], others: Sequence[WindowRun]) -> dict[str, float]:
+    """Share of spike slots in which two engines differ, over all windows, by population."""
+    wrong: dict[str, list[int]] = {}
+    for a, b in zip(runs, others, strict=True):
+        if a.network is None or a.recording is None or b.recording is None:
+            continue
+        for population in a.network.neurons:
+            differ = a.recording.spikes[population.name] != b.recording.spikes[population.name]
+            counted = wrong.setdefault(population.name, [0, 0])
+            counted[0], counted[1] = counted[0] + int(differ.sum()), counted[1] + differ.size
+    return {name: some / all_ for name, (some, all_) in wrong.items()}

@@ -24,7 +24,7 @@ from neurograph.errors import BundleError, NetworkError
 from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, MANIFEST, Files, open_files
 from neurograph.files import write_file
 from neurograph.sim.recording import Recording
-from neurograph.sim.windows import WindowRun
+from neurograph.sim.windows import WindowRun, disagreement
 from neurograph.storage import load_network
 from neurograph.windows import DynamicNetwork, Window, rates_of
 
@@ -46,6 +46,14 @@ class Labels:
     bias: Array
     y: Array
     test_mask: Array
+
+    @classmethod
+    def of(cls, checkpoint: Any) -> Labels:
+        """Of a :class:`neurograph.training.dynamic_checkpoint.DynamicCheckpoint`; a readout of the last window alone has weights 0 for
+        those before it."""
+        readout = checkpoint.model.readout
+        weight, bias = (part.detach().double().numpy() for part in readout.linear.parameters())
+        return cls(np.pad(weight, ((0, 0), (readout.first * readout.width, 0))), bias, checkpoint.graph.y, checkpoint.masks[2])
 
     def accuracy(self, dynamic: DynamicNetwork, runs: Iterable[Recording | None]) -> float:
         """Share of test nodes, 0 to 1, that the rates of the outputs are classified right by; a node that takes no part keeps its rates."""
@@ -129,15 +137,7 @@ class DynamicBundle:
 
     def rounding(self) -> dict[str, float]:
         """Share of spike slots in which the float and the fixed engine differed at export, over all windows, by population."""
-        found: dict[str, list[int]] = {}
-        for a, b in zip(self.expected("float"), self.expected("fixed"), strict=True):
-            if a.network is None or a.recording is None or b.recording is None:
-                continue
-            for population in a.network.neurons:
-                differ = a.recording.spikes[population.name] != b.recording.spikes[population.name]
-                counted = found.setdefault(population.name, [0, 0])
-                counted[0], counted[1] = counted[0] + int(np.count_nonzero(differ)), counted[1] + differ.size
-        return {name: wrong / slots for name, (wrong, slots) in found.items()}
+        return disagreement(self.expected("float"), self.expected("fixed"))
 
     def first(self, windows: int, kind: str) -> DynamicNetwork:
         """The first so many windows, "float" or "integer"."""

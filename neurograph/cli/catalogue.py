@@ -98,7 +98,7 @@ def datasets_show(
     from neurograph.data.snapshots import DYNAMIC
 
     if name.lower() in DYNAMIC:
-        found = _of_snapshots(name.lower(), data_root)
+        found = _of_snapshots(name.lower(), data_root, split, parts)
         print_json(found) if as_json else print_fields(found)
         return
     graph = data.load(name, data_root, split, parts)
@@ -118,8 +118,8 @@ def datasets_show(
         print_fields(found)
 
 
-def _of_snapshots(name: str, data_root: Path | None) -> dict[str, Any]:
-    from neurograph.data.snapshots import load_dynamic
+def _of_snapshots(name: str, data_root: Path | None, split: int, shares: tuple[float, float, float] | None) -> dict[str, Any]:
+    from neurograph.data.snapshots import load_dynamic, masks_of
 
     graph = load_dynamic(name, data_root)
     edges = [snapshot.shape[1] // 2 for snapshot in graph.snapshots]
@@ -130,6 +130,7 @@ def _of_snapshots(name: str, data_root: Path | None) -> dict[str, Any]:
         "snapshots": graph.steps,
         "fewest_edges": min(edges),
         "most_edges": max(edges),
+        **{part: int(mask.sum()) for part, mask in zip(("train", "val", "test"), masks_of(graph, split, shares), strict=True)},
     }
 
 

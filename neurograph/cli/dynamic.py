@@ -43,13 +43,11 @@ def train_dynamic_model(
 ) -> dict[str, Any]:
     """Train, write the checkpoint, and return what ``train --json`` prints."""
     check_output(output)
-    from neurograph.data.snapshots import load_dynamic
-    from neurograph.data.splits import random_split
+    from neurograph.data.snapshots import load_dynamic, masks_of
     from neurograph.training.dynamic_checkpoint import save_dynamic_model, train_dynamic
 
     graph = load_dynamic((dataset or "blocks").lower(), data_root, nodes)
-    masks = graph.split(0.6, split) if shares is None else random_split(graph.nodes, shares, split, graph.name)
-    checkpoint = train_dynamic(model, graph, masks, seed, epochs, width=width)
+    checkpoint = train_dynamic(model, graph, masks_of(graph, split, shares), seed, epochs, width=width)
     save_dynamic_model(output, checkpoint)
     about = {"nodes": graph.nodes, "snapshots": graph.steps, "split": split, "shares": shares}
     return {"checkpoint": str(output), **checkpoint.metrics, "seed": seed, **about}
@@ -61,6 +59,7 @@ def export_dynamic(
     """Export, and return what ``export --json`` prints."""
     from neurograph.export import targets
     from neurograph.export.bundle.manifest import MANIFEST
+    from neurograph.export.bundle.windows import Labels
     from neurograph.export.bundle.windows_write import write_dynamic
     from neurograph.export.dynamic import compile_windows
     from neurograph.export.rounding_report import overflow_warnings
@@ -84,7 +83,7 @@ def export_dynamic(
         "metrics": dict(checkpoint.metrics),
         "versions": dict(checkpoint.versions),
     }
-    labels = _labels(checkpoint) if snapshots in (None, len(steps)) else None
+    labels = Labels.of(checkpoint) if snapshots in (None, len(steps)) else None
     bundle = write_dynamic(compiled, chosen, path, labels=labels, origin=origin)
     for line in _host_lines(bundle.manifest):
         log(line)
@@ -110,18 +109,12 @@ def export_dynamic(
     }
 
 
-def _labels(checkpoint: Any) -> Any:
-    from neurograph.export.bundle.windows import Labels
-
-    weight, bias = (part.detach().double().numpy() for part in checkpoint.model.readout.linear.parameters())
-    return Labels(weight, bias, checkpoint.graph.y, checkpoint.masks[2])
-
-
 def _host_lines(manifest: Mapping[str, Any]) -> list[str]:
     work = manifest["host_work"]
-    written, removed, currents = (sum(one[key] for one in work) for key in ("written", "removed", "currents"))
+    written, removed, currents, switched = (sum(one[key] for one in work) for key in ("written", "removed", "currents", "switched"))
     return [
         f"between windows the host writes {written:,} synapses, removes {removed:,} and sets {currents:,} currents, over all windows",
+        f"and stops or lets go {switched:,} neurons of nodes that cease or begin to take part",
         f"on their way when a window ends, and dropped: {sum(manifest['dropped']):,} spikes",
     ]
 
@@ -129,6 +122,8 @@ def _host_lines(manifest: Mapping[str, Any]) -> list[str]:
 def check_dynamic(path: Path, engines: str | None, windows: int | None, timeout_s: float, as_json: bool) -> int:
     """Compare engines window by window; 1 on any mismatch."""
     bundle = _opened(path)
+    if windows is not None and windows > bundle.manifest["windows"]:
+        raise InputError(f"--windows {windows}: the bundle {path} has {bundle.manifest['windows']}; give at most so many")
     chosen = [e.strip() for e in engines.split(",")] if engines else _available(bundle)
     pairs = _compare(bundle, chosen, windows or LAVA_WINDOWS, timeout_s, lambda line: None if as_json else print(line, flush=True))
     ok = all(pair["ok"] for pair in pairs)
@@ -216,3 +211,5 @@ def simulate_dynamic(path: Path, engine: str, timeout_s: float, as_json: bool) -
     print_spikes(result)
     if "accuracy" in result:
         print(f"test accuracy {result['accuracy']:.2%} after {len(recordings)} windows")
+    else:
+        print(f"no test accuracy: it is read after the last window, and the bundle was exported with the first {len(recordings)} alone")

@@ -97,6 +97,14 @@ def _say_dynamic(result: dict[str, Any], as_json: bool) -> None:
     print(f"checkpoint {result['checkpoint']}")
 
 
+def _refuse_same(paths: Mapping[str, Path | None]) -> None:
+    """Refuse two outputs in one file."""
+    seen: dict[Path, str] = {}
+    for option_name, path in paths.items():
+        if path is not None and (other := seen.setdefault(path.resolve(), option_name)) != option_name:
+            raise InputError(f"{other} and {option_name}: are both {path}, of which one would be lost; give two files")
+
+
 def train_model(
     model: str,
     dataset: str | None,
@@ -116,6 +124,7 @@ def train_model(
     if model not in MODELS:
         raise InputError(f"model {model!r}: does not exist; there is {', '.join((*MODELS, *DYNAMIC_MODELS))}")
     check_output(output)
+    _refuse_same({"-o": output, "--log": kept.get("log"), "--state": kept.get("state")})
     parts = shares_of(shares)
     from neurograph import data, training
 

@@ -124,6 +124,12 @@ def describe(name: str) -> str:
     return _DATASETS[_known(name)[0]].about
 
 
+def plain_name(name: str) -> str:
+    """A dataset's name as settings and tables have it: lower case but for what follows a colon."""
+    kind, colon, rest = name.partition(":")
+    return kind.lower() + colon + rest
+
+
 def is_set(name: str) -> bool:
     """Whether a dataset is a set of graphs, each with a class, and not one graph whose nodes have them."""
     return name.lower() in TU or name.lower().partition(":")[0] == _OTHER
@@ -159,10 +165,13 @@ def _known(name: str) -> tuple[str, int | None]:
     if known in DYNAMIC:
         raise DataError(f"dataset {name!r}: a graph that changes, which dynamic models alone take; choose another, or train dysign-onchip")
     if known not in _DATASETS:
-        raise DataError(f"dataset {name!r}: not known; choose one of {', '.join(_DATASETS)}")
+        there = ", ".join(f"{key}:NAME" if key == _OTHER else key for key in _DATASETS)
+        raise DataError(f"dataset {name!r}: not known; choose one of {there}; a dynamic model takes {' or '.join(DYNAMIC)}")
     if not colon or known == _OTHER:
         return known, None
-    if not _DATASETS[known].made or not size.isdigit():
+    if _DATASETS[known].made and not size.isdecimal():
+        raise DataError(f"dataset {name!r}: {size!r} is no number of nodes, must be a whole number; give e.g. {known}:20000")
+    if not _DATASETS[known].made:
         made = ", ".join(key for key, dataset in _DATASETS.items() if dataset.made)
         raise DataError(f"dataset {name!r}: only graphs that are made ({made}) take a number of nodes, as in rmat:20000; leave it out")
     return known, int(size)

@@ -83,12 +83,16 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
     Raises:
         DataError: files that are missing or do not belong together.
     """
-    with held(Raw("DBLP", "dynamic/dblp", _FILES, _no_download), root) as folder:
+    with held(Raw("DBLP", "dynamic/dblp", _FILES, None), root) as folder:
         edges, time, y = (_only(folder / file) for file in _FILES)
         if edges.ndim != 2 or edges.shape[0] != 2 or time.shape != (edges.shape[1],) or y.ndim != 1:
             raise DataError(
                 f"dataset DBLP: edges {edges.shape}, times {time.shape} and labels {y.shape}, must be (2, E), (E,), (N,); copy them anew"
             )
+        for file, values, kinds in zip(_FILES, (edges, time, y), ("iu", "iuf", "iu"), strict=True):
+            if not values.size or values.dtype.kind not in kinds or not np.isfinite(values).all():
+                what = "numbers" if "f" in kinds else "whole numbers"
+                raise DataError(f"dataset DBLP: {file} holds {values.size} values of {values.dtype}, must be {what}; copy it anew")
     steps = np.unique(time)
     snapshots = tuple(canonical_edges(edges[:, time == step]) for step in steps)
     return DynamicGraph("dblp", snapshots, y.astype(np.int64), int(y.max()) + 1)
@@ -97,7 +101,3 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
 def _only(path: Path) -> NDArray[np.int64]:
     with np.load(path, allow_pickle=False) as held:
         return held[held.files[0]]
-
-
-def _no_download(root: Path) -> None:
-    raise OSError("it is not to be redistributed, so there is none")

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from neurograph.data.dynamic import DynamicGraph, load_dblp
 from neurograph.data.graph import canonical_edges
+from neurograph.data.splits import Masks, random_split
 from neurograph.data.synthetic import block_edges
 from neurograph.errors import DataError
 
-__all__ = ["DYNAMIC", "blocks", "busiest", "load_dynamic"]
+__all__ = ["DYNAMIC", "blocks", "busiest", "load_dynamic", "masks_of"]
 
 DYNAMIC = {
     "dblp": "graph that changes: DBLP, who wrote with whom: 28,085 nodes, 27 snapshots, 10 classes; needs --data-root",
@@ -38,6 +39,15 @@ def load_dynamic(name: str, root: str | Path | None = None, nodes: int | None = 
         raise DataError(f"dataset {name!r}: no dynamic graph, must be one of {', '.join(DYNAMIC)}; a dynamic model takes no other")
     graph = load_dblp(root)
     return graph if nodes is None else busiest(graph, nodes)
+
+
+def masks_of(graph: DynamicGraph, split: int = 0, shares: tuple[float, float, float] | None = None) -> Masks:
+    """Train, validation and test nodes: a random split by the seed ``split``, of 57, 3 and 40 % of the nodes or of other shares.
+
+    Raises:
+        DataError: shares that are no shares, or that leave a part without a node.
+    """
+    return graph.split(0.6, split) if shares is None else random_split(graph.nodes, shares, split, graph.name)
 
 
 def busiest(graph: DynamicGraph, nodes: int) -> DynamicGraph:

@@ -28,7 +28,7 @@ class Raw:
         title: as errors call it.
         folder: where they lie below a root, e.g. ``Planetoid/Cora/raw``; a root may be any folder on the way, or hold ``data/`` first.
         files: their names.
-        fetch: makes them in a folder of the cache that stands for the root.
+        fetch: makes them in a folder of the cache that stands for the root; None: they may not be handed on, so there is no download.
         optional: names of files that are taken too where they are there.
         places: further folders below a root where they may lie.
     """
@@ -36,7 +36,7 @@ class Raw:
     title: str
     folder: str
     files: tuple[str, ...]
-    fetch: Callable[[Path], object]
+    fetch: Callable[[Path], object] | None
     optional: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
 
@@ -112,12 +112,12 @@ def _cached(raw: Raw) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurograph"
     folder = cache / raw.folder
     if not all((folder / file).is_file() for file in raw.files):
+        pass_root = f"pass --data-root DIR (or set {ROOT_VARIABLE}) with a folder that holds {raw.folder}/{raw.files[0]}"
+        if raw.fetch is None:
+            raise DataError(f"dataset {raw.title}: its files may not be handed on, so there is no download; {pass_root}")
         try:
             with quietly():
                 raw.fetch(cache)
         except Exception as error:
-            raise DataError(
-                f"dataset {raw.title}: not in {cache} and its download failed ({_first_line(error)}); "
-                f"pass --data-root DIR (or set {ROOT_VARIABLE}) with a folder that holds {raw.folder}/{raw.files[0]}"
-            ) from error
+            raise DataError(f"dataset {raw.title}: not in {cache} and its download failed ({_first_line(error)}); {pass_root}") from error
     return folder

@@ -32,7 +32,7 @@ def random_split(nodes: int, fractions: Sequence[float], seed: int, name: str = 
         DataError: shares that are no shares, or that leave a part without a node.
     """
     shares = [float(share) for share in fractions]
-    if len(shares) != 3 or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+    if len(shares) != 3 or not all(share > 0 for share in shares) or not sum(shares) <= 1 + 1e-9:
         raise DataError(f"split of {name}: shares {shares}, must be three above 0 that sum to at most 1; give e.g. 0.5 0.25 0.25")
     what = "nodes" if classes is None else "graphs"
     whole = abs(sum(shares) - 1) < 1e-9

@@ -56,6 +56,8 @@ def load_tu(name: str, root: str | Path | None = None, split: int = 0) -> GraphD
     raw = _raw(title)
     with copied(raw, root) as copy, quietly():
         folder = copy / raw.folder
+        for file in folder.iterdir():  # PyG's reader loses a last line that has no end
+            file.write_bytes(file.read_bytes().rstrip() + b"\n")
         batch = _graph_of_each_node(folder, title)
         edges = canonical_edges(_edges(folder, title, batch))
         _check_lengths(folder, title, len(batch), int(batch[-1]) + 1)
@@ -131,6 +133,7 @@ def _numbers(folder: Path, title: str, part: str, columns: int) -> Integers:
 
 
 def _check_lengths(folder: Path, title: str, nodes: int, graphs: int) -> None:
+    _numbers(folder, title, "graph_labels", 1)
     for part, wanted, what in (("graph_labels", graphs, "graph"), *((part, nodes, "node") for part in _OPTIONAL)):
         path = folder / f"{title}_{part}.txt"
         lines = sum(bool(line.strip()) for line in path.read_text().splitlines()) if path.is_file() else wanted

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurograph.nn import LIF, Features, Readout, Segments, drop_features, gcn_norm, group_nodes, set_weight_bits
+from neurograph.settings_fields import check_fields
 
 __all__ = ["ClassifierConfig", "SpikingClassifier"]
 
@@ -49,6 +50,10 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         where = type(self).__name__
+        try:
+            check_fields(self)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
         for name in self.sizes():
             if getattr(self, name) < 1:
                 raise ValueError(f"{where}: {name} is {getattr(self, name)}, must be at least 1")

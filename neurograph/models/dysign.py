@@ -19,6 +19,7 @@ from neurograph.models.steps import Step
 from neurograph.nn.equilibrium import Search, at_equilibrium, equilibrium
 from neurograph.nn.propagate import symmetric_product
 from neurograph.nn.spike import spike
+from neurograph.settings_fields import check_fields
 
 __all__ = ["DySign", "DySignConfig"]
 
@@ -64,6 +65,10 @@ class DySignConfig:
     tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
+        try:
+            check_fields(self)
+        except ValueError as error:
+            raise ValueError(f"DySignConfig: {error}") from None
         for name in ("in_features", "classes", "steps", "width", "layers", "latency"):
             if getattr(self, name) < 1:
                 raise ValueError(f"DySignConfig: {name} is {getattr(self, name)}, must be at least 1")

@@ -8,9 +8,10 @@ Of each layer k there are two populations of N × D integrate-and-fire neurons. 
 - the current of the snapshot, Â_t X_t W + X_t W_o + b into P^1, constant through a window, from the host.
 
 In the window of a snapshot the chip runs L ticks. In a tick, layer by layer, P adds up what it hears and fires, Q hears those spikes and
-fires; what Q sends arrives at P in the next tick. No neuron leaks, so a node that has no edge in the snapshot, to which the host sends no
-current, keeps its membranes as they are: that is how states carry over. Between windows the host changes the synapses Q → P to the edges of
-the next snapshot, resets nothing, drops what is still on its way, and counts the spikes of P, which its linear readout takes as rates.
+fires; what Q sends arrives at P in the next tick. No neuron leaks, and the host stops the neurons of a node that has no edge in the
+snapshot (their biases, and what is left above the threshold, would make them fire), so that it keeps its membranes: that is how states
+carry over. Between windows the host changes the synapses Q → P to the edges of the next snapshot, resets nothing, drops what is still on
+its way, and counts the spikes of P, which its linear readout takes as rates.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from neurograph.models.steps import Step
 from neurograph.nn.linear import PerNode
 from neurograph.nn.propagate import symmetric_product
 from neurograph.nn.spike import spike
+from neurograph.settings_fields import check_fields
 
 __all__ = ["OnChipConfig", "OnChipDySign"]
 
@@ -60,6 +62,10 @@ class OnChipConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
+        try:
+            check_fields(self)
+        except ValueError as error:
+            raise ValueError(f"OnChipConfig: {error}") from None
         for name in ("in_features", "classes", "steps", "width", "layers", "latency"):
             if getattr(self, name) < 1:
                 raise ValueError(f"OnChipConfig: {name} is {getattr(self, name)}, must be at least 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -51,8 +51,10 @@ def graph_steps(graph: DynamicGraph, features: Iterable[NDArray[np.float32]], id
         edges: "step": those of the snapshot; "so_far": those of all snapshots until then, among the nodes that take part.
 
     Raises:
-        DataError: more or fewer features than snapshots.
+        DataError: more or fewer features than snapshots. ValueError: another word for idle or edges.
     """
+    if idle not in get_args(Idle) or edges not in get_args(Edges):
+        raise ValueError(f"steps: idle {idle!r} and edges {edges!r}, must be of {get_args(Idle)} and {get_args(Edges)}")
     found = []
     so_far = np.zeros((2, 0), np.int64)
     for at, (now, x) in enumerate(matched(graph, features)):

@@ -147,15 +147,23 @@ class _Replace(torch.autograd.Function):
         return gradients[0], None
 
 
+_PIECE = 1 << 16  # columns that are turned into float64 at a time
+
+
 def _mixed(points: list[Tensor], images: list[Tensor], damping: float) -> Tensor:
     """Anderson's next point: the mixture of the last images whose residuals cancel best, with weights that sum to 1."""
     if len(points) == 1:
         return points[0] + damping * (images[0] - points[0])
     residuals = torch.stack([(image - point).flatten() for point, image in zip(points, images, strict=True)])
-    gram = residuals @ residuals.t()
-    gram = gram + torch.eye(len(gram), dtype=gram.dtype) * (1e-8 * gram.diagonal().mean())  # nearly parallel residuals
-    weights = torch.linalg.solve(gram, torch.ones(len(gram), dtype=gram.dtype))
+    gram = torch.zeros(len(points), len(points), dtype=torch.float64)
+    for at in range(0, residuals.shape[1], _PIECE):  # in float64: in float32 products of nearly parallel residuals tell nothing
+        part = residuals[:, at : at + _PIECE].double()
+        gram += part @ part.t()
+    gram += torch.eye(len(gram), dtype=gram.dtype) * (1e-8 * gram.diagonal().mean())
+    weights, failed = torch.linalg.solve_ex(gram, torch.ones(len(gram), dtype=gram.dtype))
     weights = weights / weights.sum()
+    if int(failed) or not bool(weights.isfinite().all()):
+        return points[-1] + damping * (images[-1] - points[-1])
     mixed = torch.zeros_like(points[0])
     for weight, point, image in zip(weights.tolist(), points, images, strict=True):
         mixed.add_(point, alpha=weight * (1 - damping)).add_(image, alpha=weight * damping)

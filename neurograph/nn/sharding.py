@@ -16,7 +16,8 @@ __all__ = ["Shard", "sharded"]
 
 @dataclass(frozen=True)
 class Shard:
-    """One process's nodes: ``start`` to ``stop`` of ``nodes``, every process having the same number but for the last.
+    """One process's nodes: ``start`` to ``stop`` of ``nodes``. Each process has ``size`` of them until they run out; ``spare`` processes
+    have none.
 
     Args:
         rank, world: which process of how many.
@@ -28,8 +29,13 @@ class Shard:
 
     @property
     def size(self) -> int:
-        """Nodes of each process but the last."""
+        """Nodes of each process, if there are so many left."""
         return -(-self.nodes // self.world)
+
+    @property
+    def spare(self) -> int:
+        """Processes, the last ones, that no node is left for."""
+        return self.world - -(-self.nodes // self.size)
 
     @property
     def start(self) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from neurograph.data import plain_name
+
 __all__ = ["Published", "published"]
 
 
@@ -26,7 +28,7 @@ class Published:
 def published(dataset: str) -> tuple[Published, ...]:
     """All figures of a dataset."""
     text = resources.files(__package__).joinpath("published.csv").read_text()
-    rows = (row for row in csv.DictReader(text.splitlines()) if row["dataset"] == dataset)
+    rows = (row for row in csv.DictReader(text.splitlines()) if row["dataset"] == plain_name(dataset))
     return tuple(
         Published(
             row["dataset"], row["model"], float(row["mean"]), float(row["std"]) if row["std"] else None, row["source"], row["protocol"]

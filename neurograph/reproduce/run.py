@@ -101,7 +101,10 @@ def _in_integers(checkpoint: Checkpoint) -> float:
 
 
 def recorded_accuracy(checkpoint: Checkpoint, recording: Recording) -> float:
-    """On the test nodes, 0 to 1: what the model's own host part makes of recorded spikes, in the order in which the model reads them."""
+    """On the test nodes, 0 to 1: what the model's own host part makes of recorded spikes, in the order in which the model reads them.
+
+    The model is left in float64.
+    """
     graph, model = checkpoint.graph, checkpoint.model.double()
     x = as_features(graph.x, torch.float64)
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -55,8 +56,7 @@ class Store:
         line = json.dumps({"identity": dict(identity), "run": asdict(run)}) + "\n"
         try:
             if self._cut:
-                whole = self._path.read_text()
-                self._path.write_text(whole[: whole.rfind("\n") + 1])
+                os.truncate(self._path, self._path.read_bytes().rfind(b"\n") + 1)
                 self._cut = False
             with self._path.open("a") as file:
                 file.write(line)

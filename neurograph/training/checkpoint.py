@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -25,13 +24,13 @@ import torch
 
 from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
-from neurograph.files import broken_member, write_file
+from neurograph.files import broken_member, is_zip, write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
+from neurograph.training.formats import DYNAMIC_FORMAT, FORMAT, STATE_FORMAT
 from neurograph.training.train import TrainingResult, check_sizes
 
-__all__ = ["DYNAMIC_FORMAT", "FORMAT", "VERSION", "Checkpoint", "check_tensors", "load", "only_graphs", "read_payload", "save"]
+__all__ = ["VERSION", "Checkpoint", "check_tensors", "load", "only_graphs", "read_payload", "save"]
 
-FORMAT, DYNAMIC_FORMAT = "neurograph-checkpoint", "neurograph-dynamic-checkpoint"
 VERSION = 2
 _KINDS: Mapping[str, type[Any]] = {"config": dict, "seed": int, "metrics": dict, "versions": dict}
 _KEYS = ("model", "config", "state_dict", "graph", "seed", "metrics", "versions")
@@ -131,7 +130,7 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or another kind); copy it anew")
     broken = broken_member(path)
     if broken:
@@ -149,6 +148,8 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
     found = payload.get("format") if isinstance(payload, dict) else None
     if found in (FORMAT, DYNAMIC_FORMAT) and found != form:
         raise CheckpointError(f"{where}: is a {found}, must be a {form} here; give it to 'neurograph export', which takes both")
+    if found == STATE_FORMAT:
+        raise CheckpointError(f"{where}: is the state of a training run, which --state wrote; give the file that -o wrote")
     if found != form:
         raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {form!r} in it); for bare weights pass --model")
     if payload.get("version") != version:

@@ -15,7 +15,8 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from neurograph.data.splits import Masks
-from neurograph.errors import DataError
+from neurograph.errors import DataError, TrainingError
+from neurograph.settings_fields import check_fields
 from neurograph.training.threads import threads
 
 __all__ = ["DynamicFit", "DynamicRecipe", "f1", "fit_dynamic", "standardised"]
@@ -33,6 +34,9 @@ class DynamicRecipe:
         every: epochs from one look at the validation nodes to the next.
         learning_rate, weight_decay: Adam's, of all parameters.
         threads: of torch. One gives the same model on every machine.
+
+    Raises:
+        TrainingError: a value out of its range.
     """
 
     epochs: int = 150
@@ -42,6 +46,20 @@ class DynamicRecipe:
     learning_rate: float = 0.01
     weight_decay: float = 1e-4
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        try:
+            check_fields(self)
+        except ValueError as error:
+            raise TrainingError(f"recipe: {error}; change it") from None
+        for name in ("epochs", "patience", "every", "threads"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"recipe: {name} is {getattr(self, name)}, must be at least 1; change it")
+        if self.warm < 0 or not self.learning_rate > 0 or self.weight_decay < 0:
+            raise TrainingError(
+                f"recipe: warm {self.warm}, learning_rate {self.learning_rate:g} and weight_decay {self.weight_decay:g}, must be at least"
+                " 0, above 0 and at least 0; change it"
+            )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ versions          of neurograph and torch that wrote it
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -32,12 +31,14 @@ from neurograph.data.dynamic import DynamicGraph
 from neurograph.data.splits import Masks
 from neurograph.data.walks import walk_features
 from neurograph.errors import CheckpointError, DataError, InputError
-from neurograph.files import write_file
+from neurograph.files import torch_file_says, write_file
 from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
 from neurograph.models.steps import Edges, Idle, Step, graph_steps
-from neurograph.training.checkpoint import DYNAMIC_FORMAT, check_tensors, read_payload
+from neurograph.settings_fields import check_fields
+from neurograph.training.checkpoint import check_tensors, read_payload
 from neurograph.training.dynamic import DynamicRecipe, fit_dynamic, standardised
+from neurograph.training.formats import DYNAMIC_FORMAT
 
 __all__ = [
     "DYNAMIC_MODELS",
@@ -62,12 +63,21 @@ RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
 @dataclass(frozen=True)
 class Drawing:
     """How the steps of a graph are made: ``width`` and ``smoothing`` of :func:`neurograph.data.walks.walk_features`, standardised,
-    ``idle`` and ``edges`` of :func:`neurograph.models.steps.graph_steps`."""
+    ``idle`` and ``edges`` of :func:`neurograph.models.steps.graph_steps`.
+
+    Raises:
+        ValueError: a value that they do not take.
+    """
 
     width: int = 64
     smoothing: int = 10
     idle: Idle = "last"
     edges: Edges = "so_far"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.width < 1 or self.smoothing < 0:
+            raise ValueError(f"drawing: width {self.width} and smoothing {self.smoothing}, must be at least 1 and 0")
 
     def features(self, graph: DynamicGraph) -> list[NDArray[np.float32]]:
         """Of every step, (N, width)."""
@@ -195,11 +205,7 @@ def save_dynamic_model(path: str | Path, checkpoint: DynamicCheckpoint) -> Path:
 
 def is_dynamic_model(path: str | Path) -> bool:
     """Whether a file is one of these, damaged or not; told without loading it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(DYNAMIC_FORMAT.encode() in archive.read(name) for name in archive.namelist() if name.endswith("/data.pkl"))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
+    return torch_file_says(Path(path), DYNAMIC_FORMAT)
 
 
 def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
@@ -228,6 +234,10 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
     sizes = model.config  # type: ignore[union-attr]
     if shapes != {graph.y.shape} or (sizes.steps, sizes.classes) != (graph.steps, graph.classes):  # type: ignore[union-attr]
         raise CheckpointError(f"{where}: masks or model are of another graph than its own ({graph.nodes} nodes); train it again")
+    if sizes.in_features != drawing.width:  # type: ignore[union-attr]
+        raise CheckpointError(f"{where}: the model hears {sizes.in_features} features, its graph has {drawing.width}; train it again")  # type: ignore[union-attr]
     masks = tuple(np.asarray(mask, bool) for mask in (train, val, test))
+    if (np.sum(masks, axis=0) > 1).any():
+        raise CheckpointError(f"{where}: a node is in two of train, validation and test; train it again")
     about = seen, payload["seed"], payload["metrics"], payload["versions"]
     return DynamicCheckpoint(payload["model"], model.eval(), graph, drawing, masks, *about)  # type: ignore[arg-type]

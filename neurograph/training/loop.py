@@ -27,7 +27,7 @@ from neurograph.nn.sharding import Shard, sharded
 from neurograph.training.log import FIRST, Log
 from neurograph.training.memory import freed_memory_kept
 from neurograph.training.recipe import Recipe
-from neurograph.training.state import Standing, read_state, restore, write_state
+from neurograph.training.state import Standing, read_state, refuse_other, restore, write_state
 from neurograph.training.subgraph import Batch, on_subgraph, parts, whole
 from neurograph.training.threads import threads
 
@@ -99,8 +99,16 @@ def fit(
     optimizer = torch.optim.Adam(list(groups), lr=recipe.learning_rate)
     identity = {**files.identity, **{f"recipe.{k}": v for k, v in vars(recipe).items() if k not in ("epochs", "patience")}}
     standing = Standing(weights=copy.deepcopy(model.state_dict()))
+    if files.state is not None and not files.resume:
+        refuse_other(files.state)
     if files.resume and files.state is not None:
         standing = restore(read_state(files.state, identity), model, optimizer)
+        if standing.best_epoch < min(recipe.ramp, limit):  # of a run that was to end before the ramp did
+            standing.score, standing.best_epoch = Standing().score, 0
+        if standing.epoch > limit:
+            raise TrainingError(
+                f"training state {files.state}: is at epoch {standing.epoch}, past the {limit} asked for; give at least so many --epochs"
+            )
     log = Log(files.log, str(files.identity.get("stage", FIRST)), standing.epoch)
     everything, labels = whole(graph, shard), torch.from_numpy(graph.y)
     x = everything.x if graph.batch is None else as_features(graph.x)

@@ -51,4 +51,4 @@ _PROTOCOLS = {
 
 def protocol(dataset: str) -> Protocol:
     """The protocol of a dataset; of one that no table has, a split and a run for each of five seeds."""
-    return _FOLDS if data.is_set(dataset) else _PROTOCOLS.get(dataset, Protocol("a split a seed", 5, True))
+    return _FOLDS if data.is_set(dataset) else _PROTOCOLS.get(data.plain_name(dataset), Protocol("a split a seed", 5, True))

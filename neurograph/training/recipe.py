@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from neurograph.errors import TrainingError
+from neurograph.settings_fields import check_fields
 
 __all__ = ["Recipe"]
 
@@ -45,6 +46,10 @@ class Recipe:
     weight_bits: int | None = None
 
     def __post_init__(self) -> None:
+        try:
+            check_fields(self)
+        except ValueError as error:
+            raise TrainingError(f"recipe: {error}; change it") from None
         for name in ("epochs", "patience", "ramp", "parts", "threads"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"recipe: {name} is {getattr(self, name)}, must be at least 1; change it")

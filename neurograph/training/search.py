@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurograph.data import is_set
+from neurograph.data import is_set, plain_name
 from neurograph.errors import NeurographError, TrainingError
 from neurograph.models import MODELS
 from neurograph.training.protocols import protocol
@@ -113,7 +113,8 @@ def search(
         report: is given a line a trial.
 
     Raises:
-        TrainingError: no space for the model, a name that is not in it, a study that cannot be used, or Optuna is not installed.
+        TrainingError: no space for the model, a name that is not in it, a study that cannot be used or whose trials were made otherwise, or
+            Optuna is not installed.
     """
     try:
         import optuna
@@ -121,6 +122,7 @@ def search(
         raise TrainingError("search: Optuna is not installed; pip install 'neurograph[tune]'") from None
     if model not in SPACES:
         raise TrainingError(f"search: model {model!r} has no space to search, must be one of {', '.join(SPACES)}")
+    dataset = plain_name(dataset)
     fixed = {**({"data.adjacency": 0.0} if is_set(dataset) else {}), **(fixed or {})}
     odd = [name for name in fixed if name not in SPACES[model]]
     if odd:
@@ -152,12 +154,13 @@ def search(
             study_name=f"{model} on {dataset}",
             storage=storage,
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=None if study else 0, multivariate=False),
             pruner=pruner,
             load_if_exists=True,
         )
+        kept.sampler = optuna.samplers.TPESampler(seed=len(kept.trials), multivariate=False)
+        _same(kept, study, {"seeds": seeds, "epochs": epochs, "fixed": dict(sorted(fixed.items())), "start": start})
         left = trials - len(finished(kept))
-        if not kept.trials:
+        if not any(trial.params == start for trial in finished(kept)):
             kept.enqueue_trial(start)
         kept.optimize(objective, n_trials=max(0, left))
         best = kept.best_trial
@@ -167,6 +170,15 @@ def search(
         reason = " ".join(str(error).split())[:160]
         raise TrainingError(f"search: study {study} cannot be used ({reason}); give another file") from error
     return Found(_with(base, dataset, {**best.params, **fixed}), float(best.value or 0.0), len(finished(kept)))
+
+
+def _same(kept: Any, study: Path | None, about: Mapping[str, Any]) -> None:
+    """Refuse trials whose scores cannot be compared with those to come."""
+    for name, value in about.items():
+        was = kept.user_attrs.get(name, value)
+        if was != value:
+            raise TrainingError(f"search: study {study} was made with {name} {was!r}, and this search has {value!r}; give another file")
+        kept.set_user_attr(name, value)
 
 
 def _value_of(settings: Settings, name: str) -> Any:

@@ -4,7 +4,7 @@
 
     about = "SpikeGraphormer, onchip, on Cora"
     source = "neurograph tune, 60 trials, by validation accuracy"
-    dataset = "cora"
+    dataset = "cora"            # about and source are for those who read the file, and may be left out
 
     [model]                     # name, and fields of its config that are not the default
     name = "spikegraphormer"
@@ -28,7 +28,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from neurograph.data import GraphData, with_adjacency
+from neurograph.data import GraphData, plain_name, with_adjacency
 from neurograph.errors import TrainingError
 from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig
 from neurograph.training.recipe import Recipe
@@ -50,8 +50,8 @@ class Settings(BaseModel):
     """What a settings file holds; see the module. Checked when it is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    about: str
-    source: str
+    about: str = ""
+    source: str = ""
     dataset: str
     model: Mapping[str, Any]
     recipe: Mapping[str, Any] = Field(default_factory=dict)
@@ -109,7 +109,7 @@ def read_settings(name_or_path: str | Path) -> Settings:
 
 def settings_for(model: str, dataset: str) -> Settings:
     """The tuned settings of a model on a dataset where the package has them, else the model's defaults."""
-    name = f"{model}-{dataset.partition(':')[0]}"
+    name = f"{model}-{plain_name(dataset).partition(':')[0]}"
     if name in names():
         return _packaged(name)
     return Settings(about=f"{model}, defaults", source="neurograph", dataset=dataset, model={"name": model})
@@ -143,11 +143,19 @@ def _parse(data: bytes, label: str) -> Settings:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"{where}: is not TOML ({error}); mend it") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise TrainingError(f"{where}: {key}: {first['msg'].lower()}; mend it") from None
+        raise TrainingError(f"{where}: {'; '.join(map(_said, error.errors()))}; mend it") from None
     _check(found, where)
     return found
+
+
+def _said(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{key} is missing, must be there"
+    if error["type"] == "extra_forbidden":
+        known = Settings if len(error["loc"]) == 1 else _Data
+        return f"{key} is not known, must be one of {', '.join(known.model_fields)}"
+    return f"{key} is {error['input']!r}: {error['msg'].lower()}"
 
 
 def _check(found: Settings, where: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,10 @@ from torch import nn
 
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
-from neurograph.files import broken_member, write_file
+from neurograph.files import broken_member, is_zip, torch_file_says, write_file
+from neurograph.training.formats import STATE_FORMAT
 
-__all__ = ["Standing", "fingerprint", "read_state", "restore", "write_state"]
-
-FORMAT = "neurograph-training"
+__all__ = ["Standing", "fingerprint", "read_state", "refuse_other", "restore", "write_state"]
 
 
 @dataclass
@@ -44,13 +42,13 @@ class Standing:
 
 
 def fingerprint(graph: GraphData) -> str:
-    """The same for graphs that are the same in features, edges, classes and splits."""
+    """Name, size and a hash that is the same for graphs that are the same in features, edges, classes and splits."""
     digest = hashlib.sha256()
     x = sp.csr_matrix(graph.x)
     arrays = (x.data, x.indices, x.indptr, graph.edge_index, graph.y, graph.train_mask, graph.val_mask, graph.test_mask)
     for array in arrays if graph.batch is None else (*arrays, graph.batch):
         digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+    return f"{graph.name}, {graph.nodes} nodes, {digest.hexdigest()[:16]}"
 
 
 def write_state(path: Path, identity: Mapping[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
@@ -63,7 +61,7 @@ def write_state(path: Path, identity: Mapping[str, Any], model: nn.Module, optim
         TrainingError: it cannot be written.
     """
     payload = {
-        "format": FORMAT,
+        "format": STATE_FORMAT,
         "identity": dict(identity),
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -73,6 +71,16 @@ def write_state(path: Path, identity: Mapping[str, Any], model: nn.Module, optim
     buffer = io.BytesIO()
     torch.save(payload, buffer)
     write_file(path, buffer.getvalue(), "training state", TrainingError)
+
+
+def refuse_other(path: Path) -> None:
+    """Refuse to write a state over a file that is none.
+
+    Raises:
+        TrainingError: it is another file, or one that was cut off.
+    """
+    if path.is_file() and not torch_file_says(path, STATE_FORMAT):
+        raise TrainingError(f"training state {path}: another file is there, which would be lost; choose another name, or remove it")
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"{where}: does not exist, must be a file that a run with --state wrote; leave --resume out to begin anew")
     try:
-        if not zipfile.is_zipfile(path):
+        if not is_zip(path):
             raise TrainingError(f"{where}: no whole torch file (cut off, or another kind); begin anew without --resume")
         broken = broken_member(path)
         if broken:
@@ -93,10 +101,11 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise TrainingError(f"{where}: damaged ({' '.join(str(error).split())[:120]}); begin anew without --resume") from None
-    if not isinstance(payload, dict) or payload.get("format") != FORMAT:
+    if not isinstance(payload, dict) or payload.get("format") != STATE_FORMAT:
         raise TrainingError(f"{where}: is no state of a training run; give the file that --state wrote")
-    for key in identity | payload["identity"]:
-        held, now = payload["identity"].get(key), identity.get(key)
+    was = payload.get("identity", {})
+    for key in identity | was:
+        held, now = was.get(key), identity.get(key)
         if held != now:
             raise TrainingError(f"{where}: {key} is {held!r} there and {now!r} now, must be the same; resume with the settings of its run")
     return payload

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+import torch
 from calling import call, refused
 
 from neurograph.cli import dynamic
 from neurograph.cli.main import run_command
+from neurograph.models.dysign import DySign
 from neurograph.training import dynamic_checkpoint
 
 
@@ -69,7 +72,7 @@ def test_the_manifest_counts_what_the_host_writes_and_what_is_dropped(folder):
     work = manifest["host_work"]
     assert len(work) == len(manifest["dropped"]) == manifest["windows"] == 5
     assert [w["removed"] for w in work if w["currents"]] == [0, *(w["written"] for w in work if w["currents"])][:-1]
-    assert work[2] == {"removed": 0, "written": 0, "currents": 0} and manifest["dropped"][2] == 0
+    assert work[2] == {"removed": 0, "written": 0, "currents": 0, "switched": 0} and manifest["dropped"][2] == 0
     assert work[4]["currents"] == 120 * 16 and sum(manifest["dropped"]) > 0
     assert manifest["steps_per_tick"] == 2 and manifest["wraps"] == manifest["clips"] == {}
 
@@ -79,7 +82,7 @@ def test_export_verifies_in_lava_and_check_runs_as_many_windows_as_asked(folder,
     status, out, err = call(capsys, "export", folder / "dy.pt", "--target", "lava", "--snapshots", 2, "-o", tmp_path / "b", "--json")
     found = json.loads(out)
     assert status == 0 and found["ok"] and found["verified"] and found["windows"] == 2
-    assert "fixed = lava-fixed" in err and "the host writes" in err and "dropped" in err
+    assert "fixed = lava-fixed" in err and "the host writes" in err and "stops or lets go" in err and "dropped" in err
     assert json.loads((tmp_path / "b" / "manifest.json").read_text())["verification"]["ok"]
     status, out, _ = call(capsys, "check", tmp_path / "b", "--engines", "fixed,lava-fixed", "--windows", 1)
     assert status == 0 and "0 spikes and 0 values differ (windows 0 to 0 of 2)" in out
@@ -150,3 +153,34 @@ def test_expected_spikes_are_those_that_the_engines_give(folder):
         for was, now in zip(bundle.expected(engine), run_windows(dynamic_network, engine), strict=True):
             for name in () if now.recording is None else ("p1", "q1", "p2", "q2"):
                 np.testing.assert_array_equal(was.recording.spikes[name], now.recording.spikes[name])
+
+
+def test_windows_that_there_are_not_and_part_of_a_model(folder, capsys, tmp_path):
+    status, _, err = call(capsys, "check", folder / "b", "--engines", "float,torch", "--windows", 9)
+    assert status == 2 and "--windows 9" in err and "has 5" in err
+    assert call(capsys, "export", folder / "dy.pt", "--target", "loihi2", "--snapshots", 2, "-o", tmp_path / "b", "--no-verify")[0] == 0
+    assert "exported with the first 2 alone" in call(capsys, "simulate", tmp_path / "b")[1]
+
+
+def test_a_readout_of_the_last_window_alone(folder, capsys, tmp_path):
+    """The same logits as torch's: zeros stand for the windows that it does not read."""
+    of = dynamic_checkpoint.load_dynamic_model(folder / "dy.pt")
+    found = dynamic_checkpoint.train_dynamic("dysign", of.graph, of.masks, epochs=2, width=4)
+    torch.manual_seed(0)
+    model = DySign(replace(found.model.config, last=True)).eval()
+    dynamic_checkpoint.save_dynamic_model(tmp_path / "last.pt", replace(found, model=model))
+    assert call(capsys, "export", tmp_path / "last.pt", "--target", "loihi2", "-o", tmp_path / "b", "--no-verify")[0] == 0
+    test = torch.from_numpy(np.flatnonzero(found.masks[2]))
+    with torch.no_grad():
+        chosen = model(found.steps(), found.graph.nodes, test).argmax(dim=1).numpy()
+    status, out, _ = call(capsys, "simulate", tmp_path / "b", "--engine", "float", "--json")
+    assert status == 0 and json.loads(out)["accuracy"] == pytest.approx(
+        (chosen == found.graph.y[test.numpy()]).mean(), abs=1.01 / len(test)
+    )
+
+
+def test_the_split_of_a_graph_that_changes_is_shown(capsys):
+    shown = json.loads(call(capsys, "datasets", "show", "blocks", "--shares", "50/25/25", "--json")[1])
+    assert (shown["train"], shown["val"], shown["test"]) == (60, 30, 30)
+    status, _, err = call(capsys, "datasets", "show", "blocks", "--shares", "nan/50/50")
+    assert status == 2 and "must be three above 0" in err

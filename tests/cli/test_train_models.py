@@ -47,3 +47,31 @@ def test_the_paper_build_trains_and_export_names_what_has_no_counterpart(tmp_pat
     assert call(capsys, "train", "sghormer-paper", "--epochs", "2", "-o", tmp_path / "p.pt")[0] == 0
     status, _, err = call(capsys, "export", tmp_path / "p.pt", "--target", "loihi2", "-o", tmp_path / "b")
     assert status != 0 and "RunningRate" in err and "blocks.0.srb.rate" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--state", "{}/one", "-o", "{}/one"], "-o and --state: are both"),
+        (["--log", "{0}/a", "--state", "{0}/../{0.name}/a"], "--log and --state: are both"),
+        (["--log", "{}/one", "-o", "{}/one"], "-o and --log: are both"),
+    ],
+    ids=str,
+)
+def test_two_outputs_in_one_file_are_refused(options, said, tmp_path, capsys):
+    chosen = [option.format(tmp_path) for option in options]
+    output = [] if "-o" in chosen else ["-o", str(tmp_path / "m.pt")]
+    status, _, err = call(capsys, "train", "spikegraphormer", "--epochs", "2", *chosen, *output)
+    assert status == 2 and said in err and not list(tmp_path.iterdir())
+
+
+def test_a_state_is_told_from_a_model(tmp_path, capsys):
+    state = tmp_path / "run.pt"
+    assert call(capsys, "train", "spikegraphormer", "--epochs", "2", "--state", str(state), "-o", str(tmp_path / "m.pt"))[0] == 0
+    status, _, err = call(capsys, "export", str(state), "--target", "loihi2", "-o", str(tmp_path / "b"))
+    assert status == 2 and "is the state of a training run" in err
+    before = (tmp_path / "m.pt").read_bytes()
+    status, _, err = call(
+        capsys, "train", "spikegraphormer", "--epochs", "2", "--state", str(tmp_path / "m.pt"), "-o", str(tmp_path / "n.pt")
+    )
+    assert status == 2 and "another file is there" in err and (tmp_path / "m.pt").read_bytes() == before

@@ -125,7 +125,7 @@ def test_bad_names_and_splits() -> None:
         load("digits", split=-1)
     with pytest.raises(DataError, match="'karate:50': only graphs that are made"):
         load("karate:50")
-    with pytest.raises(DataError, match="'rmat:many': only graphs that are made"):
+    with pytest.raises(DataError, match="'rmat:many': 'many' is no number of nodes"):
         load("rmat:many")
     with pytest.raises(DataError, match=r"shares \[0.9, 0.2, 0.2\], must be three above 0"):
         load("karate", shares=(0.9, 0.2, 0.2))

@@ -44,6 +44,11 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     np.savez(tmp_path / "dblp" / "time.npz", np.zeros(3))
     with pytest.raises(DataError, match=r"dataset DBLP: edges \(2, 444330\), times \(3,\)"):
         load_dblp(tmp_path)
+    shutil.copyfile(ROOT / "dynamic" / "dblp" / "time.npz", tmp_path / "dblp" / "time.npz")
+    for odd in (np.full(28_085, 0.7), np.zeros(0, np.int64), np.full(28_085, "ten")):
+        np.savez(tmp_path / "dblp" / "y.npz", odd)
+        with pytest.raises(DataError, match=r"dataset DBLP: y.npz holds \d+ values of .*, must be whole numbers|cannot be read"):
+            load_dblp(tmp_path)
     (tmp_path / "dblp" / "y.npz").unlink()
     with pytest.raises(DataError, match=r"dataset DBLP: 1 of 3 raw files are missing"):
         load_dblp(tmp_path)
@@ -52,7 +57,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
 def test_there_is_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEUROGRAPH_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(DataError, match=r"not to be redistributed.*pass --data-root DIR"):
+    with pytest.raises(DataError, match=r"no download; pass --data-root DIR"):
         load_dblp()
 
 

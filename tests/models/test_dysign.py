@@ -224,7 +224,7 @@ def test_idle_nodes_keep_their_rates() -> None:
         ({"leak": 0.0}, "leak is 0, must lie in"),
         ({"contraction": 1.0}, "contraction is 1, must lie in"),
         ({"spread": 0.95}, r"spread is 0.95, must lie in \[0, 0.9\]"),
-        ({"forward": "other"}, "forward 'other'"),
+        ({"forward": "other"}, "forward is 'other'"),
         ({"forward": "equilibrium", "gradient": "unrolled"}, "must be forward 'spikes'"),
     ],
 )

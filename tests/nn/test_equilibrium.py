@@ -153,6 +153,20 @@ def test_what_needs_no_gradient_gets_none() -> None:
     assert not equilibrium(lambda a: graph @ a @ weight + drive, drive).requires_grad
 
 
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_parallel_and_tiny_residuals_in_float32(nodes: int) -> None:
+    """Few unknowns leave residuals parallel, where Anderson's equations have no one solution; tiny gradients are scaled, not lost."""
+    for seed in range(30):
+        graph, weight, drive = (part.float() for part in contraction(seed, nodes=nodes, width=1))
+        weight = weight.requires_grad_()
+        search = Search(1e-4, 300, memory=4)
+        found = equilibrium(lambda a, g=graph, w=weight, d=drive: (g @ a @ w + d).clamp(0, 1), torch.zeros_like(drive), search)
+        (plain,) = torch.autograd.grad(found.sum(), weight, retain_graph=True)
+        (tiny,) = torch.autograd.grad(1e-20 * found.sum(), weight)
+        assert plain.isfinite().all()
+        torch.testing.assert_close(tiny * 1e20, plain, rtol=1e-2, atol=1e-4)
+
+
 def test_maps_that_are_no_contractions_are_refused_by_name() -> None:
     with pytest.raises(ConvergenceError, match=r"thing: relative change 0\.5 after 9 of 9 steps, must be at most 0\.0001; lower the norm"):
         fixed_point(lambda a: 2 * a, torch.ones(3), Search(limit=9), "thing")

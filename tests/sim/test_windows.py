@@ -47,7 +47,7 @@ def test_membranes_stay_nodes_hold_still_and_what_is_under_way_is_dropped():
 
 
 def test_the_host_writes_the_synapses_and_currents_of_a_window_and_removes_those_before():
-    assert host_work(by_hand()) == (HostWork(0, 2, 2), HostWork(0, 0, 0), HostWork(2, 2, 2), HostWork(2, 3, 3))
+    assert host_work(by_hand()) == (HostWork(0, 2, 2, 2), HostWork(0, 0, 0, 0), HostWork(2, 2, 2, 2), HostWork(2, 3, 3, 1))
 
 
 def fed(nodes, current):

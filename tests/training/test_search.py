@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from neurograph.data import load
-from neurograph.errors import TrainingError
+from neurograph.errors import DataError, TrainingError
 from neurograph.models import MODELS
 from neurograph.training import read_settings, search
 from neurograph.training.search import SPACES, to_toml
@@ -70,6 +70,27 @@ def test_spaces_are_of_fields_that_there_are(model: str) -> None:
             settings = search._with(settings_for(model, "karate"), "karate", {name: value})
             settings.config(settings.prepare(graph)), settings.how()
     assert model in MODELS
+
+
+def test_a_study_holds_trials_that_can_be_compared_and_its_settings_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    how: dict[str, Any] = {"trials": 1, "seeds": 1, "epochs": 3, "study": tmp_path / "study.db"}
+    with pytest.raises(DataError):
+        search.search("spikegraphormer", "cora", tmp_path, **how)  # its first trial dies
+    with pytest.raises(TrainingError, match="was made with epochs 3, and this search has 4; give another file"):
+        search.search("spikegraphormer", "cora", tmp_path, **{**how, "epochs": 4})
+    seen: list[Any] = []
+
+    class Scored:
+        val_accuracy = 0.5
+
+    def scored(config: Any, graph: Any, seed: int, recipe: Any, epochs: Any) -> Scored:
+        seen.append((recipe.learning_rate, config.gnn_width, config.readout))
+        return Scored()
+
+    monkeypatch.setattr(search, "train", scored)
+    monkeypatch.setattr(search, "protocol", lambda name: type("P", (), {"graph": lambda self, *about: load("karate")})())
+    search.search("spikegraphormer", "Cora", **how)
+    assert seen == [(0.01, 64, "propagated")], "cora's, in any case of its name"
 
 
 def test_wrong_input_is_refused(tmp_path: Path) -> None:

@@ -58,9 +58,12 @@ def test_without_settings_of_its_own_a_graph_gets_the_defaults() -> None:
         ("gnn_width = 8", "nodes = 8", "model.nodes is not known"),
         ("epochs = 7", "epoch = 7", "recipe.epoch is not known"),
         ("epochs = 7", "epochs = 0", "recipe: epochs is 0, must be at least 1"),
-        ("epochs = 7", 'epochs = "many"', "recipe"),
-        ("adjacency = 0.5", "adjacency = -1", "data.adjacency: input should be greater than or equal to 0"),
-        ('source = "nobody"', "", "source: field required"),
+        ("epochs = 7", 'epochs = "many"', "recipe: epochs is 'many', must be a whole number"),
+        ('dataset = "karate"', "", "dataset is missing"),
+        ('dataset = "karate"', "dataset = 3", "dataset is 3: input should be a valid string"),
+        ("[recipe]", "[rezipe]", "rezipe is not known, must be one of about, source, dataset, model, recipe, data"),
+        ("adjacency = 0.5", "adjacensy = 0.5", "data.adjacensy is not known, must be one of adjacency"),
+        ("adjacency = 0.5", "adjacency = -1", "data.adjacency is -1: input should be greater than or equal to 0"),
         ("[recipe]", "[recipe", "is not TOML"),
     ],
 )
@@ -70,7 +73,17 @@ def test_odd_files_are_refused_by_name(tmp_path: Path, was: str, now: str, said:
         read_settings(tmp_path / "odd.toml")
 
 
+def test_about_and_source_may_be_left_out_and_names_are_taken_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "short.toml").write_text(GOOD.replace('about = "a try"', "").replace('source = "nobody"', ""))
+    assert read_settings(tmp_path / "short.toml").source == ""
+    assert settings_for("sghormer", "Karate") == settings_for("sghormer", "karate")
+
+
 def test_values_that_a_model_refuses(tmp_path: Path) -> None:
+    for now in ("gnn_layers = 1.5", "spike_dropout = 1.5", "spike_dropout = nan", "encoder_gain = nan"):
+        (tmp_path / "odd.toml").write_text(GOOD.replace("gnn_width = 8", now))
+        with pytest.raises(TrainingError, match=f"{now.replace(' =', ' is')}, must be"):
+            read_settings(tmp_path / "odd.toml").config(load("karate"))
     (tmp_path / "odd.toml").write_text(GOOD.replace("gnn_width = 8", "gnn_width = 0"))
     with pytest.raises(TrainingError, match="gnn_width is 0, must be at least 1"):
         read_settings(tmp_path / "odd.toml").config(load("karate"))

@@ -112,8 +112,57 @@ def test_another_model_or_graph_is_refused_by_name(graph: GraphData, tmp_path: P
     with pytest.raises(TrainingError, match="config.gnn_width is 16 there and 8 now"):
         train(replace(config, gnn_width=8), graph, 0, replace(how, ramp=2), 6, files=replace(files, resume=True))
     other = replace(graph, train_mask=graph.val_mask, val_mask=graph.train_mask)
-    with pytest.raises(TrainingError, match="graph is '[0-9a-f]{16}' there"):
+    with pytest.raises(TrainingError, match="graph is 'karate, 34 nodes, [0-9a-f]{16}' there"):
         train(config, other, 0, replace(how, ramp=2), 6, files=replace(files, resume=True))
+
+
+def test_a_best_epoch_of_before_the_ramp_is_forgotten(graph: GraphData, tmp_path: Path) -> None:
+    """A run that ends before its ramp does takes what it has; one that goes on past the ramp begins to choose there."""
+    config, how = preset(graph)
+    how = replace(how, ramp=10)
+    files = Files(state=tmp_path / "run.state")
+    assert train(config, graph, 0, how, 5, files=files).best_epoch == 5
+    whole = train(config, graph, 0, how, 25)
+    resumed = train(config, graph, 0, how, 25, files=replace(files, resume=True))
+    assert same(resumed, whole) and whole.best_epoch >= 10
+
+
+def test_a_state_is_not_written_over_another_file_nor_read_past_its_end(graph: GraphData, tmp_path: Path) -> None:
+    other = tmp_path / "model.pt"
+    torch.save({"format": "neurograph-checkpoint"}, other)
+    before = other.read_bytes()
+    with pytest.raises(TrainingError, match=r"model\.pt: another file is there"):
+        run(graph, 2, Files(state=other))
+    assert other.read_bytes() == before
+    files = Files(state=tmp_path / "run.state")
+    run(graph, 4, files)
+    run(graph, 3, files)  # begins anew
+    with pytest.raises(TrainingError, match="is at epoch 3, past the 2 asked for"):
+        run(graph, 2, replace(files, resume=True))
+
+
+def _bit(path: Path, at: float) -> None:
+    held = bytearray(path.read_bytes())
+    held[int(at * len(held))] ^= 0x10
+    path.write_bytes(held)
+
+
+@pytest.mark.parametrize("at", [i / 41 for i in range(41)] + [1 - i / 900 for i in range(1, 60)])
+def test_a_bit_flipped_anywhere_is_an_error_by_name_or_no_harm(at: float, states: Path, graph: GraphData, tmp_path: Path) -> None:
+    path = tmp_path / "run.state"
+    path.write_bytes(states.read_bytes())
+    _bit(path, at)
+    try:
+        run(graph, 3, Files(state=path, resume=True))
+    except TrainingError as error:
+        assert str(path) in str(error)
+
+
+@pytest.fixture(scope="module")
+def states(graph: GraphData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("states") / "run.state"
+    run(graph, 3, Files(state=path))
+    return path
 
 
 @pytest.mark.parametrize(
@@ -150,8 +199,13 @@ def test_a_log_is_not_written_over_another_file(graph: GraphData, tmp_path: Path
     [
         ({"epochs": 0}, "epochs is 0, must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0, must be above 0"),
-        ({"consistency": float("nan")}, "consistency is nan, must be at least 0"),
-        ({"precision": "half"}, "precision is 'half', must be 'float32' or 'mixed'"),
+        ({"consistency": float("nan")}, "consistency is nan, must be a finite number"),
+        ({"consistency": -1.0}, "consistency is -1.0, must be at least 0"),
+        ({"weight_decay": float("inf")}, "weight_decay is inf, must be a finite number"),
+        ({"parts": 1.5}, "parts is 1.5, must be a whole number"),
+        ({"epochs": "many"}, "epochs is 'many', must be a whole number"),
+        ({"patience": True}, "patience is True, must be a whole number"),
+        ({"precision": "half"}, "precision is 'half', must be one of 'float32', 'mixed'"),
     ],
     ids=str,
 )
