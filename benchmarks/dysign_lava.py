@@ -97,7 +97,7 @@ def measure(checkpoint: DynamicCheckpoint, windows: int) -> dict[str, Any]:
         },
         "float_fixed_mismatch": disagreement(floats, integers),
         "overflow": dict(zip(("wraps", "clips"), (sum(counts.values()) for counts in overflow(integers)), strict=True)),
-        "host": {key: sum(getattr(one, key) for one in work) for key in ("written", "removed", "currents")},
+        "host": {key: sum(getattr(one, key) for one in work) for key in ("written", "removed", "currents", "switched")},
         "dropped": sum(run.dropped for run in integers),
         "spikes": int(np.sum([sum(run.recording.counts().values()) for run in integers if run.recording is not None])),
     }
@@ -120,7 +120,8 @@ def show(found: dict[str, Any], windows: int) -> None:
     print("float against fixed:", ", ".join(f"{name} {100 * share:.2f} %" for name, share in found["float_fixed_mismatch"].items()))
     print("fixed engine:", ", ".join(f"{count} {kind}" for kind, count in found["overflow"].items()))
     host = found["host"]
-    print(f"host, all windows: {host['written']:,} synapses written, {host['removed']:,} removed, {host['currents']:,} currents set")
+    written = f"{host['written']:,} synapses written, {host['removed']:,} removed, {host['currents']:,} currents set"
+    print(f"host, all windows: {written}, {host['switched']:,} neurons stopped or let go")
     print(f"{found['spikes']:,} spikes, of which {found['dropped']:,} were on their way when a window ended and are dropped")
 
 

@@ -28,16 +28,16 @@ from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
 from neurograph.sim import fixed, floating
 from neurograph.training import load as load_checkpoint
-from neurograph.training import preset, train
 from neurograph.training import save as save_checkpoint
+from neurograph.training import settings_for, train
 
 TARGET = TARGETS["loihi2"]
 
 
 def one_seed(graph: GraphData, seed: int, folder: Path, epochs: int | None = None) -> dict[str, Any]:
     """Train, compile, run both engines; the checkpoint and the bundle stay in ``folder``."""
-    config, recipe = preset(graph)
-    result = train(config, graph, seed, recipe, epochs)
+    settings = settings_for("spikegraphormer", graph.name)
+    result = train(settings.config(graph), graph, seed, settings.how(), epochs)
     path = save_checkpoint(folder / f"{seed}.pt", result.model, graph, result)
     start = time.perf_counter()
     compiled = compile_checkpoint(load_checkpoint(path), TARGET)
@@ -95,12 +95,12 @@ def export_times(checkpoint: Path) -> dict[str, float]:
 def main(args: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data-root", type=Path, help="folder that holds Planetoid/Cora/raw or Cora/raw")
-    parser.add_argument("--dataset", default="cora", help="one with features of its own and a split (default cora)")
+    parser.add_argument("--dataset", default="cora", help="default cora")
     parser.add_argument("--epochs", type=int, help="at most; default: as the settings say")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 to N − 1 (default 10)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write everything there")
     arguments = parser.parse_args(args)
-    graph = load(arguments.dataset, arguments.data_root)
+    graph = settings_for("spikegraphormer", arguments.dataset).prepare(load(arguments.dataset, arguments.data_root))
     print(f"machine: {machine.describe()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
