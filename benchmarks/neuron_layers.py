@@ -4,8 +4,8 @@
 
 The same current into the same neuron (beta 0.5, θ 0.3, reset to 0, a surrogate gradient), float32, all ticks of a window; the gradient of
 the spikes' sum back to the current. All contestants in turns, the fewest seconds of each. Spikes are compared slot by slot with ours;
-SpikingJelly fires at v = θ too, which random currents do not meet. Frameworks come with the `frameworks` extra (Norse with neurograph
-itself); one that is missing is said to be.
+SpikingJelly fires at v = θ too, which random currents do not meet. Freed memory is kept for all of them, as in our training. Frameworks
+come with the `frameworks` extra (Norse with neurograph itself); one that is missing is said to be.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import machine
 
 from neurograph.nn import LIF
+from neurograph.training.memory import freed_memory_kept
 
 BETA, THRESHOLD = 0.5, 0.3
 ROUNDS, BUDGET_S = 6, 0.3
@@ -124,7 +125,8 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=BUDGET_S, metavar="S", help="seconds of a contestant in a turn")
     parser.add_argument("--json", type=Path, metavar="OUT")
     chosen = parser.parse_args()
-    rows = [measure(ticks, chosen.neurons, chosen.budget) for ticks in chosen.ticks]
+    with freed_memory_kept():
+        rows = [measure(ticks, chosen.neurons, chosen.budget) for ticks in chosen.ticks]
     found = {"machine": machine.describe(), "rows": rows}
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1) + "\n")
