@@ -147,13 +147,24 @@ class SGC(nn.Module):
 class SGFormer(nn.Module):
     r"""Linear attention over all nodes beside a GCN (Wu et al., SGFormer, 2023): PyG's model.
 
+    Args:
+        gnn_layers, share: of the GCN, and of it in the sum of the two; the defaults are what SGFormer's authors take on Planetoid.
+
     Shapes:
         x (N, F), edge_index (2, E) → logits (N, C)
     """
 
-    def __init__(self, in_features: int, classes: int, width: int = 64, gnn_layers: int = 2, dropout: float = 0.5) -> None:
+    def __init__(
+        self, in_features: int, classes: int, width: int = 64, gnn_layers: int = 4, dropout: float = 0.5, share: float = 0.8
+    ) -> None:
         super().__init__()
-        more = {"trans_num_layers": 1, "trans_dropout": dropout, "gnn_num_layers": gnn_layers, "gnn_dropout": dropout}
+        more = {
+            "trans_num_layers": 1,
+            "trans_dropout": dropout,
+            "gnn_num_layers": gnn_layers,
+            "gnn_dropout": dropout,
+            "graph_weight": share,
+        }
         model = PygSGFormer(width, width, classes, **more)
         self.attention, self.gnn, self.out, self.share = model.trans_conv, model.graph_conv, model.fc, model.graph_weight
         self.to_attention, self.to_gnn = FeatureMap(in_features, width), FeatureMap(in_features, width)

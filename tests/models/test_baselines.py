@@ -67,7 +67,7 @@ def test_sgformer_is_that_of_pyg() -> None:
     graph = load("karate")
     x, edges = torch.from_numpy(graph.x), torch.from_numpy(graph.edge_index)
     ours = SGFormer(34, 2, width=8).eval()
-    theirs = PygSGFormer(34, 8, 2, trans_num_layers=1, gnn_num_layers=2).eval()
+    theirs = PygSGFormer(34, 8, 2, trans_num_layers=1, gnn_num_layers=4, graph_weight=0.8).eval()
     names = {"attention": "trans_conv", "gnn": "graph_conv", "out": "fc", "to_attention": "trans_conv.fcs.0", "to_gnn": "graph_conv.fcs.0"}
     theirs.load_state_dict({f"{names[k.split('.')[0]]}.{k.split('.', 1)[1]}": v for k, v in ours.state_dict().items()})
     torch.testing.assert_close(ours(x, edges).log_softmax(dim=-1), theirs(x, edges, torch.zeros(34, dtype=torch.long)))
