@@ -10,12 +10,15 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 __all__ = ["check_fields"]
 
 
-def check_fields(settings: Any) -> None:
+def check_fields(settings: Any, where: str, error: type[Exception] = ValueError, way_out: str = "") -> None:
     """Check a dataclass of numbers, switches and words: whole numbers where it says int, finite ones where float, True or False where bool,
     one of the words of a Literal, None where that is allowed; dropouts in [0, 1).
 
+    Args:
+        where, way_out: what the message begins and ends with.
+
     Raises:
-        ValueError: name, value and what it must be.
+        error: name, value and what it must be.
     """
     kinds = get_type_hints(type(settings))
     for field in fields(settings):
@@ -24,7 +27,7 @@ def check_fields(settings: Any) -> None:
         if wanted is None and field.name.endswith("dropout") and not 0 <= value < 1:
             wanted = "at least 0 and below 1"
         if wanted is not None:
-            raise ValueError(f"{field.name} is {value!r}, must be {wanted}")
+            raise error(f"{where}: {field.name} is {value!r}, must be {wanted}{way_out}")
 
 
 def _wanted(value: Any, kind: Any) -> str | None:

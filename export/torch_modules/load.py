@@ -11,6 +11,7 @@ import pickle
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,7 +136,7 @@ def _check_archive(path: Path, where: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             broken, names = archive.testzip(), archive.namelist()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{where}: damaged ({_line(error)}); copy it anew") from None
     if broken:
         raise CheckpointError(f"{where}: damaged (checksum of {broken} is wrong); copy it anew")

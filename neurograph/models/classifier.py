@@ -50,17 +50,12 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         where = type(self).__name__
-        try:
-            check_fields(self)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
+        check_fields(self, where)
         for name in self.sizes():
             if getattr(self, name) < 1:
                 raise ValueError(f"{where}: {name} is {getattr(self, name)}, must be at least 1")
         if self.weight_bits is not None and self.weight_bits not in range(2, 9):
             raise ValueError(f"{where}: weight_bits is {self.weight_bits!r}, must be 2 to 8, or None")
-        if self.readout not in ("propagated", "plain", "both"):
-            raise ValueError(f"{where}: readout is {self.readout!r}, must be 'propagated', 'plain' or 'both'")
 
     def sizes(self) -> tuple[str, ...]:
         """Names of the fields that must be at least 1."""

@@ -65,10 +65,7 @@ class DySignConfig:
     tolerance: float = 1e-3
 
     def __post_init__(self) -> None:
-        try:
-            check_fields(self)
-        except ValueError as error:
-            raise ValueError(f"DySignConfig: {error}") from None
+        check_fields(self, "DySignConfig")
         for name in ("in_features", "classes", "steps", "width", "layers", "latency"):
             if getattr(self, name) < 1:
                 raise ValueError(f"DySignConfig: {name} is {getattr(self, name)}, must be at least 1")
@@ -81,8 +78,6 @@ class DySignConfig:
             )
         if not 0 <= self.spread <= self.contraction:
             raise ValueError(f"DySignConfig: spread is {self.spread:g}, must lie in [0, {self.contraction:g}], the contraction")
-        if self.forward not in ("spikes", "equilibrium") or self.gradient not in ("implicit", "unrolled"):
-            raise ValueError(f"DySignConfig: forward {self.forward!r} and gradient {self.gradient!r}, see the docstring for what there is")
         if self.forward == "equilibrium" and self.gradient == "unrolled":
             raise ValueError("DySignConfig: gradient 'unrolled' with forward 'equilibrium', must be forward 'spikes'; there are no steps")
 

@@ -62,10 +62,7 @@ class OnChipConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        try:
-            check_fields(self)
-        except ValueError as error:
-            raise ValueError(f"OnChipConfig: {error}") from None
+        check_fields(self, "OnChipConfig")
         for name in ("in_features", "classes", "steps", "width", "layers", "latency"):
             if getattr(self, name) < 1:
                 raise ValueError(f"OnChipConfig: {name} is {getattr(self, name)}, must be at least 1")
@@ -75,8 +72,6 @@ class OnChipConfig:
             raise ValueError(
                 f"OnChipConfig: threshold {self.threshold:g} and gain {self.gain:g} must be above 0, start {self.start:g} below θ"
             )
-        if self.reset not in ("subtract", "value"):
-            raise ValueError(f"OnChipConfig: reset is {self.reset!r}, must be 'subtract' or 'value'")
 
 
 class OnChipDySign(nn.Module):

@@ -45,8 +45,6 @@ class SpikeGraphormerPaperConfig(SpikeGraphormerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.fusion not in ("add", "cat"):
-            raise ValueError(f"SpikeGraphormerPaperConfig: fusion is {self.fusion!r}, must be 'add' or 'cat'")
         if not 0 <= self.gnn_share <= 1:
             raise ValueError(f"SpikeGraphormerPaperConfig: gnn_share is {self.gnn_share:g}, must lie in [0, 1]")
         if not self.attention:

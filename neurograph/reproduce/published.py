@@ -27,8 +27,9 @@ class Published:
 @cache
 def published(dataset: str) -> tuple[Published, ...]:
     """All figures of a dataset."""
+    name = plain_name(dataset)
     text = resources.files(__package__).joinpath("published.csv").read_text()
-    rows = (row for row in csv.DictReader(text.splitlines()) if row["dataset"] == plain_name(dataset))
+    rows = (row for row in csv.DictReader(text.splitlines()) if row["dataset"] == name)
     return tuple(
         Published(
             row["dataset"], row["model"], float(row["mean"]), float(row["std"]) if row["std"] else None, row["source"], row["protocol"]

@@ -48,10 +48,7 @@ class DynamicRecipe:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        try:
-            check_fields(self)
-        except ValueError as error:
-            raise TrainingError(f"recipe: {error}; change it") from None
+        check_fields(self, "recipe", TrainingError, "; change it")
         for name in ("epochs", "patience", "every", "threads"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"recipe: {name} is {getattr(self, name)}, must be at least 1; change it")

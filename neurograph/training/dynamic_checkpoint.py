@@ -75,7 +75,7 @@ class Drawing:
     edges: Edges = "so_far"
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, "drawing")
         if self.width < 1 or self.smoothing < 0:
             raise ValueError(f"drawing: width {self.width} and smoothing {self.smoothing}, must be at least 1 and 0")
 

@@ -46,10 +46,7 @@ class Recipe:
     weight_bits: int | None = None
 
     def __post_init__(self) -> None:
-        try:
-            check_fields(self)
-        except ValueError as error:
-            raise TrainingError(f"recipe: {error}; change it") from None
+        check_fields(self, "recipe", TrainingError, "; change it")
         for name in ("epochs", "patience", "ramp", "parts", "threads"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"recipe: {name} is {getattr(self, name)}, must be at least 1; change it")
@@ -59,5 +56,3 @@ class Recipe:
         for name in ("weight_decay", "consistency"):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"recipe: {name} is {getattr(self, name)}, must be at least 0; change it")
-        if self.precision not in ("float32", "mixed"):
-            raise TrainingError(f"recipe: precision is {self.precision!r}, must be 'float32' or 'mixed'; change it")
