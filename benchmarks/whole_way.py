@@ -21,11 +21,12 @@ from typing import Any
 import machine
 import numpy as np
 
-from neurograph.cli.run import available_engines, compare_engines, make_report
+from neurograph.cli.run import available_engines, compare_engines
 from neurograph.data import GraphData, load
 from neurograph.export.bundle import open_bundle, write_bundle
 from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
+from neurograph.reporting import report_of
 from neurograph.sim import fixed, floating
 from neurograph.training import load as load_checkpoint
 from neurograph.training import save as save_checkpoint
@@ -111,7 +112,7 @@ def main(args: list[str] | None = None) -> None:
             print(line.format(**rows[-1]), file=sys.stderr)
         times = export_times(folder / "0.pt")
         checked = check(folder / "0")
-        report = make_report(open_bundle(folder / "0"))
+        report = report_of(open_bundle(folder / "0"))
     print(f"{graph.name}, {graph.nodes:,} nodes, onchip, hard reset, {len(rows)} seeds")
     _print(rows, checked, report)
     print(f"neurograph export of seed 0: {times['with Lava']:.1f} s with verification in Lava, {times['without']:.1f} s without any")

@@ -1,8 +1,7 @@
-"""place, and what `export` and `report` need to know of chips: a target with the limits of its profile, a network placed on it."""
+"""place, and what `export` needs to know of chips: a target with the limits of its profile."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from neurograph.cli.inputs import opened
 from neurograph.cli.output import JSON, log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["on_profile", "place", "placement_lines", "routings"]
+__all__ = ["on_profile", "place", "placement_lines"]
 
 MARKER = "placement.json"
 OWN = (MARKER, "core_map.svg", "sanafe")
@@ -94,42 +93,6 @@ def _refuse_others(output: Path) -> None:
         raise InputError(
             f"output {output}: holds {', '.join(others[:3])}, which 'place' did not write, so it is not replaced; choose another -o"
         )
-
-
-def routings(bundle: Any, recording: Any, profiles: Sequence[Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """For the report: a recorded run on the chip of each profile, as the bundle was placed on it or placed now.
-
-    Returns:
-        profile's name → Routing, and profile's name → why the network has no placement on it.
-    """
-    import json
-    from dataclasses import replace
-
-    from neurograph.errors import PlacementError, ProfileError
-    from neurograph.export import placement
-    from neurograph.export.placement.files import to_json
-    from neurograph.hw_profiles.routing import Routing
-    from neurograph.hw_profiles.schema import placement_limits
-
-    found: dict[str, Any] = {}
-    refused: dict[str, str] = {}
-    alike: dict[Any, Any] = {}  # limits but for the chip's name → content of placement.json
-    for profile in profiles:
-        if profile.level != "chip events":
-            continue
-        try:
-            limits = placement.Limits.of(profile.name, placement_limits(profile))
-            key = replace(limits, target="")
-            if key not in alike:
-                own = bundle.path / MARKER
-                if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
-                    alike[key] = json.loads(own.read_text(encoding="utf-8"))
-                else:
-                    alike[key] = to_json(placement.place(bundle.quantized, limits, recording=recording))
-            found[profile.name] = Routing.from_json({**alike[key], "target": profile.name})
-        except (PlacementError, ProfileError) as error:
-            refused[profile.name] = str(error)
-    return found, refused
 
 
 def placement_lines(found: dict[str, Any]) -> list[str]:

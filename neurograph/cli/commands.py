@@ -35,7 +35,7 @@ COMMANDS: dict[str, Union[Command, Group]] = {
     "export": Command("export", "export"),
     "simulate": Command("run", "simulate"),
     "check": Command("run", "check"),
-    "report": Command("run", "report"),
+    "report": Command("report", "report"),
     "place": Command("chips", "place"),
     "inspect": Command("inspect", "inspect"),
     "profiles": Group(

@@ -32,11 +32,11 @@ def demo(
     log("3/4  compare engines, spike by spike")
     exported = export_model(Request(output / "model.pt"), "loihi2", output / "bundle")
     log("4/4  count and price one inference")
-    from neurograph.cli.run import make_report
     from neurograph.export.bundle import open_bundle
     from neurograph.hw_profiles.report import to_markdown
+    from neurograph.reporting import report_of
 
-    report = make_report(open_bundle(output / "bundle"))
+    report = report_of(open_bundle(output / "bundle"))
     write_text(to_markdown(report), output / "report.md")
     result = {
         "ok": exported["ok"],

@@ -1,4 +1,4 @@
-"""simulate, check and report."""
+"""simulate and check."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
 from neurograph.cli.inputs import check_folder, for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, write_text
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
 from neurograph.export.bundle.manifest import is_dynamic
 from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
-__all__ = ["available_engines", "check", "compare_engines", "make_report", "report", "simulate"]
-
-PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
+__all__ = ["available_engines", "check", "compare_engines", "simulate"]
 
 
 def simulate(
@@ -219,80 +217,3 @@ def _say_overflow(run: Any) -> None:
 
     for warning in overflow_warnings(wraps, clips):
         log(f"warning: {warning}")
-
-
-def report(
-    bundle: Path = argument(help="Bundle folder."),
-    profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = option("md", "--format", help="md or json."),
-    output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
-    as_json: bool = option(False, "--json", help="The same as --format json."),
-) -> None:
-    """Count every operation of one inference and print its energy under each profile."""
-    if form not in ("md", "json"):
-        raise InputError(f"--format {form!r}: must be md or json")
-    if output is not None:
-        check_output(output)
-    found = opened(bundle)
-    from neurograph.hw_profiles.report import to_json, to_markdown
-
-    made = make_report(found, profile)
-    text = to_json(made) if as_json or form == "json" else to_markdown(made)
-    if output is None:
-        print(text, end="" if text.endswith("\n") else "\n")
-    else:
-        write_text(text, output)
-        log(f"report {output}")
-
-
-def make_report(bundle: Any, profiles: Sequence[str] = PROFILES) -> Any:
-    """The report of a bundle's own sample, from the fixed engine."""
-    import h5py
-    import numpy as np
-
-    from neurograph.cli.chips import routings
-    from neurograph.hw_profiles import baselines, load
-    from neurograph.hw_profiles.report import build
-    from neurograph.sim import fixed
-
-    loaded = [load(name) for name in profiles]
-    run = fixed.run(bundle.quantized, bundle.inputs)
-    routing, refused = routings(bundle, run, loaded)
-    accuracy = bundle.accuracy(run)
-    macs = bundle.host_macs
-    rivals: list[Any] = []
-    effective: dict[str, int] = {}
-    with h5py.File(bundle.path / "check.h5", "r") as file:
-        if "features" in file and macs:
-            nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
-            effective = bundle.effective_macs(int(np.count_nonzero(file["features/data"][()])))
-            width = max(bundle.network.populations[name].shape[-1] for name in bundle.network.outputs)  # inner layers may be wider
-            classes = int(file["labels"][()].max()) + 1
-            nonzeros = _graph_nonzeros(bundle.network)
-            sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes}
-            rivals = [baselines.graph_transformer(**sizes)]
-            if nonzeros:
-                rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes))
-    origin = bundle.manifest["origin"]
-    info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
-    return build(
-        bundle.quantized,
-        run,
-        profiles=loaded,
-        host_macs=macs or None,
-        host_macs_effective=effective,
-        bundle_name=bundle.path.resolve().name,
-        accuracy=accuracy,
-        baselines=rivals,
-        model_info=info,
-        routing=routing,
-        routing_refused=refused,
-    )
-
-
-def _graph_nonzeros(network: Any) -> int:
-    """Entries of the adjacency matrix that the network propagates over; 0 where it does not."""
-    import scipy.sparse as sp
-
-    lefts: list[Any] = [getattr(p.weights, "left", None) for p in network.projections]
-    return max((int(left.nnz) for left in lefts if sp.issparse(left)), default=0)

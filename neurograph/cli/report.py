@@ -1,0 +1,38 @@
+"""report: what an inference costs, by count and by profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurograph.cli.declare import argument, option
+from neurograph.cli.inputs import opened
+from neurograph.cli.output import check_output, log, write_text
+from neurograph.errors import InputError
+
+__all__ = ["report"]
+
+PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
+
+
+def report(
+    bundle: Path = argument(help="Bundle folder."),
+    profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
+    form: str = option("md", "--format", help="md or json."),
+    output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
+    as_json: bool = option(False, "--json", help="The same as --format json."),
+) -> None:
+    """Count every operation of one inference and print its energy under each profile."""
+    if form not in ("md", "json"):
+        raise InputError(f"--format {form!r}: must be md or json")
+    if output is not None:
+        check_output(output)
+    found = opened(bundle)
+    from neurograph.hw_profiles.report import rendered
+    from neurograph.reporting import report_of
+
+    text = rendered(report_of(found, profile), "json" if as_json else form)
+    if output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+    else:
+        write_text(text, output)
+        log(f"report {output}")
