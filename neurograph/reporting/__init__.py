@@ -1,6 +1,7 @@
 """From bundles to reports: what a bundle's own sample does is counted, placed, priced and set beside other networks.
 
-A report is a plain dict (:func:`neurograph.hw_profiles.report.build` says what is in it); :mod:`neurograph.hw_profiles.report` writes it out.
+A report is a plain dict (:func:`neurograph.hw_profiles.report.build` says what is in it); :mod:`neurograph.hw_profiles.report`
+writes it out.
 """
 
 from neurograph.reporting.bundle import PROFILES, report_of
