@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neurograph.errors import InputError
 
@@ -17,19 +17,47 @@ __all__ = ["Baseline", "gcn", "graph_transformer"]
 
 @dataclass(frozen=True)
 class Baseline:
-    """A network that is not run, only counted. ``terms`` are multiply-adds by kind of work."""
+    """A network that is not run, only counted.
+
+    Args:
+        terms: multiply-adds by kind of work.
+        effective: of some terms, those multiply-adds that meet no feature of 0.
+        ends: terms of the encoder and the readout, which a spiking network leaves to its host too.
+        sparse: terms that go over sparse weights.
+    """
 
     name: str
     terms: Mapping[str, int]
     note: str = ""
+    effective: Mapping[str, int] = field(default_factory=dict)
+    ends: frozenset[str] = frozenset()
+    sparse: frozenset[str] = frozenset()
 
     @property
     def macs(self) -> int:
         return sum(self.terms.values())
 
+    @property
+    def core_macs(self) -> int:
+        """Without encoder and readout."""
+        return sum(macs for name, macs in self.terms.items() if name not in self.ends)
+
+    @property
+    def effective_terms(self) -> dict[str, int]:
+        """Terms without the multiply-adds that meet a feature of 0, where that is known."""
+        return {**self.terms, **self.effective}
+
 
 def graph_transformer(
-    *, nodes: int, in_features: int, width: int, classes: int, layers: int = 1, ffn_width: int = 0, name: str = "dense graph transformer"
+    *,
+    nodes: int,
+    in_features: int,
+    width: int,
+    classes: int,
+    layers: int = 1,
+    ffn_width: int = 0,
+    nonzero_features: int | None = None,
+    name: str = "dense graph transformer",
 ) -> Baseline:
     """Softmax attention over all pairs of nodes.
 
@@ -38,6 +66,7 @@ def graph_transformer(
 
     Args:
         ffn_width: inner width of the feed-forward part; 0 leaves it out, which favours this baseline.
+        nonzero_features: of all nodes together, where it is known.
     """
     _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers)
     terms = {
@@ -49,20 +78,36 @@ def graph_transformer(
         "readout": nodes * width * classes,
     }
     note = f"{layers} layer(s) of width {width}" + (f", feed-forward {ffn_width}" if ffn_width else ", no feed-forward part")
-    return Baseline(name, {key: value for key, value in terms.items() if value}, note)
+    effective = {} if nonzero_features is None else {"input linear": nonzero_features * width}
+    ends = frozenset({"input linear", "readout"})
+    return Baseline(name, {key: value for key, value in terms.items() if value}, note, effective, ends)
 
 
-def gcn(*, nodes: int, nonzeros: int, in_features: int, width: int, classes: int, layers: int = 2, name: str = "GCN") -> Baseline:
+def gcn(
+    *,
+    nodes: int,
+    nonzeros: int,
+    in_features: int,
+    width: int,
+    classes: int,
+    layers: int = 2,
+    nonzero_features: int | None = None,
+    name: str = "GCN",
+) -> Baseline:
     """Graph convolutions ``A (X W)``: per layer ``N·in·out`` for the linear map and ``nnz·out`` for the sum over neighbours.
 
     Args:
         nonzeros: entries of the normalised adjacency matrix: directed edges plus the self-loops that were added.
+        nonzero_features: of all nodes together, where it is known.
     """
     _positive(nodes=nodes, nonzeros=nonzeros, in_features=in_features, width=width, classes=classes, layers=layers)
     widths = [in_features, *[width] * (layers - 1), classes]
     pairs = list(itertools.pairwise(widths))
     terms = {"linear": sum(nodes * a * b for a, b in pairs), "propagation": sum(nonzeros * b for _, b in pairs)}
-    return Baseline(name, terms, f"{layers} layer(s) of width {width}, {nonzeros:,} nonzeros in the adjacency matrix")
+    skipped = 0 if nonzero_features is None else (nodes * in_features - nonzero_features) * widths[1]
+    effective = {} if nonzero_features is None else {"linear": terms["linear"] - skipped}
+    note = f"{layers} layer(s) of width {width}, {nonzeros:,} nonzeros in the adjacency matrix"
+    return Baseline(name, terms, note, effective, sparse=frozenset({"propagation"}))
 
 
 def _positive(**sizes: int) -> None:

@@ -1,7 +1,10 @@
 """From counts to joules and seconds, at one of two levels that are never mixed in one number.
 
 Level "operations":   E = E_MAC · (host multiply-adds + graded events) + E_AC · synaptic events   (arithmetic only)
-Level "chip events":  E = Σ count · constant over synapse, neuron, spike, routing and host       (what a chip does)
+Level "chip events":  E = Σ count · constant over synapse, neuron, spike, routing, barrier and host
+                          + static power · latency · chips                                         (what a chip does)
+
+A component that a profile has no constant for is named in ``not_included``, never taken as 0.
 
 With a placement (:class:`neurograph.hw_profiles.routing.Routing`) messages are one a spike and distinct core, hops are priced, and cores,
 chips and the busiest core are the placement's. Without one, a message is a spike and a population, and routing is said to be left out.
@@ -58,10 +61,9 @@ class Estimate:
 
     Args:
         window: which steps the energy covers.
-        components: they add up to ``energy_j``.
+        components: they add up to ``energy_j``, the static one included where a static power is published.
         not_included: component → why it has no number here.
         variants: level "operations" only, the total in other number formats.
-        static_j: static power × latency × chips, beside the total, never in it.
         cores, chips: the placement's; without one the least that hold the neurons, None where the profile has no such limit.
         constants: every constant used, by ``section.key``.
         routing: the placement; ``refused`` why there is none, where that is known.
@@ -76,7 +78,6 @@ class Estimate:
     constants: Mapping[str, Constant]
     variants: Mapping[str, float]
     streamed_j: Interval | None = None
-    static_j: Interval | None = None
     cores: int | None = None
     chips: int | None = None
     routing: Routing | None = None
@@ -98,7 +99,20 @@ class Estimate:
     @property
     def on_chip_j(self) -> Interval:
         """The energy without the host's share."""
-        return Interval.total(component.energy_j for component in self.components if component.name != "host")
+        return self._without("host")
+
+    @property
+    def events_j(self) -> Interval:
+        """The chip's energy without its static share: what it does, and not how long it is switched on."""
+        return self._without("host", "static")
+
+    @property
+    def static_j(self) -> Interval | None:
+        """Static power × latency × chips; None where one of them is not known."""
+        return next((component.energy_j for component in self.components if component.name == "static"), None)
+
+    def _without(self, *names: str) -> Interval:
+        return Interval.total(component.energy_j for component in self.components if component.name not in names)
 
     @property
     def energy_delay_js(self) -> float | None:
@@ -167,25 +181,23 @@ def _operations(counts: Counts, profile: Profile) -> Estimate:
 
 
 def _chip_events(counts: Counts, profile: Profile, routing: Routing | None, refused: str | None) -> Estimate:
-    alone = events(counts, routing, alone=True)
-    components, used, missing = _components(profile, alone)
     timed = times(counts, profile, routing)
     cores, chips = least_cores(counts, profile) if routing is None else (routing.cores, routing.chips)
-    static = None
-    if "static_chip" in profile.power and timed.latency_s is not None and chips is not None:
+    components, used, missing = _components(profile, events(counts, routing, alone=True, chips=chips))
+    streamed = _components(profile, events(counts, routing, alone=False, chips=chips))[0]
+    if components and "static_chip" in profile.power and timed.latency_s is not None and chips is not None:
         used["power.static_chip"] = profile.power["static_chip"]
-        static = Interval(*profile.power["static_chip"].si).times(timed.latency_s).scaled(chips)
-    streamed = Interval.total(c.energy_j for c in _components(profile, events(counts, routing, alone=False))[0])
+        components += (_static(profile, chips, timed.latency_s),)
+        streamed += (_static(profile, chips, timed.period_s),) if timed.period_s is not None else ()
     return Estimate(
         profile=profile,
         window="alone",
         components=components,
-        not_included={**missing, **_left_out(profile, routing, refused)},
+        not_included={**missing, **_left_out(counts, profile, routing, refused, timed)},
         notes=tuple(_notes(counts, profile, routing, chips)),
         constants={**used, **(timed.constants or {})},
         variants={},
-        streamed_j=streamed if profile.energy else None,
-        static_j=static,
+        streamed_j=Interval.total(c.energy_j for c in streamed) if profile.energy else None,
         cores=cores,
         chips=chips,
         routing=routing,
@@ -194,7 +206,12 @@ def _chip_events(counts: Counts, profile: Profile, routing: Routing | None, refu
     )
 
 
-def _left_out(profile: Profile, routing: Routing | None, refused: str | None) -> dict[str, str]:
+def _static(profile: Profile, chips: int, seconds: Interval) -> Component:
+    on = seconds.scaled(chips)
+    return Component("static", (Term("chip_seconds", on.value, "power.static_chip", Interval(*profile.power["static_chip"].si).times(on)),))
+
+
+def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused: str | None, timed: Times) -> dict[str, str]:
     found = {}
     if routing is None:
         found["routing"] = "hops need a placement; spikes are charged the price of a message with no hop"
@@ -202,14 +219,19 @@ def _left_out(profile: Profile, routing: Routing | None, refused: str | None) ->
             found["placement"] = refused
     else:
         found |= _counted_not_priced(profile, routing)
-    if "barrier" in profile.time:
+    if "barrier" in profile.time and "barrier" not in profile.energy:
         found["barrier"] = "it costs time here; its energy is not published"
-    found["writes and resets"] = "no published energy for setting a bias or clearing a state; both are counted"
-    found["static"] = (
-        "given beside the total, not in it: it is a whole chip's, from another operating point than the events"
-        if "static_chip" in profile.power
-        else "no static power is published for this chip"
-    )
+    unpriced = [
+        f"{amount:,} {what}"
+        for key, amount, what in (("bias_write", counts.bias_writes, "biases set"), ("state_reset", counts.state_resets, "states cleared"))
+        if key not in profile.energy and amount
+    ]
+    if unpriced and profile.energy:
+        found["writes and resets"] = f"no published constant: {' and '.join(unpriced)} an inference counted, not priced"
+    if "static_chip" not in profile.power:
+        found["static"] = "no static power is published for this chip"
+    elif timed.latency_s is None:
+        found["static"] = "a static power is given, but no time of a step, so there is no latency to take it over"
     return found
 
 
@@ -228,7 +250,7 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
         found["hops"] = f"no published constant: {' and '.join(unpriced)} counted, not priced"
     if routing.crossings.any() and "chip_crossing" not in profile.energy:
         found["chip crossings"] = f"no published constant: {_amount(routing.crossings)} counted, not priced"
-    if routing.host_messages.any():
+    if routing.host_messages.any() and "host_message" not in profile.energy:
         found["host messages"] = (
             f"no published constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic events "
             "that they cause are priced"
@@ -250,7 +272,7 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
         ]
     else:
         notes.append("This profile has limits and no energies: counts only, no joules.")
-    if counts.graded_events.any() and profile.energy:
+    if counts.graded_events.any() and profile.energy and "synaptic_event_graded" not in profile.energy:
         notes.append("A graded synaptic event, a multiply, is charged the price of a binary one: no figure of its own is published.")
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
@@ -266,7 +288,7 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
 
 def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[Component, ...], dict[str, Constant], dict[str, str]]:
     """Components with their terms, the constants used, and why a component has none. Without any energy there are none to name."""
-    terms: dict[str, list[Term]] = {"synapse": [], "neuron": [], "spike": [], "routing": [], "host": []}
+    terms: dict[str, list[Term]] = {name: [] for name in ("synapse", "neuron", "spike", "routing", "barrier", "host")}
     used = {}
     for component, counted, key in rules_of(profile.energy):
         if counted not in found or (found[counted].value == 0 and counted.startswith(("synaptic_events_", "graded_events"))):
@@ -275,7 +297,7 @@ def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[
         used[f"energy.{key}"] = profile.energy[key]
     if not profile.energy:
         return (), {}, {}
-    silent = ("synapse", "routing")
+    silent = ("synapse", "routing", "barrier")
     missing = {name: f"profile {profile.name} has no energy for it" for name, parts in terms.items() if not parts and name not in silent}
     priced = {counted for _, counted, _ in rules_of(profile.energy)}
     for form in ("dense", "sparse"):

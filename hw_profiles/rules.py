@@ -33,8 +33,13 @@ _RULES = (
     ("routing", "hops_east_west", "hop_east_west"),
     ("routing", "hops_north_south", "hop_north_south"),
     ("routing", "crossings", "chip_crossing"),
+    ("barrier", "barriers", "barrier"),
+    ("neuron", "state_resets", "state_reset"),
     ("host", "host_macs", "host_mac"),
+    ("host", "host_messages", "host_message"),
+    ("host", "bias_writes", "bias_write"),
 )
+_GRADED = ("synaptic_event_graded", "synaptic_event", "synaptic_event_sparse", "synaptic_event_dense")
 
 
 def rules_of(constants: Mapping[str, Constant]) -> list[tuple[str, str, str]]:
@@ -47,13 +52,13 @@ def rules_of(constants: Mapping[str, Constant]) -> list[tuple[str, str, str]]:
         else:
             unpriced = [form for form in ("dense", "sparse") if f"synaptic_event_{form}" not in priced]
             rules += [("synapse", f"synaptic_events_{form}", "synaptic_event") for form in unpriced]
-    # no chip has a published price of its own for a multiply
-    graded = [key for key in ("synaptic_event", "synaptic_event_sparse", "synaptic_event_dense") if key in constants]
+    # where no price of its own is published for a multiply, it has that of an addition
+    graded = [key for key in _GRADED if key in constants]
     return rules + [("synapse", "graded_events", key) for key in graded[:1]]
 
 
-def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str, Interval]:
-    """Mean events per inference, by the names of the rules.
+def events(counts: Counts, routing: Routing | None, *, alone: bool, chips: int | None = None) -> dict[str, Interval]:
+    """Mean events per inference, by the names of the rules. ``chips`` take part in a barrier, one where it is not known.
 
     Without a placement only messages have a range: as few as one a spike where all that it reaches shares a core, inputs included. With
     one they are exact, the host's not among those that cores send, and hops and crossings are known too.
@@ -69,6 +74,9 @@ def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str,
         "updates": counts.neuron_updates + outside,
         "neuron_spikes": counts.neuron_spikes,
         "host_macs": np.array([sum(counts.host_macs.values())]),
+        "barriers": np.array([(counts.steps_alone if alone else counts.steps_streamed) * (chips or 1)]),
+        "state_resets": np.array([counts.state_resets]),
+        "bias_writes": np.array([counts.bias_writes]),
     }
     if routing is not None:
         exact |= {
@@ -77,6 +85,7 @@ def events(counts: Counts, routing: Routing | None, *, alone: bool) -> dict[str,
             "hops_east_west": routing.hops_east_west,
             "hops_north_south": routing.hops_north_south,
             "crossings": routing.crossings,
+            "host_messages": routing.host_messages,
         }
     found = {name: Interval.exactly(mean(values)) for name, values in exact.items()}
     if routing is None:

@@ -64,6 +64,7 @@ _EVENTS = {
     "synaptic_event_dense": "the same, weights stored dense",
     "synaptic_event_sparse": "the same, weights stored sparse",
     "synaptic_event_conv": "the same, shared convolution weights",
+    "synaptic_event_graded": "one spike that carries a number at one nonzero weight: a multiply",
     "neuron_update_active": "one neuron for one step, spiking or with input",
     "neuron_update_inactive": "one neuron for one step, silent and without input",
     "neuron_access": "one neuron for one step, active or not",
@@ -76,7 +77,15 @@ _EVENTS = {
     "chip_crossing": "one message over one link from a chip to the next",
 }
 _VOCABULARY: Mapping[str, Mapping[str, str]] = {
-    "energy": {**_OPERATIONS, **_EVENTS, "host_mac": "one multiply-add on the host, everything included"},
+    "energy": {
+        **_OPERATIONS,
+        **_EVENTS,
+        "barrier": "the synchronisation that ends a step, one chip's part of it",
+        "state_reset": "clearing one neuron's state before an inference",
+        "bias_write": "setting one neuron's input current from the host",
+        "host_message": "one spike from the host into one core",
+        "host_mac": "one multiply-add on the host, everything included",
+    },
     "time": {**_EVENTS, "barrier": "the synchronisation that ends a step"},
     "power": {"static_chip": "one chip's power with nothing to do"},
     "limits": {

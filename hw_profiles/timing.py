@@ -36,17 +36,23 @@ class Times:
     """What :func:`times` found; nothing where the profile has no barrier.
 
     Args:
-        latency_s: of one inference alone. throughput_hz: of a stream.
+        latency_s: of one inference alone. period_s: from one inference of a stream to the next.
         constants: that were used, by ``section.key``.
         model: how a step was timed, in words.
         busiest_over_mean: work that steps wait for over the work of the mean core, one inference alone; None where it is not known.
     """
 
     latency_s: Interval | None = None
-    throughput_hz: Interval | None = None
+    period_s: Interval | None = None
     constants: Mapping[str, Constant] | None = None
     model: str = ""
     busiest_over_mean: float | None = None
+
+    @property
+    def throughput_hz(self) -> Interval | None:
+        """1 / period."""
+        period = self.period_s
+        return None if period is None or period.low <= 0 else Interval(1 / period.value, 1 / period.high, 1 / period.low)
 
 
 def least_cores(counts: Counts, profile: Profile) -> tuple[int | None, int | None]:
@@ -67,7 +73,7 @@ def times(counts: Counts, profile: Profile, routing: Routing | None) -> Times:
 
 
 def _even(counts: Counts, profile: Profile, routing: Routing | None, cores: int) -> Times:
-    rules = [rule for rule in rules_of(profile.time) if rule[0] != "host"]
+    rules = [rule for rule in rules_of(profile.time) if rule[0] not in ("host", "barrier")]
     barrier = Interval(*profile.time["barrier"].si)
     totals = []
     for alone, steps in ((True, counts.steps_alone), (False, counts.steps_streamed)):
@@ -77,7 +83,7 @@ def _even(counts: Counts, profile: Profile, routing: Routing | None, cores: int)
     found = events(counts, routing, alone=True)
     used = {f"time.{key}": profile.time[key] for _, counted, key in rules if counted in found and found[counted].value}
     used["time.barrier"] = profile.time["barrier"]
-    return Times(totals[0], _rate(totals[1]), used, "events spread evenly over the cores")
+    return Times(totals[0], totals[1], used, "events spread evenly over the cores")
 
 
 def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork) -> Times:
@@ -95,7 +101,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
     used["time.barrier"] = profile.time["barrier"]
     return Times(
         latency + each.scaled(work.steps),
-        _rate(period + each.scaled(counts.steps_streamed)),
+        period + each.scaled(counts.steps_streamed),
         used,
         "every step waits for its busiest core, which steps neurons while it receives, and for the farthest message",
         latency.value / average if average else None,
@@ -108,7 +114,7 @@ def _sides(profile: Profile, work: CoreWork) -> tuple[dict[str, list[Constant]],
     receiving: dict[str, list[Constant]] = {}
     used = {}
     for component, counted, key in rules_of(profile.time):
-        if component not in ("routing", "host"):
+        if component not in ("routing", "host", "barrier"):
             (receiving if counted in _RECEIVING else neurons).setdefault(counted, []).append(profile.time[key])
             if _counted(work, counted, None).any():
                 used[f"time.{key}"] = profile.time[key]
@@ -173,7 +179,3 @@ def _farthest(profile: Profile, routing: Routing) -> Interval:
     return Interval.total(
         Interval(*profile.time[key].si).scaled(float(steps.mean())) for key, steps in travelled.items() if key in profile.time
     )
-
-
-def _rate(period: Interval) -> Interval | None:
-    return Interval(1 / period.value, 1 / period.high, 1 / period.low) if period.low > 0 else None

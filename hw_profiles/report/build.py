@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from neurograph.errors import InputError
 from neurograph.hw_profiles.baselines import Baseline
 from neurograph.hw_profiles.counts import Counts, count
-from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimate, operations_energy
+from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimate
+from neurograph.hw_profiles.report.comparisons import comparisons
 from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Constant, Profile, load
 from neurograph.hw_profiles.timing import least_cores
@@ -37,8 +38,10 @@ _LABELS = {
     "projections": "counted",
     "profiles": "modelled",
     "profiles.placement": "counted",
+    "level_1": "modelled",
     "baselines": "operations counted by formula, energy modelled",
     "break_even": "modelled",
+    "headline": "modelled",
 }
 
 
@@ -84,8 +87,7 @@ def build(
     placed, refused = routing or {}, routing_refused or {}
     estimates = [estimate(counts, p, placed.get(p.name), refused=refused.get(p.name)) for p in loaded]
     arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
-    macs = sum(counts.host_macs.values()) + float(counts.graded_events.mean())
-    snn = operations_energy(arithmetic, macs=macs, additions=float(counts.synaptic_events.mean()))
+    effective = _effective(counts, host_macs_effective or {})
     report: Report = {
         "bundle": bundle_name,
         **({} if accuracy is None else {"accuracy": accuracy}),
@@ -100,12 +102,11 @@ def build(
         "spread": _spreads(counts),
         "activity": _activity(counts),
         "host_macs": dict(counts.host_macs),
-        "host_macs_effective": _effective(counts, host_macs_effective or {}),
+        "host_macs_effective": effective,
         "populations": _populations(counts),
         "projections": _projections(counts),
         "profiles": [_profile(e, counts) for e in estimates],
-        "baselines": [_baseline(b, arithmetic, snn) for b in baselines],
-        "break_even": [_break_even(b, arithmetic, counts) for b in baselines],
+        **comparisons(baselines, arithmetic, counts, estimates, effective),
         "labels": dict(_LABELS),
         "constants": _constants(estimates, arithmetic if baselines else None),
     }
@@ -259,7 +260,9 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
         "streamed_j": None if e.streamed_j is None else _range(e.streamed_j),
         "variants_j": dict(e.variants),
         "on_chip_j": _range(on_chip) if e.profile.level == "chip events" and known else None,
+        "events_j": _range(e.events_j) if e.profile.level == "chip events" and known else None,
         "host_share": 1 - on_chip.value / energy.value if energy.value else 0.0,
+        "static_share": 0.0 if e.static_j is None or not on_chip.value else e.static_j.value / on_chip.value,
         "latency_s": None if e.latency_s is None else e.latency_s.value,
         "latency_range_s": _spread(e.latency_s),
         "throughput_hz": None if e.throughput_hz is None else e.throughput_hz.value,
@@ -318,48 +321,6 @@ def _share(used: float, limit: int) -> float:
     return used / limit if limit else 0.0
 
 
-def _baseline(baseline: Baseline, arithmetic: Profile, snn: Interval) -> dict[str, Any]:
-    energy = operations_energy(arithmetic, macs=baseline.macs)
-    terms = {name: operations_energy(arithmetic, macs=macs).value for name, macs in baseline.terms.items()}
-    int8 = operations_energy(arithmetic, macs=baseline.macs, number_format="int8").value if "mac_int8" in arithmetic.energy else None
-    return {
-        "name": baseline.name,
-        "note": baseline.note,
-        "level": "operations",
-        "profile": arithmetic.name,
-        "macs": baseline.macs,
-        "terms": dict(baseline.terms),
-        "energy_j": {**_range(energy), "components": terms},
-        "energy_int8_j": int8,
-        "spiking_over_baseline": snn.value / energy.value,
-    }
-
-
-def _break_even(baseline: Baseline, arithmetic: Profile, counts: Counts) -> dict[str, Any]:
-    """The activity at which the spiking network costs as much: E_AC · events + E_MAC · (host + graded events) = E_MAC · baseline."""
-    saved = baseline.macs - sum(counts.host_macs.values()) - float(counts.graded_events.mean())
-    events = saved * operations_energy(arithmetic, macs=1).value / operations_energy(arithmetic, additions=1).value
-    activity = _activity(counts)
-    possible = counts.synapses * counts.ticks
-    now = activity["events_per_synapse_and_tick"]
-    rate = events / possible if possible and events > 0 else None
-    return {
-        "baseline": baseline.name,
-        "level": "operations",
-        "events_per_synapse_and_tick": rate,
-        "events_per_synapse": None if rate is None else rate * counts.ticks,
-        "now_events_per_synapse_and_tick": now,
-        "spiking_wins": rate is not None and now < rate,
-        "note": _remark(events, rate),
-    }
-
-
-def _remark(events: float, rate: float | None) -> str:
-    if events <= 0:
-        return "the host alone costs more than the baseline"
-    return "above 100 %: cheaper at any activity" if rate is not None and rate > 1 else ""
-
-
 def _constants(estimates: Sequence[Estimate], arithmetic: Profile | None) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], Constant] = {}
     for e in estimates:
@@ -368,7 +329,7 @@ def _constants(estimates: Sequence[Estimate], arithmetic: Profile | None) -> lis
             if e.variants and low_precision in e.profile.energy:
                 found[e.profile.name, f"energy.{low_precision}"] = e.profile.energy[low_precision]
     if arithmetic is not None:
-        for key in ("mac_fp32", "add_fp32", "mac_int8"):
+        for key in ("mac_fp32", "add_fp32", "mac_int8", "add_int8", "add_int32", "sram_8kib_64b", "sram_32kib_64b", "sram_1mib_64b"):
             if key in arithmetic.energy:
                 found[arithmetic.name, f"energy.{key}"] = arithmetic.energy[key]
     return [{"profile": profile, "name": key, **constant.model_dump()} for (profile, key), constant in found.items()]

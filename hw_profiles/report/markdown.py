@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neurograph.hw_profiles.report.placement import placement
+from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 
 __all__ = ["number", "si", "table", "to_markdown"]
@@ -16,7 +17,8 @@ _PREFACE = (
     "never to be compared with each other.",
 )
 _ABOUT_TIMES = (
-    "Energy and latency: one inference alone; *on chip* leaves the host's share out, and so does energy × delay. Throughput:",
+    "Energy and latency: one inference alone, static power over its latency included where one is published; *on chip* leaves the host's",
+    "share out, and so does energy × delay. Throughput:",
     "inferences streamed without a gap. Host and input/output are in no time.",
 )
 _EVENLY = (
@@ -27,7 +29,19 @@ _EVENLY = (
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
-    sections = (_head, _summary, _counts, _populations, _projections, placement, _components, _baselines, _left_out, _constants)
+    sections = (
+        _head,
+        _summary,
+        headline,
+        _counts,
+        _populations,
+        _projections,
+        placement,
+        _components,
+        rivals,
+        _left_out,
+        _constants,
+    )
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
 
 
@@ -227,7 +241,8 @@ def _beside_components(p: Mapping[str, Any]) -> Iterator[str]:
             yield f"- balance: the busiest cores work {p['busiest_over_mean']:.1f} times as long as the mean core"
     if p["static_j"]:
         powered = f"{several(p['chips'] or p['chips_at_least'], 'chip')} powered for the latency"
-        yield f"- static, beside the total and not in it: up to {si(p['static_j']['high'], 'J')} ({powered})"
+        share = f"static share of the chip's energy {100 * p['static_share']:.1f} % ({powered})"
+        yield f"- {share}; without it {si(p['events_j']['total'], 'J')} ({low_high(p['events_j'], 'J')})"
 
 
 def _least(p: Mapping[str, Any]) -> str:
@@ -239,43 +254,6 @@ def _work(terms: Sequence[Mapping[str, Any]]) -> str:
         return number(int(value) if float(value).is_integer() else value)
 
     return " + ".join(f"{amount(t['per_inference'])} × {t['constant'].removeprefix('energy.')}" for t in terms)
-
-
-def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
-    if not report["baselines"]:
-        return
-    yield "## Beside networks with real values (operations counted by formula, energy modelled)"
-    yield ""
-    rows = [
-        [
-            b["name"],
-            b["note"],
-            number(b["macs"]),
-            si(b["energy_j"]["total"], "J"),
-            si(b["energy_int8_j"], "J"),
-            f"{b['spiking_over_baseline']:.3g}",
-        ]
-        for b in report["baselines"]
-    ]
-    yield from table(["network", "of", "multiply-adds", "fp32", "int8", "spiking / fp32"], rows, "llrrrr")
-    yield ""
-    yield f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."
-    yield ""
-    rows = [
-        [
-            b["baseline"],
-            "–" if b["events_per_synapse_and_tick"] is None else f"{100 * b['events_per_synapse_and_tick']:.3g} %",
-            "–" if b["events_per_synapse"] is None else f"{b['events_per_synapse']:.3g}",
-            f"{100 * b['now_events_per_synapse_and_tick']:.3g} %",
-            "spiking" if b["spiking_wins"] else "baseline",
-            b["note"],
-        ]
-        for b in report["break_even"]
-    ]
-    yield from table(["break-even with", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note"], rows, "lrrrll")
-    yield ""
-    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level."
-    yield "Memory traffic is on neither side."
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["low_high", "number", "several", "si", "table"]
+__all__ = ["low_high", "number", "ratio", "several", "si", "table"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
 
@@ -28,6 +28,12 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def ratio(value: float) -> str:
+    """Three significant digits, with thousands separators from 1,000 on."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:.3g}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> Iterator[str]:

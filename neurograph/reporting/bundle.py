@@ -56,15 +56,15 @@ def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
         if "features" not in file or not bundle.host_macs:
             return [], {}
         nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
-        effective = bundle.effective_macs(int(np.count_nonzero(file["features/data"][()])))
+        nonzero = int(np.count_nonzero(file["features/data"][()]))
         classes = int(file["labels"][()].max()) + 1
     width = max(bundle.network.populations[name].shape[-1] for name in bundle.network.outputs)  # inner layers may be wider
-    sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes}
+    sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes, "nonzero_features": nonzero}
     rivals = [baselines.graph_transformer(**sizes)]
     nonzeros = _graph_nonzeros(bundle.network)
     if nonzeros:
         rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes))
-    return rivals, effective
+    return rivals, bundle.effective_macs(nonzero)
 
 
 def _graph_nonzeros(network: Any) -> int:

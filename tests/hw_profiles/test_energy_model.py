@@ -36,7 +36,10 @@ def test_chip_events_of_loihi1_by_hand(network: Network, recording: Recording) -
     assert parts["neuron"] == pytest.approx(81e-12 * active + 52e-12 * inactive)
     assert parts["spike"] == pytest.approx(1.7e-12 * counts.messages.mean())
     assert parts["host"] == 0
+    assert result.latency_s is not None
+    assert parts["static"] == pytest.approx(0.1044 * result.latency_s.value)  # one chip of 104.4 mW
     assert result.on_chip_j.value == pytest.approx(result.energy_j.value)
+    assert result.events_j.value == pytest.approx(sum(parts[name] for name in ("synapse", "neuron", "spike")))
     serial = 3.5e-9 * counts.synaptic_events.mean() + 8.4e-9 * active + 5.3e-9 * inactive + 2.1e-9 * counts.messages.mean()
     assert result.cores == result.chips == 1
     assert result.latency_s is not None
@@ -99,6 +102,29 @@ def test_a_missing_price_is_said_not_taken_as_zero(network: Network, recording: 
     assert mixed == pytest.approx(
         3e-12 * counts.synaptic_events_stored("dense").mean() + 1e-12 * counts.synaptic_events_stored("sparse").mean()
     )
+
+
+EXTRAS = {
+    "barrier": (1.0, "barriers"),
+    "state_reset": (2.0, "state_resets"),
+    "bias_write": (3.0, "bias_writes"),
+    "synaptic_event_graded": (5.0, "graded_events"),
+}
+
+
+def test_a_profile_may_price_barriers_resets_and_writes(network: Network, recording: Recording) -> None:
+    """What no published profile has a constant for is priced where a user's own has one, and named as left out where not."""
+    plain = load("loihi1")
+    counts = count(network, recording, host_macs={})
+    assert {"barrier", "writes and resets"} <= set(estimate(counts, plain).not_included)
+    some = plain.energy["synaptic_event"]
+    more = {key: some.model_copy(update={"value": value, "low": None, "high": None}) for key, (value, _) in EXTRAS.items()}
+    result = estimate(counts, plain.model_copy(update={"energy": {**plain.energy, **more}}))
+    terms = {term.counted: term for component in result.components for term in component.terms}
+    assert terms["barriers"].energy_j.value == pytest.approx(1e-12 * counts.steps_alone)
+    assert terms["state_resets"].energy_j.value == pytest.approx(2e-12 * counts.state_resets)
+    assert terms["bias_writes"].energy_j.value == pytest.approx(3e-12 * counts.bias_writes)
+    assert not {"barrier", "writes and resets"} & set(result.not_included)
 
 
 def test_not_aligned_is_said(network: Network, recording: Recording) -> None:

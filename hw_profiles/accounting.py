@@ -1,0 +1,178 @@
+"""Level 1 in several accountings, the same for the spiking network and for one with real values: what is priced decides who wins.
+
+    fp32                      E_MAC · multiply-adds + E_AC · synaptic events, 32-bit floats: the line of most papers
+    fp32, input zeros skipped the same, without multiply-adds that meet a feature of 0, on both sides
+    b-bit activations         the network with real values quantised to b = ⌈log2(T + 1)⌉-bit activations, which carry what T spikes can
+                              (Yan 2024, arXiv 2409.08290), and 8-bit weights; the spiking one with 8-bit additions
+    …, with memory            what is read and written besides, and the arithmetic of addresses, after the split of Lemaire 2022
+                              (arXiv 2210.13107) into compute, memory and addressing
+
+Memory, in bits an inference. No value is used twice from one read, on either side; sums of a network with real values stay in a register:
+
+    spiking       synaptic events · (weight + two of a sum of currents) + neuron updates · two of u and of v + spikes · an address
+    real values   multiply-adds · (weight + activation)
+    both          an index for each event or multiply-add over sparse weights; one addition of 32 bits an address
+
+A bit costs what it costs in the profile's SRAM of 32 KiB, low that of 8 KiB, high that of 1 MiB. The multiplier of a b-bit by an 8-bit
+number is taken as b/8 of one of 8 by 8 bits (derived: its area and its switching grow with one operand's width). Host parts of the spiking
+network count as a network with real values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neurograph.hw_profiles.baselines import Baseline
+from neurograph.hw_profiles.counts import Counts
+from neurograph.hw_profiles.interval import Interval
+from neurograph.hw_profiles.rules import mean
+from neurograph.hw_profiles.schema import Profile
+
+__all__ = ["Accounting", "Cost", "Split", "accountings"]
+
+_ADDRESS_BITS = 32
+_SRAM = ("sram_32kib_64b", "sram_8kib_64b", "sram_1mib_64b")  # value, low, high
+
+
+@dataclass(frozen=True)
+class Split:
+    """Joules of an inference by where they go."""
+
+    compute: Interval
+    memory: Interval = field(default_factory=lambda: Interval.exactly(0.0))
+    addressing: Interval = field(default_factory=lambda: Interval.exactly(0.0))
+
+    @property
+    def total(self) -> Interval:
+        return self.compute + self.memory + self.addressing
+
+    def __add__(self, other: Split) -> Split:
+        return Split(self.compute + other.compute, self.memory + other.memory, self.addressing + other.addressing)
+
+    def scaled(self, factor: float) -> Split:
+        return Split(self.compute.scaled(factor), self.memory.scaled(factor), self.addressing.scaled(factor))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a spiking network: ``fixed + per_event · synaptic events``, so that its break-even is known."""
+
+    fixed: Split
+    per_event: Split
+
+    def at(self, events: float) -> Split:
+        return self.fixed + self.per_event.scaled(events)
+
+    def break_even(self, other: Interval) -> float:
+        """Synaptic events an inference at which the energy is ``other``; below 0 where what is fixed costs more already."""
+        return (other.value - self.fixed.total.value) / self.per_event.total.value
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """One way to price arithmetic.
+
+    Args:
+        name: for people.
+        number_format: of the spiking side's additions and of the other side's multiply-adds.
+        mac, spiking_mac, addition: joules of one multiply-add of the network with real values, of one on the spiking network's host, and
+            of one addition.
+        weight_bits, activation_bits, state_bits: widths, for memory.
+        bit: joules of a bit read or written, address: of one addition of an address; None: memory is not priced.
+        skips_zeros: of the input.
+    """
+
+    name: str
+    number_format: str
+    mac: Interval
+    spiking_mac: Interval
+    addition: Interval
+    weight_bits: int
+    activation_bits: int
+    state_bits: int
+    bit: Interval | None = None
+    address: Interval | None = None
+    skips_zeros: bool = False
+
+    def spiking(self, counts: Counts, host_effective: Mapping[str, int]) -> Cost:
+        """What the spiking network costs.
+
+        Args:
+            host_effective: of the host's multiply-adds, by name, those that meet no feature of 0.
+        """
+        macs = {name: host_effective.get(name, macs) if self.skips_zeros else macs for name, macs in counts.host_macs.items()}
+        fixed = self._macs(sum(macs.values()), 0, self.spiking_mac)
+        graded = mean(counts.graded_events)
+        fixed += Split(self.spiking_mac.scaled(graded)) if self.bit is None else self._macs(graded, graded, self.spiking_mac)
+        per_event = Split(self.addition)
+        if self.bit is not None and self.address is not None:
+            state = 4 * self.state_bits * mean(counts.neuron_updates)  # u and v, read and written
+            fixed += Split(Interval.exactly(0.0), self.bit.scaled(state + _ADDRESS_BITS * mean(counts.spikes)))
+            sparse = mean(counts.synaptic_events_stored("sparse")) / (mean(counts.synaptic_events) or 1.0)
+            bits = self.weight_bits + 2 * self.state_bits + sparse * _ADDRESS_BITS
+            per_event += Split(Interval.exactly(0.0), self.bit.scaled(bits), self.address)
+        return Cost(fixed, per_event)
+
+    def real(self, baseline: Baseline) -> Split:
+        """What a network with real values costs."""
+        macs = baseline.effective_terms if self.skips_zeros else baseline.terms
+        sparse = sum(amount for name, amount in macs.items() if name in baseline.sparse)
+        return self._macs(sum(macs.values()), sparse, self.mac)
+
+    def terms(self, baseline: Baseline) -> dict[str, float]:
+        """Joules by kind of work."""
+        macs = baseline.effective_terms if self.skips_zeros else baseline.terms
+        return {name: self._macs(n, n if name in baseline.sparse else 0, self.mac).total.value for name, n in macs.items()}
+
+    def _macs(self, macs: float, over_sparse: float, price: Interval) -> Split:
+        compute = price.scaled(macs)
+        if self.bit is None or self.address is None:
+            return Split(compute)
+        bits = macs * (self.weight_bits + self.activation_bits) + over_sparse * _ADDRESS_BITS
+        return Split(compute, self.bit.scaled(bits), self.address.scaled(macs))
+
+
+def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> tuple[Accounting, ...]:
+    """What can be priced with the constants of a profile of level "operations".
+
+    Args:
+        ticks: T, which decides the width of quantised activations.
+        skips_zeros: also the accounting that skips features of 0, where their number is known.
+    """
+
+    def price(key: str) -> Interval:
+        return Interval(*profile.energy[key].si)
+
+    mac, add = price("mac_fp32"), price("add_fp32")
+    plain = Accounting("fp32", "fp32", mac, mac, add, 32, 32, 32)
+    found = [plain]
+    if skips_zeros:
+        found.append(Accounting("fp32, input zeros skipped", "fp32", mac, mac, add, 32, 32, 32, skips_zeros=True))
+    bits = math.ceil(math.log2(ticks + 1))
+    small = None
+    if {"mac_int8", "add_int8"} <= set(profile.energy):
+        mac8, add8 = price("mac_int8"), price("add_int8")
+        narrow = _narrow(mac8, add8, min(bits, 8))
+        small = Accounting(f"{bits}-bit activations", f"int{bits} × int8", narrow, mac8, add8, 8, bits, 24)
+        found.append(small)
+    bit, address = _bit(profile), price("add_int32") if "add_int32" in profile.energy else None
+    if bit is not None and address is not None:
+        for without in (plain, *(() if small is None else (small,))):
+            values = {**vars(without), "name": f"{without.name}, with memory", "bit": bit, "address": address}
+            found.append(Accounting(**values))
+    return tuple(found)
+
+
+def _narrow(mac: Interval, add: Interval, bits: int) -> Interval:
+    """A multiply-add of b by 8 bits: b/8 of the multiplier, the whole adder. Low: b additions; high: that of 8 by 8 bits."""
+    value = (mac.value - add.value) * bits / 8 + add.value
+    return Interval(value, min(value, add.low * bits), max(value, mac.high))
+
+
+def _bit(profile: Profile) -> Interval | None:
+    if not set(_SRAM) <= set(profile.energy):
+        return None
+    value, low, high = (profile.energy[key] for key in _SRAM)
+    return Interval(value.si[0] / 64, min(value.si[0], low.si[1]) / 64, max(value.si[0], high.si[2]) / 64)
