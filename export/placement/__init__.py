@@ -8,6 +8,7 @@ fill        greedy and random, to compare with            mesh        cores on t
 traffic     messages × hops of a recorded run             work        what each core does in each step
 place       the one function
 files       placement.json                                picture     the core map
+loads       messages over each link between tiles
 """
 
 from neurograph.export.placement.files import load, save

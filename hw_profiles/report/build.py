@@ -42,6 +42,7 @@ _LABELS = {
     "baselines": "operations counted by formula, energy modelled",
     "break_even": "modelled",
     "headline": "modelled",
+    "figures": "counted",
 }
 
 
@@ -58,6 +59,7 @@ def build(
     routing: Mapping[str, Routing] | None = None,
     routing_refused: Mapping[str, str] | None = None,
     host_macs_effective: Mapping[str, int] | None = None,
+    figures: Mapping[str, Any] | None = None,
 ) -> Report:
     """Count a recording and price it.
 
@@ -74,6 +76,7 @@ def build(
         routing_refused: profile's name → why the network has no placement on it; the report says so.
         host_macs_effective: of ``host_macs``, by name, those whose input is not 0: what a host that skips zeros would do. Stated beside
             the dense count, which is the one that is priced.
+        figures: data of pictures, as ``neurograph.reporting.figures`` makes it; put into the report as it is.
 
     Raises:
         InputError: the recording is empty or does not fit the network; a placement is of another run; effective multiply-adds of what has
@@ -109,6 +112,7 @@ def build(
         **comparisons(baselines, arithmetic, counts, estimates, effective),
         "labels": dict(_LABELS),
         "constants": _constants(estimates, arithmetic if baselines else None),
+        **({} if figures is None else {"figures": dict(figures)}),
     }
     return report
 

@@ -67,9 +67,10 @@ def rivals(report: Mapping[str, Any]) -> Iterator[str]:
     header = ["network", "accounting", "numbers", "multiply-adds", "energy", "low to high", "spiking", "spiking / it"]
     yield from table(header, rows, "lllrrrrr")
     yield ""
-    yield f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."
-    yield "*b-bit*: activations of ⌈log2(T + 1)⌉ bits, which carry what T spikes can, times 8-bit weights. *With memory*: reads and writes of"
-    yield "weights, states, sums and spikes, and the arithmetic of addresses; no value is used twice from one read."
+    constants = report["baselines"][0]["profile"]
+    yield f"Level *operations*, constants of {constants}; the spiking side has its host multiply-adds in it."
+    yield "*b-bit*: activations of ⌈log2(T + 1)⌉ bits, which carry what T spikes can, times 8-bit weights. *With memory*: reads and writes"
+    yield "of weights, states, sums and spikes, and the arithmetic of addresses; no value is used twice from one read."
     yield ""
     rows = [
         [

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.report import build
-from neurograph.reporting.routing import routings
+from neurograph.reporting.figures import figures_of
+from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
 
 __all__ = ["PROFILES", "report_of"]
@@ -31,7 +32,7 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES) -> dict[str, Any]
     """
     loaded = [load(name) for name in profiles]
     run = fixed.run(bundle.quantized, bundle.inputs)
-    routing, refused = routings(bundle, run, loaded)
+    placed, refused = placements(bundle, run, loaded)
     rivals, effective = _rivals(bundle)
     origin = bundle.manifest["origin"]
     info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
@@ -45,8 +46,9 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES) -> dict[str, Any]
         accuracy=bundle.accuracy(run),
         baselines=rivals,
         model_info=info,
-        routing=routing,
+        routing=routings(placed),
         routing_refused=refused,
+        figures=figures_of(bundle.quantized, run, placed),
     )
 
 

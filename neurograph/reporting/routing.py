@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from neurograph.errors import PlacementError, ProfileError
 from neurograph.export import placement
 from neurograph.export.placement.files import to_json
+from neurograph.export.placement.place import Placement
 from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Profile, placement_limits
 from neurograph.sim.recording import Recording
 
-__all__ = ["routings"]
+__all__ = ["placements", "routings"]
 
 _FILE = "placement.json"
 
 
-def routings(bundle: Any, recording: Recording, profiles: Sequence[Profile]) -> tuple[dict[str, Routing], dict[str, str]]:
-    """The recorded run on the chip of each profile of level "chip events".
+def placements(bundle: Any, recording: Recording, profiles: Sequence[Profile]) -> tuple[dict[str, Placement], dict[str, str]]:
+    """The network on the chip of each profile of level "chip events", its traffic counted from the recording.
 
     Returns:
-        profile's name → Routing, and profile's name → why the network has no placement on it.
+        profile's name → Placement, the same object for profiles of the same limits, and profile's name → why the network has none on it.
     """
-    found: dict[str, Routing] = {}
+    found: dict[str, Placement] = {}
     refused: dict[str, str] = {}
-    alike: dict[Any, Any] = {}  # limits but for the chip's name → content of placement.json
+    alike: dict[Any, Placement] = {}  # limits but for the chip's name → placement
     for profile in profiles:
         if profile.level != "chip events":
             continue
@@ -37,10 +37,16 @@ def routings(bundle: Any, recording: Recording, profiles: Sequence[Profile]) -> 
             if key not in alike:
                 own = bundle.path / _FILE
                 if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
-                    alike[key] = json.loads(own.read_text(encoding="utf-8"))
+                    alike[key] = placement.load(own, bundle.quantized, recording=recording)
                 else:
-                    alike[key] = to_json(placement.place(bundle.quantized, limits, recording=recording))
-            found[profile.name] = Routing.from_json({**alike[key], "target": profile.name})
+                    alike[key] = placement.place(bundle.quantized, limits, recording=recording)
+            found[profile.name] = alike[key]
         except (PlacementError, ProfileError) as error:
             refused[profile.name] = str(error)
     return found, refused
+
+
+def routings(placed: Mapping[str, Placement]) -> dict[str, Routing]:
+    """What energy and time need of each profile's placement."""
+    contents = {id(one): to_json(one) for one in placed.values()}
+    return {name: Routing.from_json({**contents[id(one)], "target": name}) for name, one in placed.items()}

@@ -12,7 +12,8 @@ from neurograph.export.passes.align_delays import align_delays
 from neurograph.export.passes.graded_sums import graded_sums
 from neurograph.export.placement import load, place, save
 from neurograph.export.placement.files import summary, to_json
-from neurograph.export.placement.picture import core_map, link_loads
+from neurograph.export.placement.loads import link_loads
+from neurograph.export.placement.picture import core_map
 
 
 @pytest.fixture(scope="module")
