@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from neurograph.hw_profiles.report.crosscheck import crosscheck
+from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.placement import placement
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 
@@ -27,7 +29,7 @@ _EVENLY = (
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
-    sections = (_head, _summary, _counts, _populations, _projections, placement, _components, _baselines, _left_out, _constants)
+    sections = (_head, _summary, _counts, _populations, _projections, placement, _components, crosscheck, _baselines, measured, _left_out, _constants)
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
 
 
