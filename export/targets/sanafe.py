@@ -25,9 +25,10 @@ from neurograph.errors import BundleError, InputError, UnsupportedError
 from neurograph.export.placement import Placement
 from neurograph.export.placement.grids import Array
 from neurograph.files import write_file
+from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
-__all__ = ["LARGEST", "RUNNER", "write"]
+__all__ = ["LARGEST", "RUNNER", "check", "write"]
 
 LARGEST = 2_000_000  # edges: the YAML has a line for each, and SANA-FE holds an object for each
 RUNNER = Path(__file__).with_name("sanafe_run.py")
@@ -68,16 +69,11 @@ def write(
         the content of ``expected.json``.
 
     Raises:
-        UnsupportedError: more synapses than SANA-FE's text format bears. InputError: no such sample. BundleError: a file cannot be written.
+        UnsupportedError: see :func:`check`. InputError: no such sample. BundleError: a file cannot be written.
     """
     if not 0 <= sample < recording.samples:
         raise InputError(f"recording: sample {sample} does not exist, it has {recording.samples}; take 0 to {recording.samples - 1}")
-    graded = [f"population {p.name!r}: graded spikes" for p in placement.network.populations.values() if p.is_graded]
-    if graded:
-        raise UnsupportedError("SANA-FE", graded, "compare a network without them, its inputs carry no numbers")
-    edges = sum(int(p.weights.fan_out().sum()) for p in placement.network.spiking_projections)
-    if edges > LARGEST:
-        raise UnsupportedError("SANA-FE", [f"{edges:,} synapses of the network, at most {LARGEST:,}"], "export a smaller graph")
+    check(placement.network)
     expected = _expected(placement, recording, sample)
     files = {
         "architecture.yaml": "\n".join(_architecture(placement, energy or {}, time or {})),
@@ -88,6 +84,20 @@ def write(
     for name, text in files.items():
         write_file(folder / name, (text + "\n").encode(), "SANA-FE export", BundleError)
     return expected
+
+
+def check(network: Network) -> None:
+    """Refuse what SANA-FE's files cannot hold.
+
+    Raises:
+        UnsupportedError: graded spikes, or more synapses than its text format bears.
+    """
+    graded = [f"population {p.name!r}: graded spikes" for p in network.populations.values() if p.is_graded]
+    if graded:
+        raise UnsupportedError("SANA-FE", graded, "compare a network without them, its inputs carry no numbers")
+    edges = sum(int(p.weights.fan_out().sum()) for p in network.spiking_projections)
+    if edges > LARGEST:
+        raise UnsupportedError("SANA-FE", [f"{edges:,} synapses of the network, at most {LARGEST:,}"], "export a smaller graph")
 
 
 def _expected(placement: Placement, recording: Recording, sample: int) -> dict[str, Any]:

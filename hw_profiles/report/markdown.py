@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from neurograph.hw_profiles.report.crosscheck import crosscheck
+from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.placement import placement
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
@@ -38,7 +40,9 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         _projections,
         placement,
         _components,
+        crosscheck,
         rivals,
+        measured,
         _left_out,
         _constants,
     )

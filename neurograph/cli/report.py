@@ -20,6 +20,8 @@ def report(
     form: str = option("md", "--format", help="md or json."),
     output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
     as_json: bool = option(False, "--json", help="The same as --format json."),
+    sanafe: bool = option(False, "--sanafe", help="Run the placed network in SANA-FE as well and set its figures beside ours."),
+    measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
 ) -> None:
     """Count every operation of one inference and print its energy under each profile."""
     if form not in ("md", "json"):
@@ -30,7 +32,16 @@ def report(
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import report_of
 
-    text = rendered(report_of(found, profile), "json" if as_json else form)
+    made = report_of(found, profile)
+    if sanafe:
+        from neurograph.reporting.sanafe import crosscheck_of
+
+        made["crosscheck"] = crosscheck_of(found)
+    if measure:
+        from neurograph.reporting.measured import measured_of
+
+        made["measured"] = measured_of(found)
+    text = rendered(made, "json" if as_json else form)
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")
     else:
