@@ -20,6 +20,8 @@ def report(
     form: str = option("md", "--format", help="md or json."),
     output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
     as_json: bool = option(False, "--json", help="The same as --format json."),
+    recording: Path | None = option(None, "--recording", help="Recording of 'simulate -o' to count; the bundle's own sample if not given."),
+    placement: Path | None = option(None, "--placement", help="Placement that 'place' wrote, for the chip that it was made for."),
     sanafe: bool = option(False, "--sanafe", help="Run the placed network in SANA-FE as well and set its figures beside ours."),
     measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
 ) -> None:
@@ -32,7 +34,7 @@ def report(
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import report_of
 
-    made = report_of(found, profile)
+    made = report_of(found, profile, recording=recording, placement=placement)
     if sanafe:
         from neurograph.reporting.sanafe import crosscheck_of
 

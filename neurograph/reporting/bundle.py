@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import scipy.sparse as sp
 
+from neurograph.errors import InputError
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.report import build
+from neurograph.network import Network
 from neurograph.reporting.figures import figures_of
 from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
+from neurograph.sim.recording import Recording
+from neurograph.sim.recording_file import load as load_recording
 
 __all__ = ["PROFILES", "report_of"]
 
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
-def report_of(bundle: Any, profiles: Sequence[str] = PROFILES) -> dict[str, Any]:
-    """The report of a bundle's own sample.
+def report_of(
+    bundle: Any, profiles: Sequence[str] = PROFILES, *, recording: Path | None = None, placement: Path | None = None
+) -> dict[str, Any]:
+    """The report of a bundle's own sample, or of a recorded run of it.
 
     Args:
         bundle: as :func:`neurograph.export.bundle.open_bundle` gives it.
         profiles: names, or paths of TOML files.
+        recording: file of ``neurograph simulate -o``, with the spikes of every population.
+        placement: ``placement.json`` of ``neurograph place``, or its folder, for the chip that it was made for.
 
     Raises:
-        ProfileError: a profile that cannot be used. BundleError: the bundle has no integers.
+        ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
+        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes.
     """
     loaded = [load(name) for name in profiles]
-    run = fixed.run(bundle.quantized, bundle.inputs)
-    placed, refused = placements(bundle, run, loaded)
+    run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)
+    placed, refused = placements(bundle, run, loaded, placement)
     rivals, effective = _rivals(bundle)
     origin = bundle.manifest["origin"]
     info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
@@ -43,13 +53,29 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES) -> dict[str, Any]
         host_macs=bundle.host_macs or None,
         host_macs_effective=effective,
         bundle_name=bundle.path.resolve().name,
-        accuracy=bundle.accuracy(run),
+        accuracy=bundle.accuracy(run) if recording is None else None,
         baselines=rivals,
         model_info=info,
         routing=routings(placed),
         routing_refused=refused,
         figures=figures_of(bundle.quantized, run, placed),
     )
+
+
+def recorded(path: Path, network: Network) -> Recording:
+    """A recording of a bundle's integer network from its file.
+
+    Raises:
+        InputError: it misses the spikes of a population, or is of another network, with how to make one.
+    """
+    run = load_recording(path)
+    missing = [p.name for p in network.populations.values() if not p.is_static and p.name not in run.spikes]
+    if missing:
+        raise InputError(
+            f"recording {path}: holds no spikes of {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}; make one with "
+            "'neurograph simulate BUNDLE -o FILE.h5', which records every population unless --record says otherwise"
+        )
+    return run
 
 
 def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:

@@ -255,7 +255,9 @@ def _step_times(routing: Routing, profile: Profile) -> NDArray[Any]:
     """
     work, time = routing.work, {key: constant.si[0] for key, constant in profile.time.items()}
     if work is None:
-        raise UnsupportedError("the cross-check with SANA-FE", [f"{routing.cores:,} cores, too many to count by step"], "export a smaller graph")
+        raise UnsupportedError(
+            "the cross-check with SANA-FE", [f"{routing.cores:,} cores, too many to count by step"], "export a smaller graph"
+        )
     update = time["neuron_activation"] + time["spike"]
     sending = time["neuron_access"] * work.neurons + update * work.neuron_spikes + time["message"] * work.messages_out
     events = work.synaptic_events_dense + work.synaptic_events_sparse

@@ -1,0 +1,105 @@
+"""The report of a bundle: of its own sample, of a recording, over a placement that was made apart; what is refused, and how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spiky import karate_checkpoint
+
+from neurograph.cli.chips import on_profile
+from neurograph.cli.main import run_command
+from neurograph.export.bundle import open_bundle, write_bundle
+from neurograph.export.compile import compile_checkpoint
+from neurograph.export.targets import TARGETS
+from neurograph.reporting import report_of
+
+TARGET = on_profile(TARGETS["loihi2"], None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reported") / "karate"
+    write_bundle(compile_checkpoint(karate_checkpoint(), TARGET), TARGET, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def recording(folder: Path) -> Path:
+    path = folder.parent / "run.h5"
+    assert run_command(["simulate", str(folder), "-o", str(path)]) == 0
+    return path
+
+
+def report(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run_command(["report", *words, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert run_command(["report", *words]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert len(said.err.splitlines()) == 1
+    return said.err
+
+
+def test_a_recording_of_the_own_sample_gives_the_same_report(folder: Path, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = report(capsys, str(folder))
+    of_recording = report(capsys, str(folder), "--recording", str(recording))
+    assert own["counts"]["synaptic_events"] > 0
+    assert of_recording == {key: value for key, value in own.items() if key != "accuracy"}  # whose labels a recording has is not known
+
+
+def test_a_recording_without_spikes_says_how_to_make_one(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = tmp_path / "outputs.h5"
+    assert run_command(["simulate", str(folder), "-o", str(outputs), "--record", "outputs"]) == 0
+    said = refused(capsys, str(folder), "--recording", str(outputs))
+    assert "holds no spikes of attention_blocks_0_neuron" in said
+    assert "make one with 'neurograph simulate BUNDLE -o FILE.h5'" in said
+    assert "'neurograph simulate -o' writes one" in refused(capsys, str(folder), "--recording", str(tmp_path / "none.h5"))
+
+
+def test_a_recording_of_another_network_is_refused(
+    folder: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = tmp_path / "longer"
+    write_bundle(compile_checkpoint(karate_checkpoint(), TARGET, ticks=6), TARGET, longer)
+    assert "has shape (1, 4, 34, 8), the network needs (1, 6, 34, 8)" in refused(capsys, str(longer), "--recording", str(recording))
+
+
+def test_a_placement_made_apart_is_used_for_its_chip(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["place", str(folder), "--profile", "loihi1", "--method", "random", "--seed", "3", "-o", str(tmp_path / "p")]) == 0
+    both = ["--profile", "loihi1", "--profile", "loihi2"]
+    plain, given = report(capsys, str(folder), *both), report(capsys, str(folder), *both, "--placement", str(tmp_path / "p"))
+    assert [p["placement"]["method"] for p in plain["profiles"]] == ["metis", "metis"]
+    assert [p["placement"]["method"] for p in given["profiles"]] == ["random", "metis"]
+    assert given["profiles"][1] == plain["profiles"][1]
+    assert report(capsys, str(folder), *both, "--placement", str(tmp_path / "p" / "placement.json")) == given
+
+
+def test_a_placement_made_for_another_chip_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["place", str(folder), "--profile", "loihi1", "-o", str(tmp_path / "p")]) == 0
+    said = refused(capsys, str(folder), "--profile", "loihi2", "--placement", str(tmp_path / "p"))
+    assert "was made for chip 'loihi1', but the profiles are loihi2; add --profile loihi1" in said
+    content = json.loads((tmp_path / "p" / "placement.json").read_text())
+    content["limits"]["neurons"] = 4096
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    said = refused(capsys, str(folder), "--placement", str(tmp_path / "other.json"))
+    assert "another chip of the name 'loihi1' (neurons 4096 there, 1024 here)" in said
+    (tmp_path / "cut.json").write_text((tmp_path / "other.json").read_text()[:200])
+    assert "is damaged" in refused(capsys, str(folder), "--placement", str(tmp_path / "cut.json"))
+
+
+def test_static_power_is_a_component_and_energies_add_up(folder: Path) -> None:
+    made = report_of(open_bundle(folder))
+    for profile in made["profiles"]:
+        assert sum(profile["energy_j"]["components"].values()) == pytest.approx(profile["energy_j"]["total"])
+    loihi1 = next(p for p in made["profiles"] if p["name"] == "loihi1")
+    assert loihi1["components"]["static"]["energy_j"] == pytest.approx(0.1044 * loihi1["latency_s"] * loihi1["chips"])
+    assert loihi1["on_chip_j"]["total"] == pytest.approx(loihi1["events_j"]["total"] + loihi1["static_j"]["total"])
