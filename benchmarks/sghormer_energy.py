@@ -10,9 +10,10 @@ all        everything: the encoder and the readout on the host, every feature mu
 sparse     the same, both sides skipping features that are 0
 core       without encoder and readout on either side: spikes only against attention and feed-forward only
 
-Level 2 prices the chip's events by the profile loihi1 (synapses, neuron updates and spikes; no placement, so no routing) and what is on the
-host at the host's nominal price; the dense network runs on that host. "chip/arithmetic" is the chip alone (its events, no host) against the
-bare arithmetic of the dense core, which no machine reaches: the least favourable line. All of it is modelled; the counts are exact.
+Level 2 prices the chip's events by the profile loihi1 (synapses, neuron updates and spikes; no placement, so no routing, and no static
+power) and what is on the host at the host's nominal price; the dense network runs on that host. "chip/arithmetic" is the chip alone (its
+events, no host) against the bare arithmetic of the dense core, which no machine reaches: the least favourable line. All of it is modelled;
+the counts are exact.
 """
 
 from __future__ import annotations
@@ -125,8 +126,8 @@ def measure(checkpoint: Checkpoint) -> Row:
         "all": joules(dense.macs) / joules(sum(host.values()), additions),
         "sparse": joules(dense_sparse) / joules(host_sparse, additions),
         "core": joules(dense_core) / joules(0, additions),
-        "level_2": host_mac_j * dense.macs / chip.energy_j.value,
-        "chip_over_arithmetic": joules(dense_core) / chip.on_chip_j.value,
+        "level_2": host_mac_j * dense.macs / (chip.events_j.value + host_mac_j * sum(host.values())),
+        "chip_over_arithmetic": joules(dense_core) / chip.events_j.value,
     }
     return Row(
         dataset=graph.name,
@@ -143,7 +144,7 @@ def measure(checkpoint: Checkpoint) -> Row:
         dense=dense.macs,
         dense_sparse=dense_sparse,
         dense_core=dense_core,
-        chip_j=chip.on_chip_j.value,
+        chip_j=chip.events_j.value,
         ratios=ratios,
         wall_s=time.perf_counter() - start,
     )
