@@ -25,13 +25,14 @@ def base_interpreter() -> str:
     return str(Path(sys.executable).resolve())
 
 
-def make(folder: Path, packages: Sequence[str], python: str | None = None) -> None:
+def make(folder: Path, packages: Sequence[str], python: str | None = None, overrides: Sequence[str] = ()) -> None:
     """Make an environment anew.
 
     Args:
         folder: where.
         packages: what it holds, with versions.
         python: a version or an interpreter, by default :func:`base_interpreter`.
+        overrides: requirements that replace those of the packages; one with a marker that is never true leaves a package out.
 
     Raises:
         subprocess.CalledProcessError: uv could not.
@@ -39,4 +40,6 @@ def make(folder: Path, packages: Sequence[str], python: str | None = None) -> No
     beside = Path(sys.executable).parent / "uv"
     uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", python or base_interpreter(), str(folder)], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin/python"), *packages], check=True)
+    (folder / "overrides.txt").write_text("".join(f"{line}\n" for line in overrides))
+    install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--overrides", str(folder / "overrides.txt")]
+    subprocess.run([*install, "--python", str(folder / "bin/python"), *packages], check=True)

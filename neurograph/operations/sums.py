@@ -1,0 +1,58 @@
+"""Sums over neighbours as graph layers write them: messages edge by edge, added up where they go.
+
+A sum of messages that were not multiplied is additions. Where the messages are the product of the multiplication just before (an edge's
+weight times what its node sends), the two are one multiply-add a message: :mod:`neurograph.operations.counting` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from neurograph.operations.work import Call, Work
+
+__all__ = ["SUMS_BY_NAME", "messages_of"]
+
+_SUMMED = ("sum", "add", "mean")
+_COMPARED = ("amax", "amin", "max", "min")
+
+
+def messages_of(call: Call) -> Tensor | None:
+    """What is added up; None where this call adds up nothing."""
+    taken = _MESSAGES[call.name](call)
+    reduce = call.arguments.get("reduce", "sum")
+    if call.name == "index_put" or call.name == "_index_put_impl":
+        reduce = "sum" if call["accumulate"] else "none"
+    return taken if reduce in _SUMMED else None
+
+
+def _scattered(call: Call) -> Tensor:
+    index, source = call["index"], call.arguments.get("src", call.arguments.get("source"))
+    if not isinstance(source, Tensor):  # one number for all
+        return torch.full(index.shape, source)
+    return source[tuple(slice(size) for size in index.shape)] if call.name.startswith("scatter") else source
+
+
+_MESSAGES: dict[str, Callable[[Call], Tensor]] = {
+    "scatter_add": _scattered,
+    "scatter_reduce": _scattered,
+    "index_add": _scattered,
+    "index_reduce": _scattered,
+    "index_put": lambda call: call["values"],
+    "_index_put_impl": lambda call: call["values"],
+    "segment_reduce": lambda call: call["data"],
+}
+
+
+def _sum(call: Call) -> list[Work] | None:
+    """None: a product over neighbours, which is not counted."""
+    messages = messages_of(call)
+    if messages is not None:
+        return [Work("propagation", messages.numel(), int(torch.count_nonzero(messages)), True)]
+    moved = call.name in ("index_put", "_index_put_impl")
+    return [] if moved or call.arguments.get("reduce") in _COMPARED else None
+
+
+SUMS_BY_NAME: dict[str, Callable[[Call], list[Work] | None]] = dict.fromkeys(_MESSAGES, _sum)
