@@ -1,7 +1,8 @@
 """Level 1 in several accountings, the same for the spiking network and for one with real values: what is priced decides who wins.
 
-    fp32                      E_MAC · multiply-adds + E_AC · synaptic events, 32-bit floats: the line of most papers
-    fp32, input zeros skipped the same, without multiply-adds that meet a feature of 0, on both sides
+    fp32                      E_MAC · multiply-adds + E_AC · synaptic events, 32-bit floats, the line of most papers
+    fp32, zeros skipped       the same, without multiply-adds that meet a feature of 0, on both sides; of a network with real values that
+                              was run, without those that meet any activation of 0
     b-bit activations         the network with real values quantised to b = ⌈log2(T + 1)⌉-bit activations, which carry what T spikes can
                               (Yan 2024, arXiv 2409.08290), and 8-bit weights; the spiking one with 8-bit additions
     …, with memory            what is read and written besides, and the arithmetic of addresses, after the split of Lemaire 2022
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from neurograph.hw_profiles.baselines import Baseline
 from neurograph.hw_profiles.counts import Counts
@@ -81,7 +82,7 @@ class Accounting:
             of one addition.
         weight_bits, activation_bits, state_bits: widths, for memory.
         bit: joules of a bit read or written, address: of one addition of an address; None: memory is not priced.
-        skips_zeros: of the input.
+        skips_zeros: of the activations, as far as they are known.
     """
 
     name: str
@@ -149,7 +150,7 @@ def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> t
     plain = Accounting("fp32", "fp32", mac, mac, add, 32, 32, 32)
     found = [plain]
     if skips_zeros:
-        found.append(Accounting("fp32, input zeros skipped", "fp32", mac, mac, add, 32, 32, 32, skips_zeros=True))
+        found.append(Accounting("fp32, zeros skipped", "fp32", mac, mac, add, 32, 32, 32, skips_zeros=True))
     bits = math.ceil(math.log2(ticks + 1))
     small = None
     if {"mac_int8", "add_int8"} <= set(profile.energy):
@@ -157,11 +158,12 @@ def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> t
         narrow = _narrow(mac8, add8, min(bits, 8))
         small = Accounting(f"{bits}-bit activations", f"int{bits} × int8", narrow, mac8, add8, 8, bits, 24)
         found.append(small)
+        if skips_zeros:
+            found.append(replace(small, name=f"{small.name}, zeros skipped", skips_zeros=True))
     bit, address = _bit(profile), price("add_int32") if "add_int32" in profile.energy else None
     if bit is not None and address is not None:
         for without in (plain, *(() if small is None else (small,))):
-            values = {**vars(without), "name": f"{without.name}, with memory", "bit": bit, "address": address}
-            found.append(Accounting(**values))
+            found.append(replace(without, name=f"{without.name}, with memory", bit=bit, address=address))
     return tuple(found)
 
 

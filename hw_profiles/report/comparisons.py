@@ -71,6 +71,7 @@ def _baseline(baseline: Baseline, way: Accounting, cost: Cost, events: float, ar
         "energy_j": {**_range(real), "components": way.terms(baseline)},
         "spiking_j": _range(spiking),
         "spiking_over_baseline": spiking.value / real.value,
+        **({} if baseline.accuracy is None else {"accuracy": baseline.accuracy}),
     }
 
 
@@ -135,7 +136,7 @@ def _headline(
             spared = sum(counts.host_macs[name] - macs for name, macs in effective.items())
             spiking = e.energy_j + host.scaled(-spared)
             yield line(
-                f"{WHOLE}, input zeros skipped", "chip events", e.profile.name, spiking, host.scaled(sum(baseline.effective_terms.values()))
+                f"{WHOLE}, zeros skipped", "chip events", e.profile.name, spiking, host.scaled(sum(baseline.effective_terms.values()))
             )
 
 

@@ -22,6 +22,8 @@ def report(
     as_json: bool = option(False, "--json", help="The same as --format json."),
     recording: Path | None = option(None, "--recording", help="Recording of 'simulate -o' to count; the bundle's own sample if not given."),
     placement: Path | None = option(None, "--placement", help="Placement that 'place' wrote, for the chip that it was made for."),
+    ann: list[str] = option([], "--ann", help="Also train this network on the same data and count its run: mlp, gcn, sgc, transformer."),
+    data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files of the dataset, for --ann."),
     sanafe: bool = option(False, "--sanafe", help="Run the placed network in SANA-FE as well and set its figures beside ours."),
     measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
 ) -> None:
@@ -34,7 +36,7 @@ def report(
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import report_of
 
-    made = report_of(found, profile, recording=recording, placement=placement)
+    made = report_of(found, profile, recording=recording, placement=placement, anns=ann, data_root=data_root)
     if sanafe:
         from neurograph.reporting.sanafe import crosscheck_of
 

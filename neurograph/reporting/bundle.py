@@ -26,7 +26,13 @@ PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
 def report_of(
-    bundle: Any, profiles: Sequence[str] = PROFILES, *, recording: Path | None = None, placement: Path | None = None
+    bundle: Any,
+    profiles: Sequence[str] = PROFILES,
+    *,
+    recording: Path | None = None,
+    placement: Path | None = None,
+    anns: Sequence[str] = (),
+    data_root: Path | None = None,
 ) -> dict[str, Any]:
     """The report of a bundle's own sample, or of a recorded run of it.
 
@@ -35,6 +41,7 @@ def report_of(
         profiles: names, or paths of TOML files.
         recording: file of ``neurograph simulate -o``, with the spikes of every population.
         placement: ``placement.json`` of ``neurograph place``, or its folder, for the chip that it was made for.
+        anns: networks with real values to train beside it, see :mod:`neurograph.reporting.ann`; on data of ``data_root``.
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
@@ -44,6 +51,10 @@ def report_of(
     run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)
     placed, refused = placements(bundle, run, loaded, placement)
     rivals, effective = _rivals(bundle)
+    if anns:
+        from neurograph.reporting.ann import trained_baselines
+
+        rivals += trained_baselines(bundle, anns, data_root)
     origin = bundle.manifest["origin"]
     info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
     return build(
