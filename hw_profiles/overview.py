@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from neurograph.hw_profiles.schema import PLACEMENT_LIMITS, Constant, Profile
@@ -13,6 +13,7 @@ __all__ = ["markdown", "shown", "summary", "table"]
 
 _SECTIONS = ("energy", "time", "power", "limits")
 _STATUSES = ("measured", "simulated", "fitted", "derived", "specified", "assumed")
+_EVENTS = {"synaptic_event": "", "synaptic_event_sparse": " (sparse)", "add_fp32": " (an addition)"}
 _CHECKED = ("primary", "secondary", "unchecked")
 
 
@@ -35,19 +36,17 @@ def summary(profile: Profile) -> dict[str, Any]:
 
 
 def table(profiles: Sequence[Profile]) -> str:
-    """One line a profile for a terminal of 120 columns: name, level, node, constants, statuses of the energies, placement, title."""
-    rows = [("name", "level", "nm", "constants", "placed", "energies are", "title")]
+    """One line a profile for a terminal of 120 columns: how many constants there are and of what status, the energies' apart."""
+    rows = [("name", "level", "nm", "placed", "energies are", "constants, and what all of them are")]
     for found in map(summary, profiles):
-        energies = _said(found["energy_statuses"]) or "none"
         placed = "yes" if found["placement"] else "no"
-        rows.append((found["name"], found["level"], _node(found), str(found["constants"]), placed, energies, found["title"]))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    room = max(30, 120 - sum(widths) - 2 * len(widths))
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(w) if i in (2, 3) else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=False))]
-        lines.append("  ".join([*cells, textwrap.shorten(row[-1], room, placeholder=" ...")]))
-    return "\n".join(lines) + "\n"
+        statuses = f"{found['constants']:>3}: {_said(found['statuses'])}"
+        rows.append((found["name"], found["level"], _node(found), placed, _said(found["energy_statuses"]) or "none", statuses))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.rjust(w) if i == 2 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def shown(profile: Profile, width: int = 120) -> str:
@@ -57,8 +56,14 @@ def shown(profile: Profile, width: int = 120) -> str:
     lines += textwrap.wrap(f"level {profile.level}, {_process(profile)}; {found['constants']} constants: {_said(found['statuses'])}", width)
     lines += textwrap.wrap(f"checked: {_said(found['checked'])}", width)
     if profile.level == "chip events":
-        lines.append(f"networks {'can' if found['placement'] else 'cannot'} be placed on it" + ("" if found["placement"] else ": limits are missing"))
-    lines += [*textwrap.wrap(f"scope: {profile.scope}", width, subsequent_indent="       "), f"file: {profile.path}", f"sha256: {profile.sha256}"]
+        lines.append(
+            f"networks {'can' if found['placement'] else 'cannot'} be placed on it" + ("" if found["placement"] else ": limits are missing")
+        )
+    lines += [
+        *textwrap.wrap(f"scope: {profile.scope}", width, subsequent_indent="       "),
+        f"file: {profile.path}",
+        f"sha256: {profile.sha256}",
+    ]
     sources: dict[tuple[str, str], int] = {}
     for section in _SECTIONS:
         constants: Mapping[str, Constant] = getattr(profile, section)
@@ -89,14 +94,14 @@ def markdown(profiles: Sequence[Profile]) -> tuple[tuple[str, ...], list[tuple[s
     rows = []
     for profile in profiles:
         found = summary(profile)
-        key = next((k for k in ("synaptic_event", "synaptic_event_sparse", "add_fp32") if k in profile.energy), None)
+        key = next((k for k in _EVENTS if k in profile.energy), None)
         constant = profile.energy[key] if key else None
         rows.append(
             (
                 f"`{profile.name}`",
                 profile.title,
                 _node(found),
-                f"{constant.value:g} {constant.unit}" if constant else "–",
+                f"{constant.value:g} {constant.unit}{_EVENTS[key]}" if constant and key else "–",
                 _range(constant) or "–" if constant else "–",
                 constant.status if constant else "–",
                 constant.checked if constant else "–",
@@ -108,7 +113,7 @@ def markdown(profiles: Sequence[Profile]) -> tuple[tuple[str, ...], list[tuple[s
     return header, rows
 
 
-def _counted(words: Iterator[str] | Any, order: Sequence[str]) -> dict[str, int]:
+def _counted(words: Iterable[str], order: Sequence[str]) -> dict[str, int]:
     found = Counter(words)
     return {word: found[word] for word in order if word in found}
 
@@ -119,7 +124,7 @@ def _said(counts: Mapping[str, int]) -> str:
 
 def _range(constant: Constant) -> str:
     low, high = constant.bounds
-    return f"{low:.5g} to {high:.5g}" if low != high else ""
+    return f"{low:.6g} to {high:.6g}" if low != high else ""
 
 
 def _node(found: Mapping[str, Any]) -> str:
