@@ -236,10 +236,15 @@ def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused
         found["static"] = "no static power is published for this chip"
     elif timed.latency_s is None:
         found["static"] = "a static power is given, but no time of a step, so there is no latency to take it over"
-    return found | {share: _inside(key) for share, key in profile.inside.items()}
+    return found | {share: _inside(share, key) for share, key in profile.inside.items()}
 
 
-def _inside(key: str) -> str:
+def _inside(share: str, key: str) -> str:
+    if share == "static":
+        return (
+            f"inside {key} as it fell on one event at the activity that was measured: a network that keeps less of the chip busy costs "
+            "more than is said here"
+        )
     return f"inside {key}, which was measured with it: no line of its own, which is not zero"
 
 
@@ -274,8 +279,11 @@ def _amount(values: Array) -> str:
 def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int | None) -> list[str]:
     notes = []
     if profile.energy:
+        if any(key.startswith("neuron_") for key in profile.energy):
+            notes.append(
+                "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included."
+            )
         notes += [
-            "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included.",
             "The range is that of the constants, all low or all high together; it says nothing of what is left out.",
         ]
     else:

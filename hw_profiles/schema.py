@@ -153,6 +153,7 @@ _COMPUTED = frozenset({"sha256", "path"})
 _WAYS_OUT = {
     "missing": "add it",
     "extra_forbidden": "remove it or mend its name",
+    "greater_than_equal": "give a value that is 0 or more",
     "model_type": "write a table [section.constant] with value, unit, status and source",
     "literal_error": "take one of those",
     "string_too_short": "say where the figure comes from",

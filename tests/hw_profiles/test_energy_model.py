@@ -160,7 +160,9 @@ def test_what_was_measured_with_a_constant_is_said_to_be_inside_not_to_be_nothin
     counts = count(network, recording)
     result = estimate(counts, load("truenorth"))
     assert [c.name for c in result.components] == ["synapse"]
-    for share in ("neuron", "spike", "routing", "static", "barrier"):
+    assert result.not_included["static"].startswith("inside energy.synaptic_event as it fell on one event at the activity")
+    assert not any("Every neuron is charged" in note for note in result.notes)
+    for share in ("neuron", "spike", "routing", "barrier"):
         assert (
             result.not_included[share] == "inside energy.synaptic_event, which was measured with it: no line of its own, which is not zero"
         )
@@ -173,3 +175,6 @@ def test_a_real_time_tick_is_the_latency_of_a_step(network: Network, recording: 
     counts = count(network, recording)
     result = estimate(counts, load("truenorth"))
     assert result.latency_s is not None and result.latency_s.value == pytest.approx(counts.steps_alone * 1e-3)
+    swept = estimate(counts, load("truenorth-sweep"))
+    assert swept.static_j is not None and swept.static_j.value == pytest.approx(64.4e-3 * counts.steps_alone * 1e-3)
+    assert swept.events_j.value < result.energy_j.value < swept.energy_j.value
