@@ -91,7 +91,7 @@ def _constants(constants: Mapping[str, Constant], sources: dict[tuple[str, str],
 def markdown(profiles: Sequence[Profile]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Header and rows of the table of all profiles in the documentation."""
     header = ("profile", "chip", "nm", "a synaptic event", "low to high", "status", "checked", "inside it", "placed", "all constants are")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for profile in profiles:
         found = summary(profile)
         key = next((k for k in _EVENTS if k in profile.energy), None)

@@ -238,7 +238,7 @@ class Profile(_Strict):
     @cached_property
     def inside(self) -> Mapping[str, str]:
         """Share of the energy → the constant that it is inside of, by ``section.key``."""
-        found = {share: f"energy.{key}" for key, constant in self.energy.items() for share in constant.includes}
+        found: dict[str, str] = {share: f"energy.{key}" for key, constant in self.energy.items() for share in constant.includes}
         return MappingProxyType(found)
 
 
