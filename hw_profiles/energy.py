@@ -214,7 +214,11 @@ def _static(profile: Profile, chips: int, seconds: Interval) -> Component:
 def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused: str | None, timed: Times) -> dict[str, str]:
     found = {}
     if routing is None:
-        found["routing"] = "hops need a placement; spikes are charged the price of a message with no hop"
+        found["routing"] = (
+            "hops need a placement; spikes are charged the price of a message with no hop"
+            if "message" in profile.energy
+            else "hops need a placement, and this profile has no price for a message"
+        )
         if refused is not None:
             found["placement"] = refused
     else:
@@ -232,7 +236,16 @@ def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused
         found["static"] = "no static power is published for this chip"
     elif timed.latency_s is None:
         found["static"] = "a static power is given, but no time of a step, so there is no latency to take it over"
-    return found
+    return found | {share: _inside(share, key) for share, key in profile.inside.items()}
+
+
+def _inside(share: str, key: str) -> str:
+    if share == "static":
+        return (
+            f"inside {key} as it fell on one event at the activity that was measured: a network that keeps less of the chip busy costs "
+            "more than is said here"
+        )
+    return f"inside {key}, which was measured with it: no line of its own, which is not zero"
 
 
 def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
@@ -244,11 +257,11 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
             ("hop_east_west", routing.hops_east_west, "east or west"),
             ("hop_north_south", routing.hops_north_south, "north or south"),
         )
-        if key not in profile.energy and hops.any()
+        if key not in profile.energy and hops.any() and "routing" not in profile.inside
     ]
     if unpriced and profile.energy:
         found["hops"] = f"no published constant: {' and '.join(unpriced)} counted, not priced"
-    if routing.crossings.any() and "chip_crossing" not in profile.energy:
+    if routing.crossings.any() and "chip_crossing" not in profile.energy:  # other chips are never inside of one chip's figure
         found["chip crossings"] = f"no published constant: {_amount(routing.crossings)} counted, not priced"
     if routing.host_messages.any() and "host_message" not in profile.energy:
         found["host messages"] = (
@@ -266,8 +279,11 @@ def _amount(values: Array) -> str:
 def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int | None) -> list[str]:
     notes = []
     if profile.energy:
+        if any(key.startswith("neuron_") for key in profile.energy):
+            notes.append(
+                "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included."
+            )
         notes += [
-            "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included.",
             "The range is that of the constants, all low or all high together; it says nothing of what is left out.",
         ]
     else:
@@ -298,7 +314,11 @@ def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[
     if not profile.energy:
         return (), {}, {}
     silent = ("synapse", "routing", "barrier")
-    missing = {name: f"profile {profile.name} has no energy for it" for name, parts in terms.items() if not parts and name not in silent}
+    missing = {
+        name: f"profile {profile.name} has no energy for it, so it is not in the total; that does not make it zero"
+        for name, parts in terms.items()
+        if not parts and name not in silent
+    }
     priced = {counted for _, counted, _ in rules_of(profile.energy)}
     for form in ("dense", "sparse"):
         if found[f"synaptic_events_{form}"].value and not priced & {"synaptic_events", f"synaptic_events_{form}"}:

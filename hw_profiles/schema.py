@@ -10,9 +10,13 @@ A file has ``name``, ``title``, ``level``, ``node_nm``, ``scope`` and the sectio
     source = "Davies 2018, IEEE Micro 38(1), table 2"
     url = "https://doi.org/10.1109/MM.2018.112130359"
     checked = "secondary"
+    includes = ["neuron"]   # optional: shares that were measured with it, which then have no line of their own
     note = "..."
 
-``status`` says how the figure came to be, ``checked`` whether neurograph's authors saw it at its source.
+``status`` says how the figure came to be: ``measured`` on a chip, ``simulated`` before one, ``fitted`` to one, ``derived`` by arithmetic
+from published figures, ``specified`` (printed by who made it, or by who quotes them, without how it was got), or ``assumed``.
+``checked`` says whether neurograph's authors saw it: ``primary`` at its source (of a paper that may be its abstract), ``secondary`` in
+public copies or quotations of the source, ``unchecked`` neither.
 
 A profile of level "chip events" may have limits and no energies: it is counted on and placed on, and gives no joules. To place on it takes
 every limit of :data:`PLACEMENT_LIMITS`; :func:`placement_limits` says which are missing.
@@ -20,10 +24,11 @@ every limit of :data:`PLACEMENT_LIMITS`; :func:`placement_limits` says which are
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -39,11 +44,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "placement_limits", "text_of", "vocabulary"]
+__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "near", "placement_limits", "text_of", "vocabulary"]
 
 Level = Literal["operations", "chip events"]
 Status = Literal["measured", "simulated", "fitted", "derived", "assumed", "specified"]
 Checked = Literal["primary", "secondary", "unchecked"]
+Share = Literal["neuron", "spike", "routing", "barrier", "static"]
 
 _OPERATIONS = {
     "mac_fp32": "one 32-bit floating-point multiply-add",
@@ -135,9 +141,20 @@ _LIMIT_UNITS: Mapping[str, str] = {
     "programmable_neurons": "bool",
 }
 PLACEMENT_LIMITS = tuple(key for key in _LIMIT_UNITS if key not in ("synapses_per_chip", "graded_spike_bits", "programmable_neurons"))
+# share that a constant may include → the constants that would charge it again
+_SHARES: Mapping[str, tuple[str, ...]] = {
+    "neuron": ("neuron_update_active", "neuron_update_inactive", "neuron_access", "neuron_activation", "state_reset"),
+    "spike": ("spike", "message", "message_in"),
+    "routing": ("hop_east_west", "hop_north_south", "chip_crossing"),
+    "barrier": ("barrier",),
+    "static": (),
+}
+_COMPUTED = frozenset({"sha256", "path"})
 _WAYS_OUT = {
     "missing": "add it",
     "extra_forbidden": "remove it or mend its name",
+    "greater_than_equal": "give a value that is 0 or more",
+    "model_type": "write a table [section.constant] with value, unit, status and source",
     "literal_error": "take one of those",
     "string_too_short": "say where the figure comes from",
 }
@@ -148,7 +165,10 @@ class _Strict(BaseModel):
 
 
 class Constant(_Strict):
-    """One figure of a profile, in its own unit, with where it comes from."""
+    """One figure of a profile, in its own unit, with where it comes from.
+
+    ``includes`` names the shares of a chip's energy that were measured with it; they have no price of their own then.
+    """
 
     value: float = Field(ge=0)
     unit: str
@@ -158,6 +178,7 @@ class Constant(_Strict):
     source: str = Field(min_length=1)
     url: str = ""
     checked: Checked = "unchecked"
+    includes: tuple[Share, ...] = ()
     note: str = ""
 
     @model_validator(mode="after")
@@ -214,6 +235,18 @@ class Profile(_Strict):
         """A limit's value, or None where the profile does not have it. Memory is in KiB."""
         return int(self.limits[key].value) if key in self.limits else None
 
+    @cached_property
+    def inside(self) -> Mapping[str, str]:
+        """Share of the energy → the constant that it is inside of, by ``section.key``."""
+        found: dict[str, str] = {share: f"energy.{key}" for key, constant in self.energy.items() for share in constant.includes}
+        return MappingProxyType(found)
+
+
+def near(word: str, options: Iterable[str]) -> str:
+    """``" (near it: 'x', 'y')"`` for up to three options that look like a word, or nothing."""
+    found = difflib.get_close_matches(word, list(options), n=3, cutoff=0.6)
+    return f" (near it: {', '.join(repr(option) for option in found)})" if found else ""
+
 
 def vocabulary() -> Mapping[str, Mapping[str, str]]:
     """Section → constant → meaning: every name that a profile may use."""
@@ -269,7 +302,8 @@ def _bytes(name_or_path: str | Path) -> tuple[bytes, str]:
         data = resources.files("neurograph.hw_profiles").joinpath(f"{text}.toml").read_bytes()
     else:
         raise ProfileError(
-            f"profile {text!r}: there is none of that name; take one of {', '.join(names())}, or give the path of a .toml file"
+            f"profile {text!r}: there is none of that name{near(text.lower(), names())}; take one of {', '.join(names())}, "
+            "or give the path of a .toml file"
         )
     return data, label
 
@@ -284,7 +318,7 @@ def _parse(data: bytes, label: str) -> Profile:
         content = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProfileError(f"profile {label}: is not TOML ({error}); 'neurograph profiles show loihi1 --toml' shows the form") from None
-    for key in ("sha256", "path"):
+    for key in sorted(_COMPUTED):
         if key in content:
             raise ProfileError(f"profile {label}: {key} is computed, not written; remove it")
     try:
@@ -308,13 +342,26 @@ def _problem(problem: Any) -> str:
     if problem["type"] == "missing":
         said = f"{key} is missing"
     elif problem["type"] == "extra_forbidden":
-        said = f"{key} = {problem['input']!r} is not a key that a profile has"
+        kind, known = (
+            ("profile", set(Profile.model_fields) - _COMPUTED) if len(problem["loc"]) == 1 else ("constant", set(Constant.model_fields))
+        )
+        close = near(str(problem["loc"][-1]), sorted(known))
+        said = f"{key} = {_short(problem['input'])} is not a key that a {kind} has{close}"
     elif problem["type"] == "value_error":
         said = f"{key}: {problem['ctx']['error']}"
     else:
         said = f"{key} = {problem['input']!r}: {problem['msg']}"
     way_out = _WAYS_OUT.get(problem["type"])
-    return " ".join((f"{said}, {way_out}" if way_out else said).split())
+    return _line(f"{said}, {way_out}" if way_out else said)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _problems(profile: Profile) -> list[str]:
@@ -324,7 +371,8 @@ def _problems(profile: Profile) -> list[str]:
         constants: Mapping[str, Constant] = getattr(profile, section)
         for key, constant in constants.items():
             if key not in meanings:
-                found.append(f"{section}.{key} is not a constant that neurograph knows; {section} may hold {', '.join(meanings)}")
+                close = near(key, meanings)
+                found.append(f"{section}.{key} is not a constant that neurograph knows{close}; {section} may hold {', '.join(meanings)}")
             elif section == "limits" and constant.unit != _LIMIT_UNITS[key]:
                 found.append(f"limits.{key}.unit = {constant.unit!r} must be {_LIMIT_UNITS[key]!r}; convert the value")
             elif section == "limits" and constant.unit != "KiB" and not constant.value.is_integer():
@@ -337,6 +385,7 @@ def _problems(profile: Profile) -> list[str]:
                 found.append(f"{section}.{key}.value = {constant.value!r} is not finite; give a number")
     needed = ("mac_fp32", "add_fp32") if profile.level == "operations" else ()
     found += [f"energy.{key} is missing; a profile of level 'operations' needs it" for key in needed if key not in profile.energy]
+    found += _charged_twice(profile)
     if profile.level == "chip events":
         priced = bool(profile.energy or profile.time)
         if not any(key.startswith("synaptic_event") for key in profile.energy) and (priced or not profile.limits):
@@ -346,4 +395,18 @@ def _problems(profile: Profile) -> list[str]:
             )
         if "neuron_update_active" in profile.energy and "neuron_access" in profile.energy:
             found.append("energy.neuron_update_active and energy.neuron_access are two ways to say the same cost; keep one of them")
+    return found
+
+
+def _charged_twice(profile: Profile) -> list[str]:
+    """Shares that are said to be inside of a constant: of an energy alone, and without a price of their own."""
+    found = []
+    for section in ("time", "power", "limits"):
+        constants: Mapping[str, Constant] = getattr(profile, section)
+        found += [f"{section}.{key}.includes: only an energy has shares; remove it" for key, c in constants.items() if c.includes]
+    for share, key in profile.inside.items():
+        again = [f"energy.{other}" for other in _SHARES[share] if other in profile.energy]
+        again += ["power.static_chip"] if share == "static" and "static_chip" in profile.power else []
+        if again:
+            found.append(f"{key}.includes has {share!r}, and {', '.join(again)} would charge it again; remove one of them")
     return found

@@ -336,4 +336,4 @@ def _constants(estimates: Sequence[Estimate], arithmetic: Profile | None) -> lis
         for key in ("mac_fp32", "add_fp32", "mac_int8", "add_int8", "add_int32", "sram_8kib_64b", "sram_32kib_64b", "sram_1mib_64b"):
             if key in arithmetic.energy:
                 found[arithmetic.name, f"energy.{key}"] = arithmetic.energy[key]
-    return [{"profile": profile, "name": key, **constant.model_dump()} for (profile, key), constant in found.items()]
+    return [{"profile": profile, "name": key, **constant.model_dump(mode="json")} for (profile, key), constant in found.items()]

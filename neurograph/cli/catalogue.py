@@ -14,15 +14,14 @@ __all__ = ["datasets_list", "datasets_show", "lava_install", "lava_status", "pro
 
 
 def profiles_list(as_json: bool = JSON) -> None:
-    """Names and one line each."""
-    from neurograph.hw_profiles import load, names
+    """Every profile: level, process, how many constants, and how many of them are measured, assumed and so on."""
+    from neurograph.hw_profiles import load, names, overview
 
-    found = {name: load(name) for name in names()}
+    found = [load(name) for name in names()]
     if as_json:
-        print_json({"profiles": [{"name": name, "level": p.level, "title": p.title} for name, p in found.items()]})
-        return
-    for name, p in found.items():
-        print(f"{name:<16}{p.title}")
+        print_json({"profiles": [overview.summary(profile) for profile in found]})
+    else:
+        print(overview.table(found), end="")
 
 
 def profiles_show(
@@ -31,32 +30,16 @@ def profiles_show(
     as_json: bool = JSON,
 ) -> None:
     """Every constant with unit, range, status and source."""
-    from neurograph.hw_profiles import load
+    from neurograph.hw_profiles import load, overview
     from neurograph.hw_profiles.schema import text_of
 
     profile = load(name)
     if as_toml:
         print(text_of(name), end="")
-        return
-    found = {**profile.model_dump(mode="json"), "sha256": profile.sha256}
-    if as_json:
-        print_json(found)
+    elif as_json:
+        print_json({**profile.model_dump(mode="json"), "sha256": profile.sha256})
     else:
-        _print_profile(found)
-
-
-def _print_profile(found: dict[str, Any]) -> None:
-    for key, value in found.items():
-        if not isinstance(value, dict):
-            print(f"{key}: {value}")
-            continue
-        print(f"{key}:")
-        for name, item in value.items():
-            if isinstance(item, dict) and "value" in item:
-                spread = "" if item.get("low") is None else f" ({item['low']:g} to {item['high']:g})"
-                print(f"  {name}: {item['value']:g} {item['unit']}{spread}  [{item['status']}; {item['source']}]")
-            elif item is not None:
-                print(f"  {name}: {item}")
+        print(overview.shown(profile), end="")
 
 
 def profiles_validate(file: Path = argument(help="TOML file."), as_json: bool = JSON) -> None:

@@ -42,10 +42,45 @@ def test_every_constant_says_where_it_comes_from(name: str) -> None:
     assert profile.name == name
     for section in vocabulary():
         for key, constant in getattr(profile, section).items():
-            made_up = constant.status == "assumed" and constant.note.startswith("NOT a figure of any chip.")
-            assert constant.url.startswith("https://") or made_up, f"{name}: {section}.{key}"
+            assert constant.unit and constant.status and constant.source.strip()
+            assert constant.url.startswith("https://") or constant.note, f"{name}: {section}.{key} has neither a URL nor a note why not"
+            assert "assum" in constant.source or constant.status != "assumed" or constant.note, f"{name}: {section}.{key}"
             value, low, high = constant.si
             assert low <= value <= high
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_constant_is_off_by_a_unit(name: str) -> None:
+    """An operation of any chip or host is between a femtojoule and a microjoule, and between a picosecond and some milliseconds."""
+    profile = load(name)
+    for key, constant in profile.energy.items():
+        assert all(1e-15 <= figure <= 1e-6 for figure in constant.si), f"{name}: energy.{key}"
+    for key, constant in profile.time.items():
+        assert all(1e-12 <= figure <= 2e-3 for figure in constant.si), f"{name}: time.{key}"
+    for key, constant in profile.power.items():
+        assert constant.si[2] <= 1e3, f"{name}: power.{key}"
+
+
+def test_all_the_chips_that_are_asked_for_are_there() -> None:
+    chips = {"truenorth", "spinnaker", "spinnaker2", "odin", "reckon", "seneca", "microbrain", "tianjic", "neuronflow"}
+    assert chips | {"host-cpu", "host-gpu", "host-arm"} <= set(names())
+    published = {"truenorth": 26, "odin": 12.7, "reckon": 5.3, "seneca": 2.8, "microbrain": 26, "tianjic": 1.54, "neuronflow": 20}
+    for name, picojoules in published.items():
+        assert load(name).energy["synaptic_event"].si[0] == pytest.approx(picojoules * 1e-12)
+
+
+def test_where_sources_disagree_both_figures_are_in_the_range() -> None:
+    for name, low, high in (("truenorth", 2.5e-12, 26e-12), ("spinnaker2", 10e-12, 450e-12), ("spinnaker", 13.3e-9, 43e-9)):
+        assert load(name).energy["synaptic_event"].si[1:] == pytest.approx((low, high))
+
+
+def test_hosts_are_priced_as_keras_spiking_prices_them() -> None:
+    for name, nanojoules in (("host-cpu", 8.6), ("host-gpu", 0.3), ("host-arm", 0.9)):
+        prices = load(name).energy
+        assert set(prices) == {"synaptic_event", "neuron_access", "host_mac"}
+        assert {constant.si[0] for constant in prices.values()} == {nanojoules * 1e-9}
+    host = load("loihi1").energy["host_mac"]
+    assert host.si == pytest.approx((0.9e-9, 0.3e-9, 8.6e-9))
 
 
 def test_published_values() -> None:
@@ -70,16 +105,22 @@ def test_loihi2_claims_nothing_that_was_not_published() -> None:
             assert "NOT a published figure" in constant.note
 
 
-def test_every_chip_can_be_placed_on() -> None:
-    chips = [name for name in names() if load(name).level == "chip events"]
-    assert {"generic", "loihi1", "loihi1-sanafe", "loihi2"} <= set(chips)
-    for name in chips:
+def test_a_chip_is_placed_on_where_all_its_limits_are_published_and_refused_by_name_where_not() -> None:
+    placed = set()
+    for name in names():
         profile = load(name)
+        missing = [key for key in PLACEMENT_LIMITS if key not in profile.limits]
+        if missing:
+            with pytest.raises(ProfileError, match=rf"profile {name}: limits\.{missing[0]}"):
+                placement_limits(profile)
+            continue
+        placed.add(name)
         values = placement_limits(profile)
         limits = Limits.of(name, values)
         assert limits.neurons == profile.limit("neurons_per_core")
         assert limits.synaptic_bits == values["synaptic_memory_per_core"] * 8192
         assert limits.cores_per_chip == values["cores_per_chip"]
+    assert placed == {"generic", "loihi1", "loihi1-sanafe", "loihi2"}
 
 
 def test_the_limits_that_placement_needs_are_those_that_it_reads() -> None:
@@ -122,7 +163,16 @@ def test_a_value_without_a_range_is_its_own_range(tmp_path: Path) -> None:
         ("value = 2.0", "value = nan", ["energy.synaptic_event.value", "nan"]),
         ("value = 2.0", 'value = "two"', ["energy.synaptic_event.value", "'two'"]),
         ("value = 2.0", "value = 9.0", ["energy.synaptic_event", "9", "1 to 4"]),
-        ("[energy.synaptic_event]", "[energy.synaptic_evnt]", ["energy.synaptic_evnt", "synaptic_event"]),
+        ("[energy.synaptic_event]", "[energy.synaptic_evnt]", ["energy.synaptic_evnt", "near it: 'synaptic_event'"]),
+        (
+            'source = "me, today"',
+            'sorce = "me"',
+            ["energy.synaptic_event.sorce = 'me'", "near it: 'source'", "mend its name", "source is missing"],
+        ),
+        ("scope =", "scpe =", ["scpe = 'everything else'", "near it: 'scope'"]),
+        ("low = 1.0", "low = -1.0", ["energy.synaptic_event.low", "-1.0", "0 or more"]),
+        ('source = "me, today"', 'source = "me"\nincludes = ["soma"]', ["energy.synaptic_event.includes", "'soma'", "'neuron'"]),
+        ("[energy.synaptic_event]\n", "[energy]\nspike = 3\n[energy.synaptic_event]\n", ["energy.spike = 3", "[section.constant]"]),
         ("[energy.synaptic_event]", "[energy.spike]", ["energy.synaptic_event", "missing"]),
         ("[energy.synaptic_event]", "[enrgy.synaptic_event]", ["enrgy", "remove it"]),
         ("[energy.synaptic_event]", "colour = 3\n[energy.synaptic_event]", ["colour", "3", "remove it"]),
@@ -145,8 +195,12 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, old: str, new: str, s
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ProfileError, match=r"'loihi3'.*horowitz45.*loihi1"):
+    with pytest.raises(ProfileError, match=r"'loihi3'.*near it: 'loihi2', 'loihi1'.*take one of .*horowitz45.*truenorth"):
         load("loihi3")
+    with pytest.raises(ProfileError, match=r"near it: 'truenorth'"):
+        load("TrueNort")
+    with pytest.raises(ProfileError, match=r"none of that name; take one of"):
+        load("qqqq")
 
 
 def test_a_missing_file_is_an_error_of_ours(tmp_path: Path) -> None:
@@ -214,3 +268,26 @@ def test_times_without_energies_are_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + timed)
     with pytest.raises(ProfileError, match=r"energy\.synaptic_event is missing.*or has limits alone"):
         load(path)
+
+
+ALL_IN = GOOD + 'includes = ["neuron", "static"]\n'
+OTHER = '[{key}]\nvalue = 1\nunit = "{unit}"\nstatus = "assumed"\nsource = "me"\n'
+
+
+def test_a_constant_says_what_was_measured_with_it(tmp_path: Path) -> None:
+    profile = load(write(tmp_path, ALL_IN))
+    assert profile.inside == {"neuron": "energy.synaptic_event", "static": "energy.synaptic_event"}
+    assert load("loihi1").inside == {}
+    assert set(load("truenorth").inside) == {"neuron", "spike", "routing", "barrier", "static"}
+
+
+@pytest.mark.parametrize(("key", "unit"), [("energy.neuron_access", "pJ"), ("power.static_chip", "mW")])
+def test_a_share_that_would_be_charged_twice_is_refused(tmp_path: Path, key: str, unit: str) -> None:
+    with pytest.raises(ProfileError, match=rf"energy\.synaptic_event\.includes has '\w+', and {key} would charge it again; remove one"):
+        load(write(tmp_path, ALL_IN + OTHER.format(key=key, unit=unit)))
+
+
+def test_only_energies_have_shares(tmp_path: Path) -> None:
+    text = GOOD + OTHER.format(key="time.barrier", unit="us") + 'includes = ["neuron"]\n'
+    with pytest.raises(ProfileError, match=r"time\.barrier\.includes: only an energy has shares; remove it"):
+        load(write(tmp_path, text))
