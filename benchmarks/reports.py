@@ -2,8 +2,8 @@
 
     python benchmarks/reports.py --data-root DIR [--only NAME …] [--models DIR] [--epochs N] [--write]
 
-Each model is trained with its own settings (seed 0), exported for Loihi 2 and reported, SpikeGraphormer and SGHormer on Cora beside a GCN and
-a dense graph transformer that are trained on the same split, Dy-SIGN on the dynamic DBLP. These are the commands:
+Each model is trained with its own settings (seed 0), exported for Loihi 2 and reported, SpikeGraphormer and SGHormer on Cora beside a GCN
+and a dense graph transformer that are trained on the same split, Dy-SIGN on the dynamic DBLP. These are the commands:
 
     neurograph train MODEL --dataset NAME --data-root DIR -o model.pt
     neurograph export model.pt --target loihi2 -o bundle --no-verify

@@ -231,7 +231,7 @@ def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused
         if key not in profile.energy and amount
     ]
     if unpriced and profile.energy:
-        found["writes and resets"] = f"no published constant: {' and '.join(unpriced)} an inference counted, not priced"
+        found["writes and resets"] = f"the profile has no constant: {' and '.join(unpriced)} an inference counted, not priced"
     if "static_chip" not in profile.power:
         found["static"] = "no static power is published for this chip"
     elif timed.latency_s is None:
@@ -260,12 +260,12 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
         if key not in profile.energy and hops.any() and "routing" not in profile.inside
     ]
     if unpriced and profile.energy:
-        found["hops"] = f"no published constant: {' and '.join(unpriced)} counted, not priced"
+        found["hops"] = f"the profile has no constant: {' and '.join(unpriced)} counted, not priced"
     if routing.crossings.any() and "chip_crossing" not in profile.energy:  # other chips are never inside of one chip's figure
-        found["chip crossings"] = f"no published constant: {_amount(routing.crossings)} counted, not priced"
+        found["chip crossings"] = f"the profile has no constant: {_amount(routing.crossings)} counted, not priced"
     if routing.host_messages.any() and "host_message" not in profile.energy:
         found["host messages"] = (
-            f"no published constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic events "
+            f"the profile has no constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic events "
             "that they cause are priced"
         )
     return found
