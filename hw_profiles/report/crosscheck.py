@@ -21,7 +21,8 @@ def crosscheck(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"Not made: {found['refused']}."
         return
     yield f"SANA-FE {found['version']} replays the recorded spikes of sample {found['sample']} on the same placement"
-    yield f"({several(found['cores'], 'core')}, {several(found['chips'], 'chip')}) with the constants of {found['profile']}; the host is in neither."
+    yield f"({several(found['cores'], 'core')}, {several(found['chips'], 'chip')}) with the constants of {found['profile']}; host and"
+    yield "static power are in neither."
     yield "*On its events*: our figure with SANA-FE's rules for what counts."
     yield ""
     reasons: dict[str, int] = {}

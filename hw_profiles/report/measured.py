@@ -18,7 +18,9 @@ def measured(report: Mapping[str, Any]) -> Iterator[str]:
     yield "## The reference path on this machine (time measured)"
     yield ""
     ran = {name: part for name, part in (("processor", found["reference"]), ("GPU", found["gpu"])) if "engine" in part}
-    yield from table(["on", "engine", "time", "energy", "low to high", "energy is"], [_row(name, part) for name, part in ran.items()], "llrrrl")
+    yield from table(
+        ["on", "engine", "time", "energy", "low to high", "energy is"], [_row(name, part) for name, part in ran.items()], "llrrrl"
+    )
     yield ""
     yield f"An inference is {found['reference']['what']}."
     for name, part in ran.items():

@@ -89,12 +89,15 @@ def counter_of_cpu() -> tuple[Any, str]:
     if library() is None:
         return None, f"zeus, which reads RAPL, is not installed: {_WAY_OUT}"
     from zeus.device import get_cpus
+    from zeus.device.cpu.rapl import rapl_is_available
     from zeus.device.exception import ZeusBaseCPUError
     from zeus.monitor import ZeusMonitor
 
+    if not rapl_is_available():
+        return None, f"RAPL is not there: the kernel shows no {POWERCAP}/intel-rapl, as in most virtual machines"
     try:
         if len(get_cpus()) == 0:
-            return None, f"RAPL: {POWERCAP} names no processor package"
+            return None, f"RAPL is empty: {POWERCAP}/intel-rapl names no processor package"
         return ZeusMonitor(gpu_indices=[]), ""
     except (ZeusBaseCPUError, OSError, ValueError) as error:
         return None, f"RAPL does not answer on this machine ({str(error).strip().rstrip('.')})"
