@@ -42,7 +42,8 @@ def crosscheck(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _verdict(found: Mapping[str, Any]) -> Iterator[str]:
     within = "within 5 %" if found["within_5_percent"] else "NOT within 5 %"
-    yield f"Total energy for the same events: {within} (ours / SANA-FE {found['ratio_same_events']:.4f}; as reported {found['ratio_as_reported']:.4f})."
+    reported = "–" if found["ratio_as_reported"] is None else f"{found['ratio_as_reported']:.4f}"
+    yield f"Total energy for the same events: {within} (ours / SANA-FE {found['ratio_same_events']:.4f}; as reported {reported})."
     if not found["explained"]:
         yield "**A difference is not explained**, see the table."
 
