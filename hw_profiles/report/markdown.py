@@ -29,20 +29,7 @@ _EVENLY = (
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The report that :func:`neurograph.hw_profiles.report.build` returned, as Markdown."""
-    sections = (
-        _head,
-        _summary,
-        _counts,
-        _populations,
-        _projections,
-        placement,
-        _components,
-        crosscheck,
-        _baselines,
-        measured,
-        _left_out,
-        _constants,
-    )
+    sections = (_head, _summary, _counts, _populations, _projections, placement, _components, crosscheck, _baselines, measured, _left_out, _constants)
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
 
 
