@@ -33,3 +33,15 @@ def lava() -> None:
         runtime.find()
     except LavaMissingError as error:
         pytest.skip(f"needs Lava: {error}")
+
+
+@pytest.fixture(scope="session")
+def sanafe_python() -> str:
+    """An interpreter with SANA-FE; skips by name where there is none."""
+    from neurograph.errors import InputError
+    from neurograph.reporting import sanafe_child
+
+    try:
+        return str(sanafe_child.sanafe_python()[0])
+    except InputError as error:
+        pytest.skip(f"needs SANA-FE: {error}")

@@ -21,7 +21,8 @@ def crosscheck(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"Not made: {found['refused']}."
         return
     yield f"SANA-FE {found['version']} replays the recorded spikes of sample {found['sample']} on the same placement"
-    yield f"({several(found['cores'], 'core')}, {several(found['chips'], 'chip')}) with the constants of {found['profile']}; the host is in neither."
+    yield f"({several(found['cores'], 'core')}, {several(found['chips'], 'chip')}) with the constants of {found['profile']}; host and"
+    yield "static power are in neither."
     yield "*On its events*: our figure with SANA-FE's rules for what counts."
     yield ""
     reasons: dict[str, int] = {}
@@ -41,7 +42,8 @@ def crosscheck(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _verdict(found: Mapping[str, Any]) -> Iterator[str]:
     within = "within 5 %" if found["within_5_percent"] else "NOT within 5 %"
-    yield f"Total energy for the same events: {within} (ours / SANA-FE {found['ratio_same_events']:.4f}; as reported {found['ratio_as_reported']:.4f})."
+    reported = "–" if found["ratio_as_reported"] is None else f"{found['ratio_as_reported']:.4f}"
+    yield f"Total energy for the same events: {within} (ours / SANA-FE {found['ratio_same_events']:.4f}; as reported {reported})."
     if not found["explained"]:
         yield "**A difference is not explained**, see the table."
 

@@ -25,6 +25,7 @@ __all__ = ["POWERCAP", "Power", "Window", "counter_of_cpu", "counter_of_gpu", "l
 POWERCAP = Path("/sys/class/powercap")
 LEAST_REPEATS = 3
 IDLE_S = 1.0
+SETTLE_S = 2.0  # zeus's first reading starts a process of its own, which looks out for counters that overflow
 _WAY_OUT = "pip install 'neurograph[measure]'"
 
 
@@ -44,7 +45,7 @@ _CLOUD = Power(
     3.5,
     0.71,
     4.26,
-    "Cloud Carbon Footprint, methodology: watts a virtual CPU from SPECpower_ssj2008, AWS at full load; low: GCP idle, high: GCP at full load",
+    "Cloud Carbon Footprint, methodology: watts of a virtual CPU by SPECpower, AWS at full load (low: GCP idle, high: GCP at full load)",
     "https://www.cloudcarbonfootprint.org/docs/methodology/",
 )
 
@@ -89,12 +90,15 @@ def counter_of_cpu() -> tuple[Any, str]:
     if library() is None:
         return None, f"zeus, which reads RAPL, is not installed: {_WAY_OUT}"
     from zeus.device import get_cpus
+    from zeus.device.cpu.rapl import rapl_is_available
     from zeus.device.exception import ZeusBaseCPUError
     from zeus.monitor import ZeusMonitor
 
+    if not rapl_is_available():
+        return None, f"RAPL is not there: the kernel shows no {POWERCAP}/intel-rapl, as in most virtual machines"
     try:
         if len(get_cpus()) == 0:
-            return None, f"RAPL: {POWERCAP} names no processor package"
+            return None, f"RAPL is empty: {POWERCAP}/intel-rapl names no processor package"
         return ZeusMonitor(gpu_indices=[]), ""
     except (ZeusBaseCPUError, OSError, ValueError) as error:
         return None, f"RAPL does not answer on this machine ({str(error).strip().rstrip('.')})"
@@ -160,6 +164,10 @@ def _package_uw(path: Path) -> int:
 
 
 def _idle(monitor: Any) -> float:
+    """Watts with nothing to do."""
+    monitor.begin_window("first")
+    monitor.end_window("first")
+    time.sleep(SETTLE_S)
     monitor.begin_window("idle")
     time.sleep(IDLE_S)
     found = monitor.end_window("idle")

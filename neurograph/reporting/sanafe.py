@@ -129,17 +129,23 @@ def crosscheck(
     }
 
 
-def crosscheck_of(bundle: Any) -> dict[str, Any]:
-    """The cross-check of a bundle's own sample; where the network is not for SANA-FE, ``refused`` says why in place of figures.
+def crosscheck_of(bundle: Any, *, recording: Recording | None = None, placement: Placement | None = None) -> dict[str, Any]:
+    """The cross-check of a bundle; where the network is not for SANA-FE, ``refused`` says why in place of figures.
+
+    Args:
+        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it.
+        recording: of its integer network; None runs the bundle's own sample.
+        placement: of its integer network on loihi1-sanafe; None takes the bundle's own if it is one, else places it now.
 
     Raises:
         InputError: no SANA-FE, or one that fails.
     """
     profile = load(PROFILE)
-    sanafe_python()  # before the work: a missing program is the user's to mend, a network that does not suit is the report's to say
+    python, _ = sanafe_python()  # first: a missing program is the user's to mend, a network that does not suit is the report's to say
     try:
         refuse(bundle.quantized, profile)
-        return crosscheck(*_placed(bundle, profile), profile)
+        run = recording or fixed.run(bundle.quantized, bundle.inputs)
+        return crosscheck(placement or _placed(bundle, profile, run), run, profile, python)
     except (UnsupportedError, PlacementError) as error:
         return {"engine": "SANA-FE", "profile": profile.name, "refused": str(error)}
 
@@ -159,14 +165,12 @@ def refuse(network: Network, profile: Profile) -> None:
     target.check(network)
 
 
-def _placed(bundle: Any, profile: Profile) -> tuple[Placement, Recording]:
+def _placed(bundle: Any, profile: Profile, run: Recording) -> Placement:
     """A bundle's network as it was placed on this profile, or placed now."""
-    run = fixed.run(bundle.quantized, bundle.inputs)
     own = bundle.path / "placement.json"
     if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
-        return placing.load(own, bundle.quantized, recording=run), run
-    limits = placing.Limits.of(profile.name, placement_limits(profile))
-    return placing.place(bundle.quantized, limits, recording=run), run
+        return placing.load(own, bundle.quantized, recording=run)
+    return placing.place(bundle.quantized, placing.Limits.of(profile.name, placement_limits(profile)), recording=run)
 
 
 def _lines(
@@ -206,7 +210,7 @@ def _joules(ours: Estimate, counts: Counts, placement: Placement, profile: Profi
     dense = (price["synaptic_event_dense"] - price["synaptic_event_sparse"]) * int(counts.synaptic_events_stored("dense")[0])
     crossings = _crossings_as_hops(placement, profile)
     differ = [why for amount, why in ((dense, _DENSE), (updates, _UPDATES), (crossings, _CROSSINGS)) if amount]
-    total = ours.on_chip_j.value
+    total = synapse + soma + network  # SANA-FE knows no static power and no energy of a barrier, and the host is in neither
     return [
         _line("energy: synapse", "J", synapse, theirs["synapse"], synapse - dense, _DENSE),
         _line("energy: soma", "J", soma, theirs["soma"], soma - updates, _UPDATES),

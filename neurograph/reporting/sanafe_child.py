@@ -75,7 +75,7 @@ def _run(command: list[str], time_limit_s: float) -> dict[str, Any]:
     lines = done.stdout.strip().splitlines()
     if done.returncode not in (0, 1) or not lines or not lines[-1].startswith("{"):  # 1: a count differs, which the lines will show
         raise InputError(
-            f"SANA-FE: '{command[0]} run.py' ended with status {done.returncode} ({_last_line(done.stderr)}); see that it is version {VERSION}"
+            f"SANA-FE: '{command[0]} run.py' ended with status {done.returncode} ({_last_line(done.stderr)}); take sanafe {VERSION}"
         )
     found: dict[str, Any] = json.loads(lines[-1])
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import sanafe_energy
 import torch
 from spiky import karate_checkpoint
 
@@ -22,15 +21,6 @@ def compiled(checkpoint):
     made = compile_checkpoint(checkpoint, TARGETS["loihi2"])
     assert all(np.any(spikes) for name, spikes in made.torch.spikes.items()), "a silent population tests nothing"
     return made
-
-
-@pytest.fixture(scope="session")
-def sanafe_python():
-    """An interpreter with SANA-FE; skips by name where there is none."""
-    try:
-        return str(sanafe_energy.find_sanafe())
-    except LookupError as error:
-        pytest.skip(f"needs SANA-FE: {error}")
 
 
 @pytest.fixture
