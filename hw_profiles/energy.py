@@ -265,8 +265,8 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
         found["chip crossings"] = f"the profile has no constant: {_amount(routing.crossings)} counted, not priced"
     if routing.host_messages.any() and "host_message" not in profile.energy:
         found["host messages"] = (
-            f"the profile has no constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic events "
-            "that they cause are priced"
+            f"the profile has no constant: {_amount(routing.host_messages)} from the host into cores counted, not priced; the synaptic "
+            "events that they cause are priced"
         )
     return found
 

@@ -34,17 +34,9 @@ def report(
         check_output(output)
     found = opened(bundle)
     from neurograph.hw_profiles.report import rendered
-    from neurograph.reporting import report_of
+    from neurograph.reporting import Wanted, report_of
 
-    made = report_of(found, profile, recording=recording, placement=placement, anns=ann, data_root=data_root)
-    if sanafe:
-        from neurograph.reporting.sanafe import crosscheck_of
-
-        made["crosscheck"] = crosscheck_of(found)
-    if measure:
-        from neurograph.reporting.measured import measured_of
-
-        made["measured"] = measured_of(found)
+    made = report_of(found, profile, Wanted(recording, placement, ann, data_root, sanafe, measure))
     text = rendered(made, "json" if as_json else form)
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")

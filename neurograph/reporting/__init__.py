@@ -4,6 +4,6 @@ A report is a plain dict (:func:`neurograph.hw_profiles.report.build` says what 
 writes it out.
 """
 
-from neurograph.reporting.bundle import PROFILES, report_of
+from neurograph.reporting.bundle import PROFILES, Wanted, report_of
 
-__all__ = ["PROFILES", "report_of"]
+__all__ = ["PROFILES", "Wanted", "report_of"]

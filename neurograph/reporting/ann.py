@@ -1,4 +1,4 @@
-"""Networks with real values that are trained and run: same width, same graph, same split as the spiking one, every product of theirs counted.
+"""Networks with real values, trained and run: same width, same graph, same split as the spiking one, every product of theirs counted.
 
 The formulas of :mod:`neurograph.hw_profiles.baselines` know no activations. Here a model is trained on the bundle's dataset, run once, and
 counted by :mod:`neurograph.operations`: dense, and without what meets a 0 in the features or behind a ReLU (*activation-sparse*). Its test
@@ -16,7 +16,6 @@ import torch
 from neurograph.data import GraphData
 from neurograph.errors import InputError
 from neurograph.hw_profiles.baselines import Baseline
-from neurograph.models import BASELINE_NAMES
 from neurograph.models.baselines import baseline
 from neurograph.nn import as_features
 from neurograph.operations import PRODUCTS, OperationCounts, count_operations
@@ -84,8 +83,8 @@ def _as_baseline(
             effective[term] = effective.get(term, 0) + row.effective
     width = ", ".join(f"{key} {value}" for key, value in sizes.items()) or "no hidden layer"
     note = (
-        f"trained on {graph.name} with seed {seed} for {epochs} epochs, {width}: test accuracy {100 * accuracy:.2f} % (measured); its products "
-        "are counted in a run, zeros of its activations too"
+        f"trained on {graph.name} with seed {seed} for {epochs} epochs, {width}: test accuracy {100 * accuracy:.2f} % (measured); "
+        "its products are counted in a run, zeros of its activations too"
     )
     ends = frozenset({"encoder", "readout"}) if "attention" in dense else frozenset()
     return Baseline(f"{name}, trained", dense, note, effective, ends, frozenset({"propagation"}), accuracy)

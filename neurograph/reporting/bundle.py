@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +21,77 @@ from neurograph.sim import fixed
 from neurograph.sim.recording import Recording
 from neurograph.sim.recording_file import load as load_recording
 
-__all__ = ["PROFILES", "report_of"]
+__all__ = ["PROFILES", "Wanted", "report_of"]
 
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
-def report_of(
-    bundle: Any,
-    profiles: Sequence[str] = PROFILES,
-    *,
-    recording: Path | None = None,
-    placement: Path | None = None,
-    anns: Sequence[str] = (),
-    data_root: Path | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Wanted:
+    """What a report has besides the counts and energies of the bundle's own sample.
+
+    Args:
+        recording: file of ``neurograph simulate -o`` to count in place of the sample, with the spikes of every population.
+        placement: ``placement.json`` of ``neurograph place``, or its folder, for the chip that it was made for.
+        anns: networks with real values to train beside it, see :mod:`neurograph.reporting.ann`; on data of ``data_root``.
+        sanafe: run SANA-FE on the same placement, see :mod:`neurograph.reporting.sanafe`.
+        measure: run the float network on this machine, see :mod:`neurograph.reporting.measured`.
+    """
+
+    recording: Path | None = None
+    placement: Path | None = None
+    anns: Sequence[str] = ()
+    data_root: Path | None = None
+    sanafe: bool = False
+    measure: bool = False
+
+
+def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | None = None) -> dict[str, Any]:
     """The report of a bundle's own sample, or of a recorded run of it.
 
     Args:
         bundle: as :func:`neurograph.export.bundle.open_bundle` gives it.
         profiles: names, or paths of TOML files.
-        recording: file of ``neurograph simulate -o``, with the spikes of every population.
-        placement: ``placement.json`` of ``neurograph place``, or its folder, for the chip that it was made for.
-        anns: networks with real values to train beside it, see :mod:`neurograph.reporting.ann`; on data of ``data_root``.
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
-        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes.
+        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes; no SANA-FE.
     """
+    wanted = wanted or Wanted()
     loaded = [load(name) for name in profiles]
-    run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)
-    placed, refused = placements(bundle, run, loaded, placement)
+    own = wanted.recording is None
+    run = recorded(wanted.recording, bundle.quantized) if wanted.recording is not None else fixed.run(bundle.quantized, bundle.inputs)
+    placed, refused = placements(bundle, run, loaded, wanted.placement)
     rivals, effective = _rivals(bundle)
-    if anns:
+    if wanted.anns:
         from neurograph.reporting.ann import trained_baselines
 
-        rivals += trained_baselines(bundle, anns, data_root)
+        rivals += trained_baselines(bundle, wanted.anns, wanted.data_root)
     origin = bundle.manifest["origin"]
     info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
-    return build(
+    made = build(
         bundle.quantized,
         run,
         profiles=loaded,
         host_macs=bundle.host_macs or None,
         host_macs_effective=effective,
         bundle_name=bundle.path.resolve().name,
-        accuracy=bundle.accuracy(run) if recording is None else None,
+        accuracy=bundle.accuracy(run) if own else None,
         baselines=rivals,
         model_info=info,
         routing=routings(placed),
         routing_refused=refused,
         figures=figures_of(bundle.quantized, run, placed),
     )
+    if wanted.sanafe:
+        from neurograph.reporting.sanafe import crosscheck_of
+
+        made["crosscheck"] = crosscheck_of(bundle, recording=run, placement=placed.get("loihi1-sanafe"))
+    if wanted.measure:
+        from neurograph.reporting.measured import measured_of
+
+        made["measured"] = measured_of(bundle)
+    return made
 
 
 def recorded(path: Path, network: Network) -> Recording:

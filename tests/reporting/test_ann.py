@@ -14,7 +14,7 @@ from neurograph.export.bundle import Bundle, write_bundle
 from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
 from neurograph.hw_profiles.report import to_markdown
-from neurograph.reporting import report_of
+from neurograph.reporting import Wanted, report_of
 from neurograph.reporting.ann import trained_baselines
 
 TARGET = on_profile(TARGETS["loihi2"], None)
@@ -26,7 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def test_a_trained_gcn_does_the_work_of_the_formula(bundle: Bundle) -> None:
-    report = report_of(bundle, ["horowitz45"], anns=["gcn"])
+    report = report_of(bundle, ["horowitz45"], Wanted(anns=["gcn"]))
     rows = {(row["name"], row["accounting"]): row for row in report["baselines"]}
     formula, trained = rows["GCN", "fp32"], rows["gcn, trained", "fp32"]
     assert trained["macs"] == formula["macs"]
