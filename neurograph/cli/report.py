@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurograph.cli.declare import argument, option
-from neurograph.cli.inputs import opened
+from neurograph.cli.inputs import opened_any
 from neurograph.cli.output import check_output, log, write_text
 from neurograph.errors import InputError
 
@@ -32,7 +32,7 @@ def report(
         raise InputError(f"--format {form!r}: must be md or json")
     if output is not None:
         check_output(output)
-    found = opened(bundle)
+    found = opened_any(bundle)
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import report_of
 

@@ -11,9 +11,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import InputError
+from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.report import build
 from neurograph.network import Network
+from neurograph.reporting.dynamic import report_of_dynamic
 from neurograph.reporting.figures import figures_of
 from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
@@ -37,7 +39,7 @@ def report_of(
     """The report of a bundle's own sample, or of a recorded run of it.
 
     Args:
-        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it.
+        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it, or :func:`neurograph.export.bundle.windows.open_dynamic`.
         profiles: names, or paths of TOML files.
         recording: file of ``neurograph simulate -o``, with the spikes of every population.
         placement: ``placement.json`` of ``neurograph place``, or its folder, for the chip that it was made for.
@@ -47,6 +49,8 @@ def report_of(
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
         InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes.
     """
+    if isinstance(bundle, DynamicBundle):
+        return report_of_dynamic(bundle, profiles)
     loaded = [load(name) for name in profiles]
     run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)
     placed, refused = placements(bundle, run, loaded, placement)
