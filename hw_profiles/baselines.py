@@ -128,7 +128,7 @@ def gru_gcn(
 
     Per snapshot, of n nodes that take part: ``n·in·D`` a layer for the linear map, as much for the nodes' own term, ``nnz·in`` for the sum
     over neighbours, which comes before it; ``6·n·D²`` for the gates of the GRU, three of what arrives and three of the state. ``N·D·C`` for
-    each state that is read.
+    each state that is read. The first layer, which meets the features, is the encoder.
 
     Args:
         snapshots: (n, nnz) of each, nnz entries of its normalised adjacency matrix, self-loops among them. An empty one is (0, 0).
@@ -137,16 +137,18 @@ def gru_gcn(
     """
     _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers, snapshots=len(snapshots))
     there, nonzeros = (sum(sizes) for sizes in zip(*snapshots, strict=True))
-    heard = in_features + (layers - 1) * width
-    reads = 1 if last else len(snapshots)
+    inner, maps, reads = (layers - 1) * width, 2 if own else 1, 1 if last else len(snapshots)
     terms = {
-        "linear": (2 if own else 1) * there * heard * width,
-        "propagation": nonzeros * heard,
+        "encoder linear": maps * there * in_features * width,
+        "encoder propagation": nonzeros * in_features,
+        "linear": maps * there * inner * width,
+        "propagation": nonzeros * inner,
         "GRU gates": there * 6 * width * width,
         "readout": reads * nodes * width * classes,
     }
     note = f"{layers} layer(s) of width {width}, {len(snapshots)} snapshots, {nonzeros:,} nonzeros in their adjacency matrices"
-    return Baseline(name, terms, note, sparse=frozenset({"propagation"}))
+    ends, sparse = frozenset({"encoder linear", "encoder propagation", "readout"}), frozenset({"encoder propagation", "propagation"})
+    return Baseline(name, {key: value for key, value in terms.items() if value}, note, ends=ends, sparse=sparse)
 
 
 def in_turn(parts: Sequence[Baseline], name: str, note: str = "") -> Baseline:

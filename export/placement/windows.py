@@ -20,16 +20,17 @@ from neurograph.errors import PlacementError
 from neurograph.export.placement.grids import Array, links, placed
 from neurograph.export.placement.limits import Limits
 from neurograph.export.placement.place import LARGEST_WORK, Method, Placement, place
-from neurograph.export.placement.rules import Utilisation, binding, check, utilisation
+from neurograph.export.placement.rules import Utilisation, check, utilisation
 from neurograph.export.placement.traffic import Traffic, count_traffic, spike_totals
 from neurograph.export.placement.usage import Usage, measure, parameters
 from neurograph.export.placement.work import count_work
 from neurograph.network import Network, Projection
+from neurograph.sim.recording import Recording
 from neurograph.sim.windows import WindowRun
 from neurograph.weights import Identity, Kron, Sparse, Weights
 from neurograph.windows import DynamicNetwork
 
-__all__ = ["PlacedWindow", "PlacedWindows", "place_windows", "union", "whole_graph"]
+__all__ = ["PlacedWindow", "PlacedWindows", "place_windows", "sequence", "union", "whole_graph"]
 
 
 @dataclass(frozen=True)
@@ -47,21 +48,12 @@ class PlacedWindows:
     """A placement of all windows.
 
     Args:
-        placement: of the union.
+        placement: of the union; its usage and rules are the most of any window, its traffic is that of all of them.
         windows: those in which something runs.
-        held: what each core has room for: the most of any window.
-        rules: every rule with what is used where, and in the window where, it is used most.
     """
 
     placement: Placement
     windows: tuple[PlacedWindow, ...]
-    held: Usage
-    rules: tuple[Utilisation, ...]
-
-    @property
-    def binding(self) -> Utilisation:
-        """The rule that decides how many cores are needed."""
-        return binding(self.rules)
 
 
 def place_windows(
@@ -105,7 +97,8 @@ def place_windows(
     held = _held(placement.usage, usages)
     most = _most(utilisation(held, placement.network, (), limits), rules)
     check(most, limits)
-    return PlacedWindows(placement, tuple(made), held, most)
+    traffic = _added([window.traffic for window in made])
+    return PlacedWindows(replace(placement, usage=held, rules=most, traffic=traffic), tuple(made))
 
 
 def union(dynamic: DynamicNetwork) -> Network:
@@ -127,6 +120,26 @@ def union(dynamic: DynamicNetwork) -> Network:
             weights = Kron(largest, projection.weights.right) if isinstance(projection.weights, Kron) else Sparse(largest)
         projections.append(replace(projection, weights=weights))
     return replace(first, populations=populations, projections=tuple(projections))
+
+
+def sequence(dynamic: DynamicNetwork, runs: Sequence[WindowRun]) -> tuple[Network, Recording]:
+    """All windows as one recording of all N nodes: their ticks one after the other, no spikes of a node that takes no part."""
+    there = [run for run in runs if run.recording is not None]
+    ticks = sum(run.recording.ticks for run in there if run.recording is not None)
+    network = replace(union(dynamic), ticks=ticks)
+    spikes = {}
+    for population in network.populations.values():
+        if population.is_static:
+            continue
+        whole, tick = None, 0
+        for run in there:
+            assert run.recording is not None
+            own = run.recording.spikes[population.name]
+            whole = np.zeros((1, ticks, *population.shape), own.dtype) if whole is None else whole
+            whole[:, tick : tick + run.recording.ticks, dynamic.windows[run.at].nodes] = own
+            tick += run.recording.ticks
+        spikes[population.name] = whole
+    return network, Recording(there[0].recording.engine, ticks, spikes)
 
 
 def whole_graph(projection: Projection, nodes: Array, count: int) -> sp.csr_matrix:
@@ -194,6 +207,15 @@ def _held(union_usage: Usage, usages: Sequence[Usage]) -> Usage:
         f.name: np.max([getattr(usage, f.name) for usage in usages], axis=0) for f in fields(Usage) if f.name not in always
     }
     return replace(union_usage, **most)
+
+
+def _added(windows: Sequence[Traffic]) -> Traffic:
+    """Traffic of all windows; the farthest message is that of any."""
+    found: dict[str, Any] = {}
+    for f in fields(Traffic):
+        values = [getattr(window, f.name) for window in windows]
+        found[f.name] = np.max(values, axis=0) if f.name.startswith("farthest") else sum(values[1:], values[0])
+    return Traffic(**found)
 
 
 def _most(held: Sequence[Utilisation], windows: Sequence[Sequence[Utilisation]]) -> tuple[Utilisation, ...]:

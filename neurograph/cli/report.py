@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurograph.cli.declare import argument, option
+from neurograph.cli.dynamic import refuse_given
 from neurograph.cli.inputs import opened_any
 from neurograph.cli.output import check_output, log, write_text
 from neurograph.errors import InputError
@@ -33,9 +34,13 @@ def report(
     if output is not None:
         check_output(output)
     found = opened_any(bundle)
+    from neurograph.export.bundle.manifest import is_dynamic
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import report_of
 
+    if is_dynamic(bundle):
+        given = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
+        refuse_given("a bundle of a dynamic model", {**given, "--sanafe": (sanafe, False), "--measure": (measure, False)})
     made = report_of(found, profile, recording=recording, placement=placement, anns=ann, data_root=data_root)
     if sanafe:
         from neurograph.reporting.sanafe import crosscheck_of

@@ -47,9 +47,12 @@ def report_of(
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
-        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes.
+        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes; for a dynamic model
+            anything but profiles.
     """
     if isinstance(bundle, DynamicBundle):
+        if recording is not None or placement is not None or anns:
+            raise InputError(f"report of {bundle.path}: a dynamic model is run, placed and compared here; leave recording, placement, anns out")
         return report_of_dynamic(bundle, profiles)
     loaded = [load(name) for name in profiles]
     run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)

@@ -14,7 +14,7 @@ from typing import Any
 from neurograph.errors import BundleError, PlacementError, ProfileError
 from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.export.placement import Limits
-from neurograph.export.placement.windows import PlacedWindows, place_windows
+from neurograph.export.placement.windows import PlacedWindows, place_windows, sequence
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.counts import Counts, count
 from neurograph.hw_profiles.report import build_counted
@@ -22,10 +22,11 @@ from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Profile, placement_limits
 from neurograph.hw_profiles.sequence import added_counts, added_routing
 from neurograph.reporting.dynamic_host import HostParts, between_windows, host_parts, nonzeros_of, states_written, total_between
+from neurograph.reporting.figures import figures_of
 from neurograph.sim.windows import WindowRun, run_windows
 from neurograph.windows import DynamicNetwork
 
-__all__ = ["counts_of", "report_of_dynamic", "routing_of", "routings_of", "runs_of"]
+__all__ = ["counts_of", "placements_of", "report_of_dynamic", "routing_of", "runs_of"]
 
 
 def report_of_dynamic(bundle: DynamicBundle, profiles: Sequence[str]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def report_of_dynamic(bundle: DynamicBundle, profiles: Sequence[str]) -> dict[st
     runs = runs_of(dynamic)
     host = host_parts(bundle)
     counts = counts_of(dynamic, runs, host)
-    routing, refused = routings_of(dynamic, runs, loaded)
+    placed, refused = placements_of(dynamic, runs, loaded)
     between = between_windows(dynamic, runs)
     origin, labels = bundle.manifest["origin"], bundle.labels
     info = {
@@ -63,8 +64,9 @@ def report_of_dynamic(bundle: DynamicBundle, profiles: Sequence[str]) -> dict[st
         accuracy=None if labels is None else labels.accuracy(dynamic, [run.recording for run in runs]),
         baselines=_rivals(bundle),
         model_info=info,
-        routing=routing,
+        routing={name: routing_of(one, name) for name, one in placed.items()},
         routing_refused=refused,
+        figures=figures_of(*sequence(dynamic, runs), {name: one.placement for name, one in placed.items()}),
         not_included=_not_included(total_between(between), host),
     )
     report["windows_of_model"] = _by_window(dynamic, runs, counts, between)
@@ -88,17 +90,17 @@ def counts_of(dynamic: DynamicNetwork, runs: Sequence[WindowRun], host: HostPart
     return added_counts(windows, shapes, host_macs=host.macs, states_written=states_written(dynamic))
 
 
-def routings_of(
+def placements_of(
     dynamic: DynamicNetwork, runs: Sequence[WindowRun], profiles: Sequence[Profile]
-) -> tuple[dict[str, Routing], dict[str, str]]:
+) -> tuple[dict[str, PlacedWindows], dict[str, str]]:
     """The run on the chip of each profile of level "chip events", placed once for profiles with the same limits.
 
     Returns:
-        profile's name → Routing, and profile's name → why the windows have no placement on it.
+        profile's name → all windows on one placement, and profile's name → why they have none on it.
     """
-    found: dict[str, Routing] = {}
+    found: dict[str, PlacedWindows] = {}
     refused: dict[str, str] = {}
-    alike: dict[Limits, Routing] = {}
+    alike: dict[Limits, PlacedWindows] = {}
     for profile in profiles:
         if profile.level != "chip events":
             continue
@@ -106,30 +108,29 @@ def routings_of(
             limits = Limits.of(profile.name, placement_limits(profile))
             key = replace(limits, target="")
             if key not in alike:
-                alike[key] = routing_of(place_windows(dynamic, runs, limits))
-            windows = tuple(replace(window, target=profile.name) for window in alike[key].windows)
-            found[profile.name] = replace(alike[key], target=profile.name, windows=windows)
+                alike[key] = place_windows(dynamic, runs, limits)
+            found[profile.name] = alike[key]
         except (PlacementError, ProfileError) as error:
             refused[profile.name] = str(error)
     return found, refused
 
 
-def routing_of(placed: PlacedWindows) -> Routing:
+def routing_of(placed: PlacedWindows, target: str) -> Routing:
     """A placement of windows as energy and time need it."""
-    placement, held = placed.placement, placed.held
+    placement, usage = placed.placement, placed.placement.usage
     notes = (
         "all windows share one placement, made of the union of their synapses; what a core holds is the most that it holds in any window",
         *placement.notes,
     )
     windows = [
         Routing(
-            target=placement.limits.target,
+            target=target,
             cores=placement.cores,
             chips=placement.chips,
-            binding_rule=placed.binding.rule,
-            rules=tuple({**vars(rule), "share": rule.share} for rule in placed.rules),
-            memory_bits_stored=int(held.synaptic_bits.sum()),
-            memory_bits_without_sharing=int(held.expanded_bits.sum()),
+            binding_rule=placement.binding.rule,
+            rules=tuple({**vars(rule), "share": rule.share} for rule in placement.rules),
+            memory_bits_stored=int(usage.synaptic_bits.sum()),
+            memory_bits_without_sharing=int(usage.expanded_bits.sum()),
             work=window.work,
             method=placement.method,
             notes=notes,
@@ -137,7 +138,7 @@ def routing_of(placed: PlacedWindows) -> Routing:
         )
         for window in placed.windows
     ]
-    return added_routing(windows, held.neurons)
+    return added_routing(windows, usage.neurons)
 
 
 def _check_sample(bundle: DynamicBundle) -> None:
@@ -166,9 +167,9 @@ def _rivals(bundle: DynamicBundle) -> list[baselines.Baseline]:
 
 def _not_included(between: dict[str, int], host: HostParts) -> dict[str, str]:
     said = (
-        f"{between['synapses_written']:,} synapses written by the host ({between['synapses_changed']:,} of which differ from what was "
-        f"there), {between['synapses_removed']:,} removed, {between['currents_written']:,} currents set, {between['neurons_switched']:,} "
-        "neurons stopped or let go: counted, not priced, and in no time; no chip has a published energy for it"
+        f"the host writes {between['synapses_written']:,} synapses and removes {between['synapses_removed']:,} "
+        f"({between['synapses_changed']:,} differ from what was there), sets {between['currents_written']:,} currents and stops or lets go {between['neurons_switched']:,} "
+        "neurons: counted, not priced, and in no time; no chip has a published energy for it"
     )
     return {"between windows": said, **({"host": host.missing} if host.missing else {})}
 
