@@ -88,7 +88,7 @@ class Routing:
         memory, rules = _held(content, "memory_bits", name), _held(content, "rules", name)
         if not isinstance(rules, list) or not rules:
             raise PlacementError(f"placement {name}: rules is {str(rules)[:40]!r}, must be a list of rules; {_WAY_OUT}")
-        counts = {key: _integers(traffic, key, name, "traffic.", 1) for key in _TRAFFIC}
+        counts: dict[str, Any] = {key: _integers(traffic, key, name, "traffic.", 1) for key in _TRAFFIC}
         if len({len(values) for values in counts.values()}) != 1:
             lengths = ", ".join(f"{key} {len(values)}" for key, values in counts.items())
             raise PlacementError(f"placement {name}: traffic has different numbers of samples ({lengths}); {_WAY_OUT}")
@@ -124,8 +124,8 @@ class Routing:
         way_out = "count the recording that the network was placed with"
         if len(self.windows) != len(counts.windows):
             raise InputError(f"{told}: it is of {len(self.windows)} windows, the recording has {len(counts.windows)}; {way_out}")
-        for placed, counted in zip(self.windows, counts.windows, strict=True):
-            placed.check(counted)
+        for own, window in zip(self.windows, counts.windows, strict=True):
+            own.check(window)
         if self.samples != counts.samples:
             raise InputError(f"{told}: its messages are of {self.samples} sample(s), the recording has {counts.samples}; {way_out}")
         sent = self.messages + self.host_messages

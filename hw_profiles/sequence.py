@@ -26,20 +26,13 @@ __all__ = ["added_counts", "added_routing"]
 Array = NDArray[Any]
 
 
-def added_counts(
-    windows: Sequence[Counts],
-    shapes: Mapping[str, tuple[int, ...]],
-    *,
-    host_macs: Mapping[str, int],
-    states_written: Mapping[str, int] | None = None,
-) -> Counts:
+def added_counts(windows: Sequence[Counts], shapes: Mapping[str, tuple[int, ...]], *, host_macs: Mapping[str, int]) -> Counts:
     """Counts of an inference out of those of its windows.
 
     Args:
         windows: of networks with the same populations and projections, in the order in which they are run.
         shapes: population → (N, …) of the whole graph.
         host_macs: multiply-adds of the host in all windows and between them, by name.
-        states_written: population → neurons whose state is set in an inference, where that is not once in each window.
 
     Raises:
         InputError: no window, or windows of networks that differ in more than size.
@@ -47,7 +40,7 @@ def added_counts(
     if not windows:
         raise InputError("windows: none has a node that takes part, so nothing was counted; take more windows")
     first = windows[0]
-    names = {tuple(part.name for part in (*window.populations, *window.projections)) for window in windows}
+    names = {(tuple(p.name for p in window.populations), tuple(p.name for p in window.projections)) for window in windows}
     if len(names) > 1 or any(window.samples != first.samples for window in windows):
         raise InputError("windows: differ in their populations, projections or samples; add up windows of one dynamic model")
     depths = [window.depth for window in windows]
@@ -56,8 +49,7 @@ def added_counts(
         ticks=sum(window.ticks for window in windows),
         depth=None if None in depths else max(depth for depth in depths if depth is not None),
         populations=tuple(
-            _population([window.populations[at] for window in windows], shapes[p.name], (states_written or {}).get(p.name))
-            for at, p in enumerate(first.populations)
+            _population([window.populations[at] for window in windows], shapes[p.name]) for at, p in enumerate(first.populations)
         ),
         projections=tuple(_projection([window.projections[at] for window in windows]) for at in range(len(first.projections))),
         messages_at_least=_sum([window.messages_at_least for window in windows]),
@@ -68,11 +60,11 @@ def added_counts(
     )
 
 
-def _population(parts: Sequence[PopulationCounts], shape: tuple[int, ...], states_written: int | None) -> PopulationCounts:
-    written = sum(part.state_resets for part in parts) if states_written is None else states_written
-    summed = ("spikes", "updates_active", "updates_inactive", "synaptic_events_in", "messages")
-    added: dict[str, Any] = {name: _sum([getattr(part, name) for part in parts]) for name in summed}
-    return replace(parts[0], shape=shape, bias_writes=sum(part.bias_writes for part in parts), state_resets=written, **added)
+def _population(parts: Sequence[PopulationCounts], shape: tuple[int, ...]) -> PopulationCounts:
+    added: dict[str, Any] = {name: sum(getattr(part, name) for part in parts) for name in ("bias_writes", "state_resets")}
+    arrays = ("spikes", "updates_active", "updates_inactive", "synaptic_events_in", "messages")
+    added |= {name: _sum([getattr(part, name) for part in parts]) for name in arrays}
+    return replace(parts[0], shape=shape, **added)
 
 
 def _projection(parts: Sequence[ProjectionCounts]) -> ProjectionCounts:

@@ -124,22 +124,18 @@ def union(dynamic: DynamicNetwork) -> Network:
 
 def sequence(dynamic: DynamicNetwork, runs: Sequence[WindowRun]) -> tuple[Network, Recording]:
     """All windows as one recording of all N nodes: their ticks one after the other, no spikes of a node that takes no part."""
-    there = [run for run in runs if run.recording is not None]
-    ticks = sum(run.recording.ticks for run in there if run.recording is not None)
+    there = [(dynamic.windows[run.at].nodes, run.recording) for run in runs if run.recording is not None]
+    ticks = sum(recording.ticks for _, recording in there)
     network = replace(union(dynamic), ticks=ticks)
     spikes = {}
-    for population in network.populations.values():
-        if population.is_static:
-            continue
-        whole, tick = None, 0
-        for run in there:
-            assert run.recording is not None
-            own = run.recording.spikes[population.name]
-            whole = np.zeros((1, ticks, *population.shape), own.dtype) if whole is None else whole
-            whole[:, tick : tick + run.recording.ticks, dynamic.windows[run.at].nodes] = own
-            tick += run.recording.ticks
+    for population in (p for p in network.populations.values() if not p.is_static):
+        whole = np.zeros((1, ticks, *population.shape), there[0][1].spikes[population.name].dtype)
+        tick = 0
+        for nodes, recording in there:
+            whole[:, tick : tick + recording.ticks, nodes] = recording.spikes[population.name]
+            tick += recording.ticks
         spikes[population.name] = whole
-    return network, Recording(there[0].recording.engine, ticks, spikes)
+    return network, Recording(there[0][1].engine, ticks, spikes)
 
 
 def whole_graph(projection: Projection, nodes: Array, count: int) -> sp.csr_matrix:

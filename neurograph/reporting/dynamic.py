@@ -7,7 +7,7 @@ costs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,10 +84,17 @@ def runs_of(dynamic: DynamicNetwork) -> list[WindowRun]:
 
 
 def counts_of(dynamic: DynamicNetwork, runs: Sequence[WindowRun], host: HostParts) -> Counts:
-    """Exact counts of all windows as one inference."""
+    """Exact counts of all windows as one inference. States are set as :func:`states_written` says."""
     windows = [count(run.network, run.recording, host_macs={}) for run in runs if run.network is not None and run.recording is not None]
+    carried = states_written(dynamic)
+    if carried is not None:
+        windows = [_with_states(window, {} if at else carried) for at, window in enumerate(windows)]
     shapes = {p.name: (dynamic.nodes, *p.shape[1:]) for p in dynamic.network.populations.values()}
-    return added_counts(windows, shapes, host_macs=host.macs, states_written=states_written(dynamic))
+    return added_counts(windows, shapes, host_macs=host.macs)
+
+
+def _with_states(counts: Counts, written: Mapping[str, int]) -> Counts:
+    return replace(counts, populations=tuple(replace(p, state_resets=written.get(p.name, 0)) for p in counts.populations))
 
 
 def placements_of(
@@ -166,10 +173,11 @@ def _rivals(bundle: DynamicBundle) -> list[baselines.Baseline]:
 
 
 def _not_included(between: dict[str, int], host: HostParts) -> dict[str, str]:
+    written, removed, changed = (f"{between[f'synapses_{what}']:,}" for what in ("written", "removed", "changed"))
     said = (
-        f"the host writes {between['synapses_written']:,} synapses and removes {between['synapses_removed']:,} "
-        f"({between['synapses_changed']:,} differ from what was there), sets {between['currents_written']:,} currents and stops or lets go {between['neurons_switched']:,} "
-        "neurons: counted, not priced, and in no time; no chip has a published energy for it"
+        f"the host writes {written} synapses and removes {removed} ({changed} differ from what was there), sets "
+        f"{between['currents_written']:,} currents and stops or lets go {between['neurons_switched']:,} neurons: counted, not priced, and "
+        "in no time; no chip has a published energy for it"
     )
     return {"between windows": said, **({"host": host.missing} if host.missing else {})}
 

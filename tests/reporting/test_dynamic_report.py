@@ -249,6 +249,7 @@ def test_the_report_of_a_bundle(bundles: Path, model: str, capsys: pytest.Captur
     for key in ("synaptic_events", "neuron_updates", "spikes", "messages"):
         assert sum(row[key] for row in rows) == report["counts"][key] > 0
     assert sum(row["currents_written"] for row in rows) == report["counts"]["bias_writes"]
+    assert sum(row["state_resets"] for row in rows) == report["counts"]["state_resets"] > 0
     assert max(row["synapses"] for row in rows) == report["activity"]["synapses"]
     assert sum(row["steps"] for row in rows) == report["windows"]["chip_alone"]["steps"]
     assert report["between_windows"]["synapses_written"] == sum(row["synapses_written"] for row in rows)
