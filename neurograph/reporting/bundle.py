@@ -52,7 +52,9 @@ def report_of(
     """
     if isinstance(bundle, DynamicBundle):
         if recording is not None or placement is not None or anns:
-            raise InputError(f"report of {bundle.path}: a dynamic model is run, placed and compared here; leave recording, placement, anns out")
+            raise InputError(
+                f"report of {bundle.path}: a dynamic model is run, placed and compared here; leave recording, placement, anns out"
+            )
         return report_of_dynamic(bundle, profiles)
     loaded = [load(name) for name in profiles]
     run = fixed.run(bundle.quantized, bundle.inputs) if recording is None else recorded(recording, bundle.quantized)
