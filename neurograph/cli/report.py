@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import refuse_given
@@ -39,6 +40,7 @@ def report(
     from neurograph.reporting import report_of
 
     if is_dynamic(bundle):
+        given: dict[str, tuple[Any, Any]]
         given = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
         refuse_given("a bundle of a dynamic model", {**given, "--sanafe": (sanafe, False), "--measure": (measure, False)})
     made = report_of(found, profile, recording=recording, placement=placement, anns=ann, data_root=data_root)
