@@ -7,12 +7,12 @@ leave them out. N nodes, F input features, D width, C classes, nnz entries of th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from neurograph.errors import InputError
 
-__all__ = ["Baseline", "gcn", "graph_transformer"]
+__all__ = ["Baseline", "gcn", "graph_transformer", "gru_gcn", "in_turn"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,55 @@ def gcn(
     effective = {} if nonzero_features is None else {"linear": terms["linear"] - skipped}
     note = f"{layers} layer(s) of width {width}, {nonzeros:,} nonzeros in the adjacency matrix"
     return Baseline(name, terms, note, effective, sparse=frozenset({"propagation"}))
+
+
+def gru_gcn(
+    snapshots: Sequence[tuple[int, int]],
+    *,
+    nodes: int,
+    in_features: int,
+    width: int,
+    classes: int,
+    layers: int = 2,
+    own: bool = True,
+    last: bool = False,
+    name: str = "GRU-GCN",
+) -> Baseline:
+    """Graph convolutions within each snapshot and a GRU over the snapshots, as :class:`neurograph.models.gru_gcn.GruGcn`.
+
+    Per snapshot, of n nodes that take part: ``n·in·D`` a layer for the linear map, as much for the nodes' own term, ``nnz·in`` for the sum
+    over neighbours, which comes before it; ``6·n·D²`` for the gates of the GRU, three of what arrives and three of the state. ``N·D·C`` for
+    each state that is read. The first layer, which meets the features, is the encoder.
+
+    Args:
+        snapshots: (n, nnz) of each, nnz entries of its normalised adjacency matrix, self-loops among them. An empty one is (0, 0).
+        nodes: N, of which all are read.
+        own: with the nodes' own term. last: the state after the last snapshot alone is read.
+    """
+    _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers, snapshots=len(snapshots))
+    there, nonzeros = (sum(sizes) for sizes in zip(*snapshots, strict=True))
+    inner, maps, reads = (layers - 1) * width, 2 if own else 1, 1 if last else len(snapshots)
+    terms = {
+        "encoder linear": maps * there * in_features * width,
+        "encoder propagation": nonzeros * in_features,
+        "linear": maps * there * inner * width,
+        "propagation": nonzeros * inner,
+        "GRU gates": there * 6 * width * width,
+        "readout": reads * nodes * width * classes,
+    }
+    note = f"{layers} layer(s) of width {width}, {len(snapshots)} snapshots, {nonzeros:,} nonzeros in their adjacency matrices"
+    ends, sparse = frozenset({"encoder linear", "encoder propagation", "readout"}), frozenset({"encoder propagation", "propagation"})
+    return Baseline(name, {key: value for key, value in terms.items() if value}, note, ends=ends, sparse=sparse)
+
+
+def in_turn(parts: Sequence[Baseline], name: str, note: str = "") -> Baseline:
+    """Several networks run one after the other as one: their terms by kind of work added up."""
+    terms: dict[str, int] = {}
+    for part in parts:
+        for key, macs in part.terms.items():
+            terms[key] = terms.get(key, 0) + macs
+    ends, sparse = (frozenset(key for part in parts for key in getattr(part, kind)) for kind in ("ends", "sparse"))
+    return Baseline(name, terms, note, ends=ends, sparse=sparse)
 
 
 def _positive(**sizes: int) -> None:

@@ -93,6 +93,8 @@ class Counts:
         host_macs: multiply-adds off chip, by name, per inference.
         steps_per_tick: k, machine steps a tick.
         steps_streamed: machine steps from one inference to the next of a stream; T where the depth is not known.
+        windows: of an inference that is several networks run one after the other (:mod:`neurograph.hw_profiles.sequence`), the counts of
+            each, and then T is the ticks of all of them. Each is run alone.
     """
 
     samples: int
@@ -104,14 +106,22 @@ class Counts:
     host_macs: Mapping[str, int] = field(default_factory=dict)
     steps_per_tick: int = 1
     steps_streamed: int = 0
+    windows: tuple[Counts, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.steps_streamed:
             object.__setattr__(self, "steps_streamed", self.ticks)
 
     @property
+    def window_ticks(self) -> int:
+        """T; of windows the most that any has: what one value that is sent on can be counted in."""
+        return max((window.ticks for window in self.windows), default=self.ticks)
+
+    @property
     def steps_alone(self) -> int:
-        """Machine steps of one inference alone, k(T − 1) + depth; T where the depth is not known."""
+        """Machine steps of one inference alone, k(T − 1) + depth; T where the depth is not known. Of windows their sum."""
+        if self.windows:
+            return sum(window.steps_alone for window in self.windows)
         return self.steps_per_tick * (self.ticks - 1) + (self.depth or 1)
 
     @property
@@ -120,8 +130,15 @@ class Counts:
 
     @property
     def synapses(self) -> int:
-        """Nonzero weights that carry spikes."""
+        """Nonzero weights that carry spikes; of windows the most that each projection has in any."""
         return sum(p.synapses for p in self.projections)
+
+    @property
+    def synapse_ticks(self) -> int:
+        """Synaptic events if every neuron spiked in every tick: synapses × T; of windows their sum."""
+        if self.windows:
+            return sum(window.synapse_ticks for window in self.windows)
+        return self.synapses * self.ticks
 
     @property
     def synaptic_events(self) -> Array:
@@ -171,11 +188,15 @@ class Counts:
     @property
     def fill_and_drain_updates(self) -> int:
         """Updates of one inference alone that are at no tick: neurons × (steps alone − T), which is depth − 1 each at one step a tick."""
+        if self.windows:
+            return sum(window.fill_and_drain_updates for window in self.windows)
         return self.neurons * (self.steps_alone - self.ticks)
 
     @property
     def gap_updates(self) -> int:
-        """The same of a streamed inference: none where one follows the other every T steps."""
+        """The same of a streamed inference: none where one follows the other every T steps. Windows are never streamed."""
+        if self.windows:
+            return self.fill_and_drain_updates
         return self.neurons * (self.steps_streamed - self.ticks)
 
     @property

@@ -42,6 +42,8 @@ class Routing:
         farthest_east_west, farthest_north_south, farthest_crossings: of the message that goes farthest.
         work: by core and step; None where only totals are known.
         method, notes: of the placement, for people.
+        windows: of an inference that is several networks run one after the other on one placement, what each does there; its work has the
+            neurons that are stepped in it. All their steps, one window after the other, are the steps of ``work``.
     """
 
     target: str
@@ -63,6 +65,7 @@ class Routing:
     work: CoreWork | None = None
     method: str = ""
     notes: tuple[str, ...] = ()
+    windows: tuple[Routing, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -85,7 +88,7 @@ class Routing:
         memory, rules = _held(content, "memory_bits", name), _held(content, "rules", name)
         if not isinstance(rules, list) or not rules:
             raise PlacementError(f"placement {name}: rules is {str(rules)[:40]!r}, must be a list of rules; {_WAY_OUT}")
-        counts = {key: _integers(traffic, key, name, "traffic.", 1) for key in _TRAFFIC}
+        counts: dict[str, Any] = {key: _integers(traffic, key, name, "traffic.", 1) for key in _TRAFFIC}
         if len({len(values) for values in counts.values()}) != 1:
             lengths = ", ".join(f"{key} {len(values)}" for key, values in counts.items())
             raise PlacementError(f"placement {name}: traffic has different numbers of samples ({lengths}); {_WAY_OUT}")
@@ -115,10 +118,14 @@ class Routing:
         """Refuse a placement of another run.
 
         Raises:
-            InputError: another number of samples, steps, neurons or spikes than was counted.
+            InputError: another number of windows, samples, steps, neurons or spikes than was counted.
         """
         told = f"placement on {self.target}"
         way_out = "count the recording that the network was placed with"
+        if len(self.windows) != len(counts.windows):
+            raise InputError(f"{told}: it is of {len(self.windows)} windows, the recording has {len(counts.windows)}; {way_out}")
+        for own, window in zip(self.windows, counts.windows, strict=True):
+            own.check(window)
         if self.samples != counts.samples:
             raise InputError(f"{told}: its messages are of {self.samples} sample(s), the recording has {counts.samples}; {way_out}")
         sent = self.messages + self.host_messages

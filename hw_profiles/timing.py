@@ -11,6 +11,9 @@ the simple timing model of SANA-FE 2.2.9, whose constants were fitted with it; t
 ``farthest`` is the way of the message that goes farthest; hops keep no core busy.
 
 Without the work of each core, events are taken as spread evenly: Σ count · time / (steps · cores), hops among them.
+
+Of an inference that is several windows (:mod:`neurograph.hw_profiles.sequence`) the latency is the sum of theirs, all on the same cores,
+and one inference follows the other: throughput is 1 / latency.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ class Times:
         constants: that were used, by ``section.key``.
         model: how a step was timed, in words.
         busiest_over_mean: work that steps wait for over the work of the mean core, one inference alone; None where it is not known.
+        mean_core_s: seconds that the mean core works in it.
     """
 
     latency_s: Interval | None = None
@@ -47,6 +51,7 @@ class Times:
     constants: Mapping[str, Constant] | None = None
     model: str = ""
     busiest_over_mean: float | None = None
+    mean_core_s: float | None = None
 
     @property
     def throughput_hz(self) -> Interval | None:
@@ -67,9 +72,27 @@ def times(counts: Counts, profile: Profile, routing: Routing | None) -> Times:
     cores = least_cores(counts, profile)[0] if routing is None else routing.cores
     if "barrier" not in profile.time or cores is None:
         return Times()
+    if counts.windows:
+        return _in_turn(counts, profile, routing, cores)
     if routing is None or routing.work is None:
         return _even(counts, profile, routing, cores)
     return _busiest(counts, profile, routing, routing.work)
+
+
+def _in_turn(counts: Counts, profile: Profile, routing: Routing | None, cores: int) -> Times:
+    """One window after the other, each alone; what the host does between them is in no time."""
+    placed = [None] * len(counts.windows) if routing is None else routing.windows
+    found = [
+        _even(window, profile, at, cores) if at is None or at.work is None else _busiest(window, profile, at, at.work)
+        for window, at in zip(counts.windows, placed, strict=True)
+    ]
+    latency = Interval.total(one.latency_s for one in found if one.latency_s is not None)
+    used = {key: constant for one in found for key, constant in (one.constants or {}).items()}
+    means = [one.mean_core_s for one in found]
+    average = sum(mean for mean in means if mean is not None)
+    waited = sum((one.busiest_over_mean or 0.0) * (one.mean_core_s or 0.0) for one in found)
+    balance = waited / average if average and None not in means else None
+    return Times(latency, latency, used, f"{found[0].model}; one window after the other", balance, average or None)
 
 
 def _even(counts: Counts, profile: Profile, routing: Routing | None, cores: int) -> Times:
@@ -105,6 +128,7 @@ def _busiest(counts: Counts, profile: Profile, routing: Routing, work: CoreWork)
         used,
         "every step waits for its busiest core, which steps neurons while it receives, and for the farthest message",
         latency.value / average if average else None,
+        average,
     )
 
 

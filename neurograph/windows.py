@@ -24,7 +24,7 @@ from neurograph.errors import NetworkError
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection
 from neurograph.weights import Identity, Kron
 
-__all__ = ["DynamicNetwork", "HostWork", "Window", "host_work", "rates_of", "started", "synapses"]
+__all__ = ["DynamicNetwork", "HostWork", "Window", "host_work", "is_swapped", "rates_of", "started", "synapses"]
 
 Array = NDArray[Any]
 
@@ -151,7 +151,7 @@ def host_work(dynamic: DynamicNetwork) -> tuple[HostWork, ...]:
         if window.network is None:
             found.append(HostWork(0, 0, 0, 0))
             continue
-        written = sum(synapses(p) for p in window.network.projections if _is_swapped(dynamic, p))
+        written = sum(synapses(p) for p in window.network.projections if is_swapped(dynamic, p))
         currents = sum(s.size for s in window.network.sources if s.is_static)
         a_node = sum(p.shape[-1] for p in window.network.neurons)
         switched = a_node * len(np.setxor1d(running, window.nodes))
@@ -160,7 +160,8 @@ def host_work(dynamic: DynamicNetwork) -> tuple[HostWork, ...]:
     return tuple(found)
 
 
-def _is_swapped(dynamic: DynamicNetwork, projection: Projection) -> bool:
+def is_swapped(dynamic: DynamicNetwork, projection: Projection) -> bool:
+    """Whether the host writes its synapses anew for each window."""
     per_node = isinstance(projection.weights, Kron) and isinstance(projection.weights.left, Identity)
     return (projection.source, projection.target) in dynamic.swapped and not per_node
 

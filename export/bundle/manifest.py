@@ -39,7 +39,9 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
     if kind == DYNAMIC_FORMAT and form == FORMAT:
-        raise BundleError(f"bundle {path}: of a dynamic model, must be of one network here; 'neurograph check' and 'simulate' take both")
+        raise BundleError(
+            f"bundle {path}: of a dynamic model, must be of one network here; 'neurograph check', 'simulate' and 'report' take both"
+        )
     if kind != form or found != version:
         raise BundleError(f"bundle {path}: {kind} version {found}, this neurograph reads {form} version {version}; export it again")
     files = Files(path, manifest)

@@ -104,7 +104,7 @@ class DynamicBundle:
                 for at in range(about["windows"]):
                     held, key = file[f"windows/{at:05d}"], f"{kind}/{at:05d}"
                     network = load_network(networks[key]) if key in networks else None
-                    inputs = {} if network is None else {name: data[()] for name, data in held["input"].items()}
+                    inputs = {} if network is None else {name: data[()] for name, data in held.get("input", {}).items()}
                     windows.append(Window(held["nodes"][()], network, inputs))
                 host = file["host"]
                 weights = host["tick_weights"][()] if "tick_weights" in host else None

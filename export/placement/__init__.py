@@ -9,6 +9,7 @@ traffic     messages × hops of a recorded run             work        what each
 place       the one function
 files       placement.json                                picture     the core map
 loads       messages over each link between tiles
+windows     the networks of a dynamic model on one placement
 """
 
 from neurograph.export.placement.files import load, save

@@ -100,7 +100,15 @@ class Placement:
                     yield core, Slice(population.name, nodes, np.array(features))
 
 
-def place(network: Network, limits: Limits, *, recording: Recording | None = None, method: Method = "metis", seed: int = 0) -> Placement:
+def place(
+    network: Network,
+    limits: Limits,
+    *,
+    recording: Recording | None = None,
+    method: Method = "metis",
+    seed: int = 0,
+    rates: Mapping[str, Array] | None = None,
+) -> Placement:
     """Place an integer network on a target.
 
     Args:
@@ -110,6 +118,7 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         method: "metis" keeps together what talks (:mod:`~neurograph.export.placement.partition`); the others are there to compare with
             (:mod:`~neurograph.export.placement.fill`) and leave cores in their own, or a random, order on the mesh.
         seed: of METIS or of the shuffle; the same seed gives the same placement.
+        rates: population → spikes of each neuron, (size,), which weigh the traffic in place of the recording's.
 
     Raises:
         PlacementError: a float network; a rule that no number of cores satisfies, with where, value, limit and way out.
@@ -121,7 +130,7 @@ def place(network: Network, limits: Limits, *, recording: Recording | None = Non
         raise PlacementError("placement: the network has sources only, no neuron to place; place a network that computes")
     of, sets = links(network), parameters(network)
     check(tuple(rule(network, of, limits) for rule in NETWORK_RULES), limits)
-    rates = _rates(network, recording)
+    rates = _rates(network, recording) if rates is None else rates
     if method == "metis":
         core_of, cores = partition(network, of, limits, sets, rates, seed)
         usage = measure(network, of, core_of, cores, limits, sets)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from neurograph.hw_profiles.report.build import build, to_json
+from neurograph.hw_profiles.report.build import build, build_counted, to_json
 from neurograph.hw_profiles.report.markdown import to_markdown
 
-__all__ = ["FORMATS", "build", "rendered", "to_json", "to_markdown"]
+__all__ = ["FORMATS", "build", "build_counted", "rendered", "to_json", "to_markdown"]
 
 # format → module and function that make one text of a report
 FORMATS: Mapping[str, tuple[str, str]] = {

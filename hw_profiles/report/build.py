@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from neurograph.hw_profiles.timing import least_cores
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
-__all__ = ["build", "to_json"]
+__all__ = ["build", "build_counted", "to_json"]
 
 Report = dict[str, Any]
 
@@ -85,17 +86,56 @@ def build(
     """
     if recording.samples < 1:
         raise InputError("recording: holds 0 samples, a report needs at least 1; run the network on some input")
+    return build_counted(
+        count(network, recording, host_macs=host_macs),
+        engine=recording.engine,
+        profiles=profiles,
+        bundle_name=bundle_name,
+        accuracy=accuracy,
+        baselines=baselines,
+        model_info=model_info,
+        routing=routing,
+        routing_refused=routing_refused,
+        host_macs_effective=host_macs_effective,
+        figures=figures,
+    )
+
+
+def build_counted(
+    counts: Counts,
+    *,
+    engine: str,
+    profiles: Sequence[str | Profile],
+    bundle_name: str,
+    accuracy: float | None = None,
+    baselines: Sequence[Baseline] = (),
+    model_info: Mapping[str, Any] | None = None,
+    routing: Mapping[str, Routing] | None = None,
+    routing_refused: Mapping[str, str] | None = None,
+    host_macs_effective: Mapping[str, int] | None = None,
+    figures: Mapping[str, Any] | None = None,
+    not_included: Mapping[str, str] | None = None,
+) -> Report:
+    """Price what is counted already; arguments as of :func:`build`.
+
+    Args:
+        engine: that recorded.
+        not_included: component → why it has no number, of every profile, beside what the estimate itself leaves out.
+
+    Raises:
+        InputError, ProfileError: as :func:`build`.
+    """
     loaded = [profile if isinstance(profile, Profile) else load(profile) for profile in profiles]
-    counts = count(network, recording, host_macs=host_macs)
     placed, refused = routing or {}, routing_refused or {}
     estimates = [estimate(counts, p, placed.get(p.name), refused=refused.get(p.name)) for p in loaded]
+    estimates = [replace(e, not_included={**e.not_included, **(not_included or {})}) for e in estimates]
     arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
     effective = _effective(counts, host_macs_effective or {})
     report: Report = {
         "bundle": bundle_name,
         **({} if accuracy is None else {"accuracy": accuracy}),
         "model": dict(model_info or {}),
-        "engine": recording.engine,
+        "engine": engine,
         "ticks": counts.ticks,
         "depth": counts.depth,
         "counts": _totals(counts),
@@ -173,15 +213,15 @@ def _spreads(counts: Counts) -> dict[str, Any]:
 
 
 def _activity(counts: Counts) -> dict[str, Any]:
-    neurons, synapses = counts.neurons, counts.synapses
+    neurons, synapses, updates = counts.neurons, counts.synapses, float(counts.neuron_updates.mean())
     spikes, events = float(counts.neuron_spikes.mean()), float(counts.synaptic_events.mean())
     return {
         "neurons": neurons,
         "synapses": synapses,
         "spikes_per_neuron": spikes / neurons if neurons else 0.0,
-        "spikes_per_neuron_and_tick": spikes / neurons / counts.ticks if neurons else 0.0,
+        "spikes_per_neuron_and_tick": spikes / updates if updates else 0.0,
         "events_per_synapse": events / synapses if synapses else 0.0,
-        "events_per_synapse_and_tick": events / synapses / counts.ticks if synapses else 0.0,
+        "events_per_synapse_and_tick": events / counts.synapse_ticks if synapses else 0.0,
     }
 
 

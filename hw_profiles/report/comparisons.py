@@ -34,7 +34,7 @@ def comparisons(
         arithmetic: a profile of level "operations".
         effective: of the host's multiply-adds, by name, those that meet no feature of 0.
     """
-    ways = accountings(arithmetic, counts.ticks, skips_zeros=bool(effective) and any(b.effective for b in baselines))
+    ways = accountings(arithmetic, counts.window_ticks, skips_zeros=bool(effective) and any(b.effective for b in baselines))
     costs = [(way, way.spiking(counts, effective)) for way in ways]
     events = mean(counts.synaptic_events)
     pairs = [(b, way, cost) for b in baselines for way, cost in costs]
@@ -78,7 +78,7 @@ def _baseline(baseline: Baseline, way: Accounting, cost: Cost, events: float, ar
 def _break_even(baseline: Baseline, way: Accounting, cost: Cost, counts: Counts) -> dict[str, Any]:
     """The activity at which both cost as much."""
     events = cost.break_even(way.real(baseline).total)
-    possible = counts.synapses * counts.ticks
+    possible = counts.synapse_ticks
     now = mean(counts.synaptic_events) / possible if possible else 0.0
     rate = events / possible if possible and events > 0 else None
     return {
@@ -86,7 +86,7 @@ def _break_even(baseline: Baseline, way: Accounting, cost: Cost, counts: Counts)
         "accounting": way.name,
         "level": "operations",
         "events_per_synapse_and_tick": rate,
-        "events_per_synapse": None if rate is None else rate * counts.ticks,
+        "events_per_synapse": None if rate is None else events / counts.synapses,
         "now_events_per_synapse_and_tick": now,
         "spiking_wins": rate is not None and now < rate,
         "note": _remark(events, rate),

@@ -10,6 +10,7 @@ from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.placement import placement
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
+from neurograph.hw_profiles.report.windows import windows
 
 __all__ = ["number", "si", "table", "to_markdown"]
 
@@ -38,6 +39,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         _counts,
         _populations,
         _projections,
+        windows,
         placement,
         _components,
         crosscheck,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def export_dynamic(
     log(f"compiled {len(steps[:snapshots])} windows of {len(compiled.network.network.neurons)} populations for {target}")
     origin = {
         "model": checkpoint.name,
+        "config": asdict(checkpoint.model.config),
         "dataset": checkpoint.graph.name,
         "seed": checkpoint.seed,
         "metrics": dict(checkpoint.metrics),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "read_arrays"]
+__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "opened_any", "read_arrays"]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -52,6 +52,22 @@ def opened(path: Path, *, whole: bool = True) -> Any:
     from neurograph.export.bundle import open_bundle
 
     return open_bundle(path, whole=whole)
+
+
+def opened_any(path: Path) -> Any:
+    """A bundle of one network, or of a dynamic model.
+
+    Raises:
+        BundleError: no folder, or no unharmed bundle.
+    """
+    check_folder(path)
+    from neurograph.export.bundle.manifest import is_dynamic
+
+    if not is_dynamic(path):
+        return opened(path)
+    from neurograph.export.bundle.windows import open_dynamic
+
+    return open_dynamic(path)
 
 
 def check_folder(path: Path) -> None:

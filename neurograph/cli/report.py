@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from neurograph.cli.declare import argument, option
-from neurograph.cli.inputs import opened
+from neurograph.cli.dynamic import refuse_given
+from neurograph.cli.inputs import opened_any
 from neurograph.cli.output import check_output, log, write_text
 from neurograph.errors import InputError
 
@@ -32,10 +34,15 @@ def report(
         raise InputError(f"--format {form!r}: must be md or json")
     if output is not None:
         check_output(output)
-    found = opened(bundle)
+    found = opened_any(bundle)
+    from neurograph.export.bundle.manifest import is_dynamic
     from neurograph.hw_profiles.report import rendered
     from neurograph.reporting import Wanted, report_of
 
+    if is_dynamic(bundle):
+        given: dict[str, tuple[Any, Any]]
+        given = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
+        refuse_given("a bundle of a dynamic model", {**given, "--sanafe": (sanafe, False), "--measure": (measure, False)})
     made = report_of(found, profile, Wanted(recording, placement, ann, data_root, sanafe, measure))
     text = rendered(made, "json" if as_json else form)
     if output is None:

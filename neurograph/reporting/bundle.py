@@ -12,9 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import InputError
+from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.report import build
 from neurograph.network import Network
+from neurograph.reporting.dynamic import report_of_dynamic
 from neurograph.reporting.figures import figures_of
 from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
@@ -50,14 +52,19 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
     """The report of a bundle's own sample, or of a recorded run of it.
 
     Args:
-        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it.
+        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it, or :func:`neurograph.export.bundle.windows.open_dynamic`.
         profiles: names, or paths of TOML files.
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
-        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes; no SANA-FE.
+        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes; no SANA-FE; for a
+            dynamic model anything but profiles.
     """
     wanted = wanted or Wanted()
+    if isinstance(bundle, DynamicBundle):
+        if wanted != Wanted(anns=wanted.anns) or wanted.anns:
+            raise InputError(f"report of {bundle.path}: a dynamic model is run, placed and compared as it is; leave {wanted} out")
+        return report_of_dynamic(bundle, profiles)
     loaded = [load(name) for name in profiles]
     own = wanted.recording is None
     run = recorded(wanted.recording, bundle.quantized) if wanted.recording is not None else fixed.run(bundle.quantized, bundle.inputs)

@@ -119,7 +119,9 @@ def test_wrong_use_is_refused_in_one_line(folder, capsys, tmp_path):
     refused(capsys, "simulate", bundle, "--engine", "netx", says="engine 'netx': runs no windows")
     refused(capsys, "simulate", bundle, "--counts", says="--counts: is not for a bundle of a dynamic model")
     refused(capsys, "check", bundle, "--engines", "torch", says="no two of them promise the same spikes")
-    refused(capsys, "report", bundle, says="of a dynamic model, must be of one network here")
+    refused(capsys, "report", bundle, "--profile", "loihi9", says="loihi9")
+    refused(capsys, "report", bundle, "--sanafe", says="--sanafe: is not for a bundle of a dynamic model")
+    refused(capsys, "place", bundle, "--profile", "loihi2", "-o", tmp_path / "p", says="of a dynamic model, must be of one network here")
     refused(capsys, "inspect", model, says="is a neurograph-dynamic-checkpoint")
 
 
