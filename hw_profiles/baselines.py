@@ -58,31 +58,43 @@ def graph_transformer(
     classes: int,
     layers: int = 1,
     ffn_width: int = 0,
+    gnn_width: int = 0,
+    gnn_layers: int = 1,
+    nonzeros: int = 0,
     nonzero_features: int | None = None,
     name: str = "dense graph transformer",
 ) -> Baseline:
-    """Softmax attention over all pairs of nodes.
+    """Softmax attention over all pairs of nodes, with or without a branch of graph convolutions of G features beside it.
 
-    ``N·F·D`` in, then per layer ``4·N·D²`` for Q, K, V and the output, ``N²·D`` for QKᵀ, ``N²·D`` for its product with V and
-    ``2·N·D·ffn_width`` for the feed-forward part, then ``N·D·C`` out. Heads share the width, so their number does not matter.
+    ``N·F·(D + G)`` in, then per layer ``4·N·D²`` for Q, K, V and the output, ``N²·D`` for QKᵀ, ``N²·D`` for its product with V and
+    ``2·N·D·ffn_width`` for the feed-forward part, then ``N·(D + G)·C`` out. Heads share the width, so their number does not matter. The
+    other branch takes ``nnz·G`` a layer, ``N·G²`` from its second layer on, and lets the readout be propagated too, ``nnz·C``: the work of
+    :class:`neurograph.models.baselines.GraphTransformer`.
 
     Args:
         ffn_width: inner width of the feed-forward part; 0 leaves it out, which favours this baseline.
+        gnn_width, gnn_layers: of the other branch; 0: there is none.
+        nonzeros: entries of the normalised adjacency matrix, for that branch.
         nonzero_features: of all nodes together, where it is known.
     """
-    _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers)
+    _positive(nodes=nodes, in_features=in_features, width=width, classes=classes, layers=layers, gnn_layers=gnn_layers)
+    if gnn_width:
+        _positive(gnn_width=gnn_width, nonzeros=nonzeros)
     terms = {
-        "input linear": nodes * in_features * width,
+        "input linear": nodes * in_features * (width + gnn_width),
         "Q, K, V and output linear": layers * 4 * nodes * width * width,
         "attention QKᵀ": layers * nodes * nodes * width,
         "attention AV": layers * nodes * nodes * width,
         "feed-forward": layers * 2 * nodes * width * ffn_width,
-        "readout": nodes * width * classes,
+        "graph convolution": (gnn_layers - 1) * nodes * gnn_width * gnn_width,
+        "propagation": nonzeros * (gnn_layers * gnn_width + classes) if gnn_width else 0,
+        "readout": nodes * (width + gnn_width) * classes,
     }
     note = f"{layers} layer(s) of width {width}" + (f", feed-forward {ffn_width}" if ffn_width else ", no feed-forward part")
-    effective = {} if nonzero_features is None else {"input linear": nonzero_features * width}
-    ends = frozenset({"input linear", "readout"})
-    return Baseline(name, {key: value for key, value in terms.items() if value}, note, effective, ends)
+    note += f"; beside them {gnn_layers} graph convolution(s) of width {gnn_width}" if gnn_width else ""
+    effective = {} if nonzero_features is None else {"input linear": nonzero_features * (width + gnn_width)}
+    ends, sparse = frozenset({"input linear", "readout"}), frozenset({"propagation"})
+    return Baseline(name, {key: value for key, value in terms.items() if value}, note, effective, ends, sparse)
 
 
 def gcn(

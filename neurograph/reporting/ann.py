@@ -19,6 +19,7 @@ from neurograph.hw_profiles.baselines import Baseline
 from neurograph.models.baselines import baseline
 from neurograph.nn import as_features
 from neurograph.operations import PRODUCTS, OperationCounts, count_operations
+from neurograph.reporting.branches import Branches, branches_of
 from neurograph.training import fit, parameter_groups, settings_for
 from neurograph.training.protocols import protocol
 
@@ -47,15 +48,14 @@ def trained_baselines(bundle: Any, names: Sequence[str], root: Path | None, epoc
     if "dataset" not in origin:
         raise InputError(f"--ann {names[0]}: bundle {bundle.path} was not trained on a dataset here; leave --ann out")
     dataset, seed = str(origin["dataset"]), int(origin.get("seed", 0))
-    widths = [bundle.network.populations[name].shape[-1] for name in bundle.network.outputs]
-    return [_trained(name, dataset, seed, widths, root, epochs) for name in names]
+    return [_trained(name, dataset, seed, branches_of(bundle.network), root, epochs) for name in names]
 
 
-def _trained(name: str, dataset: str, seed: int, widths: Sequence[int], root: Path | None, epochs: int | None) -> Baseline:
+def _trained(name: str, dataset: str, seed: int, branches: Branches, root: Path | None, epochs: int | None) -> Baseline:
     settings = settings_for(name, dataset)
     graph = settings.prepare(protocol(dataset).graph(dataset, root, seed))
     recipe = settings.how()
-    sizes = _sizes(name, widths)
+    sizes = _sizes(name, branches)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = baseline(name, graph, **{**{k: v for k, v in settings.model.items() if k != "name"}, **sizes})
@@ -64,11 +64,12 @@ def _trained(name: str, dataset: str, seed: int, widths: Sequence[int], root: Pa
     return _as_baseline(name, counts, graph, sizes, found.test_accuracy, found.epochs, seed)
 
 
-def _sizes(name: str, widths: Sequence[int]) -> dict[str, int]:
-    """The widths that a model takes, from those of the spiking network's outputs: attention first, then graph convolution."""
+def _sizes(name: str, branches: Branches) -> dict[str, int]:
+    """The sizes that a model takes, from those of the spiking network."""
     if name == "transformer":
-        return {"width": widths[0], "gnn_width": widths[-1]}
-    return {} if name == "sgc" else {"width": max(widths)}
+        beside = {"gnn_width": branches.gnn_width or branches.width, "gnn_layers": branches.gnn_layers or 1}
+        return {"width": branches.width, "blocks": branches.blocks, **beside}
+    return {} if name == "sgc" else {"width": branches.widest}
 
 
 def _as_baseline(

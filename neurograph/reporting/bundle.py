@@ -16,6 +16,7 @@ from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.hw_profiles import baselines, load
 from neurograph.hw_profiles.report import build
 from neurograph.network import Network
+from neurograph.reporting.branches import branches_of
 from neurograph.reporting.dynamic import report_of_dynamic
 from neurograph.reporting.figures import figures_of
 from neurograph.reporting.routing import placements, routings
@@ -125,12 +126,13 @@ def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
         nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
         nonzero = int(np.count_nonzero(file["features/data"][()]))
         classes = int(file["labels"][()].max()) + 1
-    width = max(bundle.network.populations[name].shape[-1] for name in bundle.network.outputs)  # inner layers may be wider
-    sizes = {"nodes": nodes, "in_features": width_in, "width": width, "classes": classes, "nonzero_features": nonzero}
-    rivals = [baselines.graph_transformer(**sizes)]
-    nonzeros = _graph_nonzeros(bundle.network)
+    found, nonzeros = branches_of(bundle.network), _graph_nonzeros(bundle.network)
+    sizes = {"nodes": nodes, "in_features": width_in, "classes": classes, "nonzero_features": nonzero}
+    beside = {"gnn_width": found.gnn_width, "gnn_layers": found.gnn_layers, "nonzeros": nonzeros} if found.gnn_width and nonzeros else {}
+    ffn_width = 2 * found.width if found.has_ffn else 0
+    rivals = [baselines.graph_transformer(**sizes, width=found.width, layers=found.blocks, ffn_width=ffn_width, **beside)]
     if nonzeros:
-        rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes))
+        rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes, width=found.widest))
     return rivals, bundle.effective_macs(nonzero)
 
 

@@ -16,6 +16,7 @@ from neurograph.export.targets import TARGETS
 from neurograph.hw_profiles.report import to_markdown
 from neurograph.reporting import Wanted, report_of
 from neurograph.reporting.ann import trained_baselines
+from neurograph.reporting.bundle import _rivals
 
 TARGET = on_profile(TARGETS["loihi2"], None)
 
@@ -41,6 +42,8 @@ def test_a_trained_transformer_has_its_attention_counted(bundle: Bundle) -> None
     (found,) = trained_baselines(bundle, ["transformer"], None, epochs=2)
     nodes, width = 34, bundle.network.populations[bundle.network.outputs[0]].shape[-1]
     assert found.terms["attention"] == 2 * nodes * nodes * width
+    formula = _rivals(bundle)[0][0]
+    assert (formula.name, formula.macs, formula.core_macs) == ("dense graph transformer", found.macs, found.core_macs)
     assert found.ends == {"encoder", "readout"}
     assert found.core_macs < found.macs
 
