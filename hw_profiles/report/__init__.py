@@ -13,6 +13,7 @@ __all__ = ["FORMATS", "build", "rendered", "to_json", "to_markdown"]
 FORMATS: Mapping[str, tuple[str, str]] = {
     "md": ("markdown", "to_markdown"),
     "json": ("build", "to_json"),
+    "html": ("html", "to_html"),
 }
 
 
