@@ -31,18 +31,18 @@ def core_map(data: Mapping[str, Any], name: str) -> str:
     if data["chips"] < across:
         across = data["chips"]
     wide, high = across * (data["tiles_across"] + _GAP) - _GAP, down * (data["tiles_down"] + _GAP) - _GAP
-    inches = 7.4 if wide > 10 else 5.4
+    inches = 7.4 if wide > 10 else 4.7
     scale = inches / (wide + 0.4)
     traffic = "messages_out" in data["columns"]
     legend = 0.17 * -(-len(set(data["columns"]["population"])) // 2) + 0.1
     panel = scale * (high + 0.9) + 0.3
-    height = panel + legend + (panel + (0.9 if data["links"] else 0.5) if traffic else 0)
+    height = panel + legend + (panel + 0.55 if traffic else 0)
 
     def draw(figure: Figure) -> None:
         figure.get_layout_engine().set(hspace=0.04)  # type: ignore[union-attr]
         axes = figure.subplots(2 if traffic else 1, 1, squeeze=False)[:, 0]
         for ax in axes:
-            ax.set(xlim=(-0.7, wide - 0.3), ylim=(high - 0.3, -1.2), aspect="equal")
+            ax.set(xlim=(-0.7, wide - 0.3), ylim=(high - 0.3, -1.2), aspect="equal", anchor="N")
             ax.axis("off")
             _chips(ax, data)
         if traffic:
@@ -91,7 +91,8 @@ def _traffic(figure: Figure, ax: Axes, data: Mapping[str, Any]) -> None:
     cores.set_array(sent.astype(np.float64))
     ax.add_collection(cores)
     bar: dict[str, Any] = {"ax": ax, "location": "bottom", "shrink": 0.6, "aspect": 40, "format": EngFormatter(sep="")}
-    figure.colorbar(cores, label=f"messages sent and taken in by a {data['units']}{_log(norm)}", **bar)
+    made = figure.colorbar(cores, label=f"messages sent and taken in by a {data['units']}{_log(norm)}", **bar)
+    made.solids.set_edgecolor("face")  # type: ignore[union-attr]
     if not data["links"]:
         return
     both: dict[tuple[tuple[int, int], tuple[int, int]], int] = {}

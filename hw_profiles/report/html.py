@@ -1,7 +1,7 @@
 """A report as one page of HTML that loads nothing: sortable tables with the exact figures behind the rounded ones, pictures as SVG.
 
-Every figure of a table has ``data-value``, the number of the JSON report, and most have an id (``energy-loihi1-total``). Dicts of the report
-that the page knows nothing of become tables of names and values; a report without some key gives a page without that section.
+Every figure of a table has ``data-value``, the number of the JSON report, and most have an id (``energy-loihi1-total``). Dicts that the
+page knows nothing of become tables of names and values; a report without some key gives a page without that section.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from neurograph.hw_profiles.report import sections
+from neurograph.hw_profiles.report import compared, sections
 from neurograph.hw_profiles.report.markdown import PREFACE
 from neurograph.hw_profiles.report.parts import Cell, Section, Table, count, definitions, prose
 
@@ -25,19 +25,20 @@ __all__ = ["to_html"]
 # keys that a section needs, and the section; in the page's order
 _SECTIONS = (
     (("profiles",), sections.summary),
+    (("headline",), compared.headline),
     (("counts", "spread", "windows", "activity"), sections.counts),
     (("figures",), sections.spikes),
     (("populations",), sections.populations),
     (("projections",), sections.projections),
     (("profiles",), sections.placements),
     (("profiles",), sections.components),
-    (("baselines", "break_even"), sections.comparisons),
+    (("baselines", "break_even"), compared.rivals),
     ((), lambda report: _others(report)),
     (("profiles",), sections.left_out),
     (("constants", "profiles"), sections.constants),
 )
 _HEAD = {"bundle", "accuracy", "model", "engine", "ticks", "depth", "samples", "labels"}
-_KNOWN = _HEAD | {key for keys, _ in _SECTIONS for key in keys} | {"per_sample", "host_macs", "host_macs_effective"}
+_KNOWN = _HEAD | {key for keys, _ in _SECTIONS for key in keys} | {"per_sample", "host_macs", "host_macs_effective", "level_1"}
 
 
 def to_html(report: Mapping[str, Any]) -> str:
@@ -50,8 +51,8 @@ def to_html(report: Mapping[str, Any]) -> str:
         facts=_facts(report),
         preface=prose(PREFACE).text,
         sections=_own_ids(made),
-        style=Markup(style),  # noqa: S704 - a file of ours, as the script
-        script=Markup(script),  # noqa: S704
+        style=Markup(style),
+        script=Markup(script),
         # the browser runs this script and no other, whatever a name in the report says
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

@@ -269,6 +269,7 @@ def _least(p: Mapping[str, Any]) -> str:
 
 def work_of(terms: Sequence[Mapping[str, Any]]) -> str:
     """Counts × constants of a component."""
+
     def amount(value: float) -> str:
         return number(int(value) if float(value).is_integer() else value)
 

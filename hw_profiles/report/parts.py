@@ -12,7 +12,25 @@ from markupsafe import Markup, escape
 
 from neurograph.hw_profiles.report.text import number, si
 
-__all__ = ["Block", "Cell", "Items", "Picture", "Prose", "Section", "Table", "count", "definitions", "items", "prose", "quantity", "slug"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Items",
+    "Picture",
+    "Prose",
+    "Section",
+    "Table",
+    "count",
+    "definitions",
+    "energy",
+    "items",
+    "label_of",
+    "prose",
+    "quantity",
+    "share",
+    "shown",
+    "slug",
+]
 
 _LONGEST_LIST = 12  # values of a list that a generic table shows
 
@@ -31,13 +49,18 @@ class Cell:
         return None if self.value is None else json.dumps(self.value)
 
     @property
+    def broken(self) -> Markup:
+        """The text, which may go on in a new line after an underscore or an arrow."""
+        return Markup(re.sub("([_→])", r"\1<wbr>", str(escape(self.text))))
+
+    @property
     def is_long(self) -> bool:
         return len(self.text) > 24
 
     @property
     def link(self) -> str | None:
-        """The address, where it is one of the web: a profile that somebody sent may hold anything."""
-        return self.url if re.match(r"https?://", self.url) else None
+        """The address, where it is one of the web or of this page: a profile that somebody sent may hold anything."""
+        return self.url if re.match(r"https?://|#note-", self.url) else None
 
 
 @dataclass(frozen=True)
@@ -77,9 +100,10 @@ class Prose:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of points."""
+    """A list of points; numbered where they have an id, ``note-1`` …"""
 
     points: Sequence[Markup]
+    id: str = ""
     kind: str = "items"
 
 
@@ -111,7 +135,7 @@ def _inline(text: str) -> Markup:
     safe = str(escape(text))
     for mark, tag in ((r"\*\*", "strong"), (r"\*", "em"), ("`", "code")):
         safe = re.sub(rf"{mark}([^*`]+){mark}", rf"<{tag}>\1</{tag}>", safe)
-    return Markup(safe)  # noqa: S704 - escaped above
+    return Markup(safe)  # escaped above
 
 
 def count(value: float | None, identity: str = "", decimals: int | None = None) -> Cell:
@@ -122,6 +146,31 @@ def count(value: float | None, identity: str = "", decimals: int | None = None) 
 def quantity(value: float | None, unit: str, identity: str = "") -> Cell:
     """A quantity with its SI prefix."""
     return Cell(si(value, unit), value, identity)
+
+
+def share(value: float | None) -> Cell:
+    """A share in per cent."""
+    return Cell("–") if value is None else Cell(f"{100 * value:.1f} %", value)
+
+
+def energy(held: Mapping[str, Any] | None, identity: str) -> list[Cell]:
+    """Value, low and high of ``{"total", "low", "high"}``."""
+    if held is None:
+        return [Cell("–")] * 3
+    cells = [quantity(held[name], "J", f"{identity}-{name}") for name in ("total", "low", "high")]
+    if held["low"] == held["high"]:
+        cells[1:] = [Cell("–" if cell.value is None else "no range", cell.value, cell.id) for cell in cells[1:]]
+    return cells
+
+
+def label_of(report: Mapping[str, Any], key: str) -> str:
+    """How the figures of a key came to be: counted, measured, modelled."""
+    return str(report.get("labels", {}).get(key, ""))
+
+
+def shown(svg: str | None, caption: str, *, wide: bool = False) -> list[Block]:
+    """A picture, where it could be drawn; matplotlib has escaped the text in it."""
+    return [] if svg is None else [Picture(Markup(svg), caption, wide)]
 
 
 def slug(*words: str) -> str:

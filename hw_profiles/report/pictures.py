@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.path import Path
 from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from neurograph.hw_profiles.report.svg import BLUE, GREEN, GREY, GRID, INK, ORANGE, PURPLE, VERMILLION, svg
-from neurograph.hw_profiles.report.text import number, si
+from neurograph.hw_profiles.report.text import number, ratio, si
 from neurograph.hw_profiles.schema import Constant
 
-__all__ = ["HISTOGRAMS", "break_even", "energy", "raster", "rates", "three_digits"]
+__all__ = ["HISTOGRAMS", "break_even", "energy", "raster", "rates"]
 
-_WIDTH = 5.4  # inches: text stays legible where a phone shows it at two thirds
+_WIDTH = 4.7  # inches: text stays legible where a phone shows it at four fifths
 HISTOGRAMS = 24
 """Populations in the picture of rates: the largest ones."""
 
@@ -125,7 +125,7 @@ def rates(data: Mapping[str, Any]) -> str | None:
         for ax, name in zip(axes.ravel(), chosen, strict=False):
             counts = np.array(held[name]["neurons"], dtype=np.float64)
             ax.bar(np.arange(len(counts)), 100 * counts / max(1.0, counts.sum()), width=0.85, color=BLUE)
-            ax.set_title(_short(name, 36), fontsize=7.5, fontweight="normal")
+            ax.set_title(_short(name, 32), fontsize=7, fontweight="normal")
             ax.grid(axis="y")
             ax.set_ylim(0, 100)
             ax.set_xlim(-0.6, len(counts) - 0.4)
@@ -144,11 +144,12 @@ def _short(name: str, most: int) -> str:
 
 
 def break_even(report: Mapping[str, Any]) -> str | None:
-    """Energy at level "operations" of the spiking network over its activity, against the baselines.
+    """Energy at level "operations", in the first accounting, of the spiking network over its activity, against the baselines.
 
     E(r) = E_MAC · (host multiply-adds + graded events) + E_AC · r · synapses · T,        r: events a synapse and tick
     """
-    baselines, crossings = report.get("baselines"), report.get("break_even")
+    first = next((b.get("accounting") for b in report.get("baselines", ())), None)
+    baselines, crossings = ([b for b in report.get(key, ()) if b.get("accounting") == first] for key in ("baselines", "break_even"))
     if not baselines or not crossings:
         return None
     costs = {key: _joules(report, baselines[0]["profile"], f"energy.{key}") for key in ("mac_fp32", "add_fp32")}
@@ -171,29 +172,15 @@ def break_even(report: Mapping[str, Any]) -> str | None:
             ax.annotate("more than every synapse\nat every tick: impossible", (1.12, 0.03), xycoords=("data", "axes fraction"), fontsize=7)
         ax.plot(x, spiking, color=BLUE, linewidth=2)
         ax.annotate("spiking network", (x[-1], spiking[-1]), (-4, 4), textcoords="offset points", ha="right", va="bottom", color=BLUE)
-        for b, colour in zip(baselines, _repeated((VERMILLION, GREEN, PURPLE, ORANGE)), strict=False):
-            level, rate = b["energy_j"]["total"], met.get(b["name"])
-            ax.axhline(level, color=colour, linewidth=1.6, linestyle="--")
-            below = 1 < spiking[0] / level < 1.5  # the curve begins where the name would stand
-            place: dict[str, Any] = {"xytext": (4, -4 if below else 3), "va": "top" if below else "bottom", "textcoords": "offset points"}
-            ax.annotate(f"{b['name']}, fp32: {si(level, 'J')}", (x[0], level), color=colour, **place)
-            if rate:
-                ax.plot([rate], [level], "o", color=colour, markersize=7, markerfacecolor="none", markeredgewidth=1.8)
-                ax.annotate(
-                    f"break-even {three_digits(100 * rate)} %",
-                    (rate, level),
-                    (-7, -11),
-                    textcoords="offset points",
-                    ha="right",
-                    color=colour,
-                )
+        for b, colour in zip(baselines, (VERMILLION, GREEN, PURPLE, ORANGE) * len(baselines), strict=False):
+            _baseline_drawn(ax, b, met.get(b["name"]), colour, above=bool(1 < spiking[0] / b["energy_j"]["total"] < 1.5))
         level = fixed + costs["add_fp32"] * now * possible
         ax.plot([now], [level], "D", color=INK, markersize=6)
-        ax.annotate(f"now {three_digits(100 * now)} %: {si(level, 'J')}", (now, level), (0, 9), textcoords="offset points", ha="right")
+        ax.annotate(f"now {ratio(100 * now)} %: {si(level, 'J')}", (now, level), (0, 9), textcoords="offset points", ha="right")
         levels = [*spiking[[0, -1]], *(b["energy_j"]["total"] for b in baselines)]
         ax.set_ylim(min(levels) / 2, max(levels) * 2.5)
         ax.set(xlabel="events a synapse and tick (%), logarithmic", ylabel="energy per inference, logarithmic")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: three_digits(100 * value)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: ratio(100 * value)))
         ax.yaxis.set_major_formatter(EngFormatter("J"))
         ax.yaxis.set_minor_formatter("")
         ax.grid(color=GRID)
@@ -201,13 +188,19 @@ def break_even(report: Mapping[str, Any]) -> str | None:
     return svg("picture-break-even", _WIDTH, 3.4, draw)
 
 
-def three_digits(value: float) -> str:
-    """Three significant digits without an exponent where that is short: 16,300 and not 1.63e+04."""
-    return f"{float(f'{value:.3g}'):,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
-
-
-def _repeated(colours: Sequence[str]) -> list[str]:
-    return list(colours) * 8
+def _baseline_drawn(ax: Axes, baseline: Mapping[str, Any], rate: float | None, colour: str, *, above: bool) -> None:
+    """A horizontal line with its name where the curve is not, and the crossing; ``above``: the curve begins just above the line."""
+    level, left, right = baseline["energy_j"]["total"], *ax.get_xlim()
+    early = rate is not None and rate < (left * right) ** 0.5
+    ax.axhline(level, color=colour, linewidth=1.6, linestyle="--")
+    name: dict[str, Any] = {"xytext": (-4 if early else 4, -4 if early or above else 3), "va": "top" if early or above else "bottom"}
+    text = f"{baseline['name']}, {baseline.get('number_format', 'fp32')}: {si(level, 'J')}"
+    at = right if early else left, level
+    ax.annotate(text, at, ha="right" if early else "left", textcoords="offset points", color=colour, fontsize=8, **name)
+    if rate:
+        ax.plot([rate], [level], "o", color=colour, markersize=7, markerfacecolor="none", markeredgewidth=1.8)
+        told = f"break-even {ratio(100 * rate)} %"
+        ax.annotate(told, (rate, level), (-7, 5), textcoords="offset points", ha="right", color=colour, fontsize=8)
 
 
 def _joules(report: Mapping[str, Any], profile: str, name: str) -> float | None:

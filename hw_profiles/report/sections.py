@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import escape
 
 from neurograph.hw_profiles.report import markdown, pictures
 from neurograph.hw_profiles.report.core_map import core_map
-from neurograph.hw_profiles.report.parts import Block, Cell, Picture, Section, Table, count, items, prose, quantity, slug
+from neurograph.hw_profiles.report.parts import (
+    Block,
+    Cell,
+    Items,
+    Section,
+    Table,
+    count,
+    energy,
+    items,
+    label_of,
+    prose,
+    quantity,
+    share,
+    shown,
+    slug,
+)
 from neurograph.hw_profiles.report.placement import ABOUT, alike, words
 from neurograph.hw_profiles.report.text import number, several
 
-__all__ = ["comparisons", "components", "constants", "counts", "left_out", "placements", "populations", "projections", "spikes", "summary"]
+__all__ = ["components", "constants", "counts", "left_out", "placements", "populations", "projections", "spikes", "summary"]
 
 Report = Mapping[str, Any]
 _COUNTS = {
@@ -39,32 +54,16 @@ _ACTIVITY = {
 _ROUTED = {
     "messages": "messages",
     "inter_core": "to other cores",
-    "hops_east_west": "hops E–W",
-    "hops_north_south": "hops N–S",
+    "hops_east_west": "hops E\u2060–\u2060W",
+    "hops_north_south": "hops N\u2060–\u2060S",
     "chip_crossings": "crossings",
     "host_messages": "host messages",
 }
+_OUTSIDE = (
+    "Steps outside the window are counted as inactive updates;",
+    "spikes that a constant bias may cause there are in no recording.",
+)
 _HISTOGRAM_COLUMNS = 16  # ticks up to which the histogram is a table too
-
-
-def _label(report: Report, key: str) -> str:
-    return str(report.get("labels", {}).get(key, ""))
-
-
-def _shown(svg: str | None, caption: str, *, wide: bool = False) -> list[Block]:
-    return [] if svg is None else [Picture(Markup(svg), caption, wide)]  # noqa: S704 - drawn by matplotlib, which escapes its text
-
-
-def _energy(energy: Mapping[str, float | None], identity: str, key: str = "total") -> list[Cell]:
-    """Value, low and high."""
-    cells = [quantity(energy[name], "J", f"{identity}-{name}") for name in (key, "low", "high")]
-    if energy["low"] == energy["high"]:
-        cells[1:] = [Cell("no range" if cell.value is not None else "–", cell.value, cell.id) for cell in cells[1:]]
-    return cells
-
-
-def _nothing(cells: int) -> list[Cell]:
-    return [Cell("–")] * cells
 
 
 def summary(report: Report) -> Iterator[Section]:
@@ -76,8 +75,8 @@ def summary(report: Report) -> Iterator[Section]:
         [
             Cell(p["name"]),
             Cell(p["level"]),
-            *_energy(p["energy_j"], slug("energy", p["name"])),
-            *(_energy(p["on_chip_j"], slug("on-chip", p["name"])) if p["on_chip_j"] else _nothing(3)),
+            *energy(p["energy_j"], slug("energy", p["name"])),
+            *energy(p["on_chip_j"], slug("on-chip", p["name"])),
             quantity(p["latency_s"], "s", slug("latency", p["name"])),
             quantity(p["throughput_hz"], "Hz", slug("throughput", p["name"])),
             quantity(p["energy_delay_js"], "Js", slug("energy-delay", p["name"])),
@@ -94,8 +93,8 @@ def summary(report: Report) -> Iterator[Section]:
             blocks.append(prose([f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."]))
     for level in ("operations", "chip events"):
         caption = f"Energy by component, level “{level}”: value, and from low to high by the ranges of the constants."
-        blocks += _shown(pictures.energy(report, level), caption)
-    yield Section("summary", "Energy, latency, throughput", _label(report, "profiles"), blocks)
+        blocks += shown(pictures.energy(report, level), caption)
+    yield Section("summary", "Energy, latency, throughput", label_of(report, "profiles"), blocks)
 
 
 def counts(report: Report) -> Iterator[Section]:
@@ -135,15 +134,11 @@ def counts(report: Report) -> Iterator[Section]:
     yield Section(
         "counts",
         "Counts",
-        _label(report, "counts"),
+        label_of(report, "counts"),
         [
             Table("Counts an inference; min, max and standard deviation over the samples", ("count", "mean", "min", "max", "std"), rows),
             Table("Activity", ("activity", "value"), activity),
-            prose(
-                [
-                    "Steps outside the window are counted as inactive updates; spikes that a constant bias may cause there are in no recording."
-                ]
-            ),
+            prose(_OUTSIDE),
         ],
     )
 
@@ -157,13 +152,13 @@ def spikes(report: Report) -> Iterator[Section]:
         of = f" {drawn} of {held} populations." if drawn < held else ""
         first = f" The first {ticks} of {data['ticks']} ticks." if ticks < data["ticks"] else ""
         caption = f"Spikes of sample {data['sample']}, tick by tick; neurons evenly spread over each population.{of}{first}"
-        blocks += _shown(pictures.raster(data), caption)
+        blocks += shown(pictures.raster(data), caption)
     if figures.get("rates"):
         data = figures["rates"]
         held, several_samples = len(data["populations"]), data["samples"] > 1
         over = f", {number(data['samples'])} samples added up" if several_samples else ""
         largest = f"; the {pictures.HISTOGRAMS} largest of {held} populations" if held > pictures.HISTOGRAMS else ""
-        blocks += _shown(pictures.rates(data), f"How often neurons spike in an inference, by population, all neurons{over}{largest}.")
+        blocks += shown(pictures.rates(data), f"How often neurons spike in an inference, by population, all neurons{over}{largest}.")
         if data["ticks"] <= _HISTOGRAM_COLUMNS:
             header = ("population", "neurons", *(f"{k} spike{'s' * (k != 1)}" for k in range(data["ticks"] + 1)))
             rows = [
@@ -171,7 +166,7 @@ def spikes(report: Report) -> Iterator[Section]:
                 for name, p in data["populations"].items()
             ]
             blocks.append(Table(f"Neurons that spike so many times in an inference{over}", header, rows))
-    yield Section("spikes", "Spikes", _label(report, "figures"), blocks)
+    yield Section("spikes", "Spikes", label_of(report, "figures"), blocks)
 
 
 def populations(report: Report) -> Iterator[Section]:
@@ -193,7 +188,7 @@ def populations(report: Report) -> Iterator[Section]:
     ]
     updates = ("active updates", "inactive updates")
     header = ("population", "role", "shape", "depth", "spikes", "a neuron", *updates, "events in", "messages out")
-    yield Section("populations", "Populations", _label(report, "populations"), [Table("Populations", header, rows)] if rows else [])
+    yield Section("populations", "Populations", label_of(report, "populations"), [Table("Populations", header, rows)] if rows else [])
 
 
 def projections(report: Report) -> Iterator[Section]:
@@ -205,16 +200,12 @@ def projections(report: Report) -> Iterator[Section]:
             Cell(p["storage"]),
             count(p["synapses"]),
             count(p["synaptic_events"], slug("projection", p["name"], "synaptic_events")),
-            _share(p["synaptic_events"] / total),
+            share(p["synaptic_events"] / total),
         ]
         for p in report["projections"]
     ]
     header = ("projection", "stored", "synapses", "synaptic events", "share")
-    yield Section("projections", "Projections", _label(report, "projections"), [Table("Projections", header, rows)] if rows else [])
-
-
-def _share(value: float | None) -> Cell:
-    return Cell("–") if value is None else Cell(f"{100 * value:.1f} %", value)
+    yield Section("projections", "Projections", label_of(report, "projections"), [Table("Projections", header, rows)] if rows else [])
 
 
 def placements(report: Report) -> Iterator[Section]:
@@ -232,20 +223,20 @@ def placements(report: Report) -> Iterator[Section]:
                     count(held["cores"], slug("cores", p["name"])),
                     count(held["chips"], slug("chips", p["name"])),
                     Cell(words(binding["rule"])),
-                    _share(binding["share"] if binding["mean_share"] is None else binding["mean_share"]),
+                    share(binding["share"] if binding["mean_share"] is None else binding["mean_share"]),
                     *(count(held["counts"][key], slug("placed", p["name"], key)) for key in _ROUTED),
                 ]
             )
         header = ("profile", "cores", "chips", "binding", "of its limit", *_ROUTED.values())
         blocks += [Table("The network on the chips", header, rows), prose(ABOUT)]
     for data in report.get("figures", {}).get("core_maps", ()):
-        blocks += _shown(core_map(data, slug("core-map", data["profiles"][0])), _map_caption(data), wide=True)
+        blocks += shown(core_map(data, slug("core-map", data["profiles"][0])), _map_caption(data), wide=data["chips"] > 1)
     for names, held in alike(placed):
         blocks += _rules(", ".join(names), held)
     refused = [f"- **{p['name']} has no placement**: {p['placement_refused']}." for p in report["profiles"] if p["placement_refused"]]
     if refused:
         blocks.append(items(refused))
-    yield Section("placement", "Placement", _label(report, "profiles.placement"), blocks)
+    yield Section("placement", "Placement", label_of(report, "profiles.placement"), blocks)
 
 
 def _map_caption(data: Mapping[str, Any]) -> str:
@@ -266,8 +257,8 @@ def _rules(names: str, held: Mapping[str, Any]) -> Iterator[Block]:
             count(rule["used"]),
             count(rule["limit"]),
             Cell(rule["unit"]),
-            _share(rule["share"]),
-            _share(rule["mean_share"]),
+            share(rule["share"]),
+            share(rule["mean_share"]),
             Cell(rule["where"]),
         ]
         for rule in held["rules"]
@@ -287,66 +278,20 @@ def components(report: Report) -> Iterator[Section]:
             rows = [
                 [
                     Cell(name),
-                    *_energy({"total": c["energy_j"], **c}, slug("energy", p["name"], name)),
-                    _share(c["energy_j"] / total),
+                    *energy({"total": c["energy_j"], **c}, slug("energy", p["name"], name)),
+                    share(c["energy_j"] / total),
                     Cell(markdown.work_of(c["terms"])),
                 ]
                 for name, c in p["components"].items()
             ]
-            foot = [[Cell("total"), *_energy(p["energy_j"], slug("energy", p["name"], "sum")), *[Cell("")] * 2]]
+            foot = [[Cell("total"), *energy(p["energy_j"], slug("energy", p["name"], "sum")), *[Cell("")] * 2]]
             header = ("component", "energy", "low", "high", "share", "count × constant")
             blocks.append(Table(f"{p['name']}: energy by component", header, rows, foot))
             beside = list(markdown.beside_components(p))
             blocks += [prose([line]) for line in beside if not line.startswith("- ")]
             if any(line.startswith("- ") for line in beside):
                 blocks.append(items(beside))
-        yield Section(slug("components", p["name"]), f"{p['name']}: energy by component", _label(report, "profiles"), blocks)
-
-
-def comparisons(report: Report) -> Iterator[Section]:
-    """Beside networks with real values, and the break-even activity."""
-    if not report["baselines"]:
-        return
-    rows = [
-        [
-            Cell(b["name"]),
-            Cell(b["note"]),
-            count(b["macs"], slug("baseline", b["name"], "macs")),
-            quantity(b["energy_j"]["total"], "J", slug("baseline", b["name"], "total")),
-            quantity(b["energy_int8_j"], "J", slug("baseline", b["name"], "int8")),
-            Cell(f"{b['spiking_over_baseline']:.3g}", b["spiking_over_baseline"], slug("baseline", b["name"], "ratio")),
-        ]
-        for b in report["baselines"]
-    ]
-    blocks: list[Block] = [
-        Table("Networks with real values", ("network", "of", "multiply-adds", "fp32", "int8", "spiking / fp32"), rows),
-        prose(
-            [f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."]
-        ),
-    ]
-    rows = [
-        [
-            Cell(b["baseline"]),
-            _activity(b["events_per_synapse_and_tick"], 100, " %", slug("break-even", b["baseline"])),
-            _activity(b["events_per_synapse"], 1, "", ""),
-            _activity(b["now_events_per_synapse_and_tick"], 100, " %", slug("break-even", b["baseline"], "now")),
-            Cell("spiking" if b["spiking_wins"] else "baseline"),
-            Cell(b["note"]),
-        ]
-        for b in report["break_even"]
-    ]
-    header = ("break-even with", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note")
-    blocks.append(Table("Break-even activity, in synaptic events", header, rows))
-    about = "Below the break-even activity (events a synapse) the spiking network needs less energy at this level."
-    blocks.append(prose([about, "Memory traffic is on neither side."]))
-    blocks += _shown(
-        pictures.break_even(report), "Energy at level “operations” over activity; the lines of the baselines do not depend on it."
-    )
-    yield Section("comparisons", "Beside networks with real values", _label(report, "baselines"), blocks)
-
-
-def _activity(value: float | None, factor: int, unit: str, identity: str) -> Cell:
-    return Cell("–") if value is None else Cell(f"{pictures.three_digits(factor * value)}{unit}", value, identity)
+        yield Section(slug("components", p["name"]), f"{p['name']}: energy by component", label_of(report, "profiles"), blocks)
 
 
 def left_out(report: Report) -> Iterator[Section]:
@@ -357,10 +302,12 @@ def left_out(report: Report) -> Iterator[Section]:
 
 def constants(report: Report) -> Iterator[Section]:
     """Every constant with its source."""
+    notes: dict[str, int] = {}
     rows = []
     for c in report["constants"]:
         low, high = (c["value"] if c[k] is None else c[k] for k in ("low", "high"))
         has_range = low != high
+        note = notes.setdefault(c["note"], len(notes) + 1) if c["note"] else None
         rows.append(
             [
                 Cell(c["profile"]),
@@ -372,7 +319,7 @@ def constants(report: Report) -> Iterator[Section]:
                 Cell(c["status"]),
                 Cell(c["checked"]),
                 Cell(c["source"], url=c["url"]),
-                Cell(c["note"]),
+                Cell("") if note is None else Cell(str(note), note, url=f"#note-{note}"),
             ]
         )
     if not rows:
@@ -380,6 +327,7 @@ def constants(report: Report) -> Iterator[Section]:
     header = ("profile", "constant", "value", "low", "high", "unit", "status", "checked", "source", "note")
     about = "*checked*: primary, read at its source; secondary, agrees with public copies of the source; unchecked, neither."
     files = ", ".join(f"{p['name']} `{p['sha256'][:16]}`" for p in report["profiles"])
-    yield Section(
-        "constants", "Constants", "", [Table("Constants", header, rows), prose([about]), prose([f"Profile files, SHA-256: {files}."])]
-    )
+    blocks: list[Block] = [Table("Constants", header, rows), prose([about]), prose([f"Profile files, SHA-256: {files}."])]
+    if notes:
+        blocks.append(Items([escape(note) for note in notes], "note"))
+    yield Section("constants", "Constants", "", blocks)

@@ -16,9 +16,9 @@ __all__ = ["BLUE", "GREEN", "GREY", "GRID", "INK", "ORANGE", "PURPLE", "VERMILLI
 
 # Okabe and Ito's palette: told apart with any colour vision, on light and on dark paper
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
-# stand for colours that the page decides, light or dark
+# stand for colours that the page decides, light or dark, as it does for blue
 INK, GREY, GRID = "#0a0b0c", "#0a0b0d", "#0a0b0e"
-_PAGE_COLOURS: Mapping[str, str] = {INK: "currentColor", GREY: "var(--muted)", GRID: "var(--rule)"}
+_PAGE_COLOURS: Mapping[str, str] = {BLUE: "var(--blue)", INK: "currentColor", GREY: "var(--muted)", GRID: "var(--rule)"}
 _STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be read out, searched and scaled
     "text.parse_math": False,  # a name with dollar signs is a name
