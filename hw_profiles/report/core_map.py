@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
@@ -39,14 +40,17 @@ def core_map(data: Mapping[str, Any], name: str) -> str:
     height = panel + legend + (panel + 0.55 if traffic else 0)
 
     def draw(figure: Figure) -> None:
-        figure.get_layout_engine().set(hspace=0.04)  # type: ignore[union-attr]
+        engine = figure.get_layout_engine()
+        assert isinstance(engine, ConstrainedLayoutEngine)
+        engine.set(hspace=0.04)
         axes = figure.subplots(2 if traffic else 1, 1, squeeze=False)[:, 0]
         for ax in axes:
             ax.set(xlim=(-0.7, wide - 0.3), ylim=(high - 0.3, -1.2), aspect="equal", anchor="N")
             ax.axis("off")
             _chips(ax, data)
         if traffic:
-            axes[0].set_title(f"messages of every {data['units']}, and over the links between tiles")
+            links = ", and over the links between tiles" if data["links"] else ""
+            axes[0].set_title(f"messages of every {data['units']}{links}")
             _traffic(figure, axes[0], data)
         axes[-1].set_title(f"population of most neurons of every {data['units']}")
         _populations(figure, axes[-1], data, scale)
@@ -117,7 +121,7 @@ def _populations(figure: Figure, ax: Axes, data: Mapping[str, Any], scale: float
         for square, population in zip(squares, which.tolist(), strict=True):
             dark = sum(colours[population][:3]) < 1.5
             at = square.get_x() + square.get_width() / 2, square.get_y() + square.get_height() / 2
-            text = {"color": "white" if dark else "black", "fontsize": min(points, 9), "zorder": 3}
+            text: dict[str, Any] = {"color": "white" if dark else "black", "fontsize": min(points, 9), "zorder": 3}
             ax.text(*at, str(population), ha="center", va="center_baseline", **text)
     handles = [Patch(color=colour, label=f"{i}  {data['populations'][i]}") for i, colour in colours.items()]
     figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=7, frameon=False, handlelength=1, borderpad=0)

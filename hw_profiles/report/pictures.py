@@ -125,7 +125,7 @@ def rates(data: Mapping[str, Any]) -> str | None:
         for ax, name in zip(axes.ravel(), chosen, strict=False):
             counts = np.array(held[name]["neurons"], dtype=np.float64)
             ax.bar(np.arange(len(counts)), 100 * counts / max(1.0, counts.sum()), width=0.85, color=BLUE)
-            ax.set_title(_short(name, 32), fontsize=7, fontweight="normal")
+            ax.set_title(_short(name, 34), fontsize=7, fontweight="normal")
             ax.grid(axis="y")
             ax.set_ylim(0, 100)
             ax.set_xlim(-0.6, len(counts) - 0.4)
@@ -150,7 +150,7 @@ def break_even(report: Mapping[str, Any]) -> str | None:
     """
     first = next((b.get("accounting") for b in report.get("baselines", ())), None)
     baselines, crossings = ([b for b in report.get(key, ()) if b.get("accounting") == first] for key in ("baselines", "break_even"))
-    if not baselines or not crossings:
+    if not baselines or not crossings or not {"activity", "counts", "ticks"} <= set(report):
         return None
     costs = {key: _joules(report, baselines[0]["profile"], f"energy.{key}") for key in ("mac_fp32", "add_fp32")}
     activity = report["activity"]
@@ -161,7 +161,7 @@ def break_even(report: Mapping[str, Any]) -> str | None:
     fixed = costs["mac_fp32"] * (report["counts"]["host_macs"] + report["counts"]["graded_events"])
     met = {c["baseline"]: c["events_per_synapse_and_tick"] for c in crossings}
     marks = [now, *(rate for rate in met.values() if rate)]
-    x = np.geomspace(min(*marks, 0.01) / 5 if len(marks) > 1 else now / 100, max(*marks, 1.0) * 5, 200)
+    x = np.geomspace(min(0.01, *marks) / 5, max(1.0, *marks) * 5, 200)
     spiking = fixed + costs["add_fp32"] * x * possible
 
     def draw(figure: Figure) -> None:

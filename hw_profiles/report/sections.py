@@ -89,7 +89,7 @@ def summary(report: Report) -> Iterator[Section]:
     blocks: list[Block] = [Table("Energy, latency and throughput by profile", header, rows)]
     blocks.append(prose(markdown.about_times(profiles)))
     for p in profiles:
-        if "assumed" in p["statuses"] and p["components"].get("synapse") and markdown.is_assumed(report, p):
+        if report.get("constants") and p["components"].get("synapse") and markdown.is_assumed(report, p):
             blocks.append(prose([f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."]))
     for level in ("operations", "chip events"):
         caption = f"Energy by component, level “{level}”: value, and from low to high by the ranges of the constants."
