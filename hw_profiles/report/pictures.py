@@ -200,7 +200,7 @@ def _baseline_drawn(ax: Axes, baseline: Mapping[str, Any], rate: float | None, c
     if rate:
         ax.plot([rate], [level], "o", color=colour, markersize=7, markerfacecolor="none", markeredgewidth=1.8)
         told = f"break-even {ratio(100 * rate)} %"
-        ax.annotate(told, (rate, level), (-7, 5), textcoords="offset points", ha="right", color=colour, fontsize=8)
+        ax.annotate(told, (rate, level), (-7, 14), textcoords="offset points", ha="right", color=colour, fontsize=8)
 
 
 def _joules(report: Mapping[str, Any], profile: str, name: str) -> float | None:
