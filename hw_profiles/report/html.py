@@ -85,7 +85,7 @@ def _others(report: Mapping[str, Any]) -> Iterator[Section]:
         if key not in _KNOWN and isinstance(value, Mapping) and value:
             label = str(value.get("label", report.get("labels", {}).get(key, "")))
             content = {name: inner for name, inner in value.items() if name != "label"}
-            yield Section(key, key.replace("_", " ").capitalize(), label, [definitions(key, content, key)])
+            yield Section(key, key.replace("_", " ").capitalize(), label, definitions(key, content, key))
 
 
 def _own_ids(made: Sequence[Section]) -> list[Section]:

@@ -178,22 +178,35 @@ def slug(*words: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", word).strip("-") or "x" for word in words)
 
 
-def definitions(caption: str, content: Mapping[str, Any], identity: str) -> Table:
-    """Names and values of any dict, nested ones by their path: what a report holds that the page knows nothing of."""
-    rows = [[Cell(" · ".join(path)), _plain(value, slug(identity, *path))] for path, value in _leaves(content, ())]
-    return Table(caption, ("what", "value"), rows)
+def definitions(caption: str, content: Mapping[str, Any], identity: str) -> list[Block]:
+    """Any dict as tables: names and values, nested ones by their path, and a table for every list of dicts."""
+    rows, tables = [], list[Block]()
+    for path, value in _leaves(content, ()):
+        told = " · ".join(path)
+        if isinstance(value, (list, tuple)) and value and all(isinstance(row, Mapping) for row in value):
+            tables.append(_records(f"{caption}: {told}", value, (identity, *path)))
+        else:
+            rows.append([Cell(told), _plain(value, slug(identity, *path))])
+    return [*([Table(caption, ("what", "value"), rows)] if rows else []), *tables]
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
-    elif isinstance(value, list) and any(isinstance(inner, (Mapping, list)) for inner in value):
-        for index, inner in enumerate(value):
-            name = inner.get("name") if isinstance(inner, Mapping) else None
-            yield from _leaves(inner, (*path, str(name or index)))
     else:
         yield path, value
+
+
+def _records(caption: str, records: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> Table:
+    """A row a dict, a column a key, the name first."""
+    header = list(dict.fromkeys(str(key) for record in records for key in record))
+    header.sort(key=lambda key: key != "name")
+    rows = []
+    for index, record in enumerate(records):
+        name = str(record.get("name", index))
+        rows.append([_plain(record.get(key, ""), slug(*path, name, key)) for key in header])
+    return Table(caption, [key.replace("_", " ") for key in header], rows)
 
 
 def _plain(value: Any, identity: str) -> Cell:
@@ -201,7 +214,7 @@ def _plain(value: Any, identity: str) -> Cell:
         return Cell({True: "yes", False: "no", None: "–"}[value], id=identity)
     if isinstance(value, (int, float)):
         return Cell(f"{value:,}" if isinstance(value, int) else f"{value:.6g}", value, identity)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         more = f", … ({number(len(value))} in all)" if len(value) > _LONGEST_LIST else ""
         return Cell(", ".join(str(_plain(v, "").text) for v in value[:_LONGEST_LIST]) + more or "–", id=identity)
     return Cell(str(value) if value != {} else "–", id=identity)
