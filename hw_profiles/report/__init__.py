@@ -13,6 +13,7 @@ __all__ = ["FORMATS", "build", "build_counted", "rendered", "to_json", "to_markd
 FORMATS: Mapping[str, tuple[str, str]] = {
     "md": ("markdown", "to_markdown"),
     "json": ("build", "to_json"),
+    "html": ("html", "to_html"),
 }
 
 

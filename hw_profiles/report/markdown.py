@@ -12,9 +12,21 @@ from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 from neurograph.hw_profiles.report.windows import windows
 
-__all__ = ["number", "si", "table", "to_markdown"]
+__all__ = [
+    "PREFACE",
+    "about_times",
+    "beside_components",
+    "is_assumed",
+    "not_included",
+    "number",
+    "si",
+    "table",
+    "to_markdown",
+    "unit_of",
+    "work_of",
+]
 
-_PREFACE = (
+PREFACE = (
     "Counts are exact integers from the recording (*counted*). Joules and seconds are counts times constants (*modelled*): no chip was",
     "measured. The level *operations* is arithmetic alone, the level *chip events* is what a chip would do: two different quantities,",
     "never to be compared with each other.",
@@ -62,7 +74,7 @@ def _head(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"- ticks an inference: {report['ticks']}; pipeline depth: {depth}; recorded by: {report['engine']} engine"
     yield f"- samples: {number(report['samples'])}; every figure is per inference, the mean over them"
     yield ""
-    yield from _PREFACE
+    yield from PREFACE
 
 
 def _summary(report: Mapping[str, Any]) -> Iterator[str]:
@@ -89,16 +101,16 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
     yield ""
-    yield from _ABOUT_TIMES
-    yield from _how_timed(report["profiles"])
+    yield from about_times(report["profiles"])
     for p in report["profiles"]:
-        if "assumed" in p["statuses"] and p["components"].get("synapse") and _is_assumed(report, p):
+        if "assumed" in p["statuses"] and p["components"].get("synapse") and is_assumed(report, p):
             yield ""
             yield f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."
 
 
-def _how_timed(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What the times rest on, by profile."""
+def about_times(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What energies and times are, and what the times rest on, by profile."""
+    yield from _ABOUT_TIMES
     timed = [p for p in profiles if p["latency_s"] is not None]
     by_work = [p["name"] for p in timed if p["busiest_over_mean"] is not None]
     by_cores = [p["name"] for p in timed if p["placement"] and p["busiest_over_mean"] is None]
@@ -112,7 +124,8 @@ def _how_timed(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"Times of {', '.join(before)}: {_EVENLY}."
 
 
-def _is_assumed(report: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+def is_assumed(report: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+    """Whether the price of the profile's synaptic events is an assumption."""
     used = {term["constant"] for term in profile["components"]["synapse"]["terms"]}
     return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == profile["name"] and c["name"] in used)
 
@@ -222,17 +235,18 @@ def _components(report: Mapping[str, Any]) -> Iterator[str]:
             continue
         total = p["energy_j"]["total"] or 1.0
         rows = [
-            [name, si(c["energy_j"], "J"), low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", _work(c["terms"])]
+            [name, si(c["energy_j"], "J"), low_high(c, "J"), f"{100 * c['energy_j'] / total:.1f} %", work_of(c["terms"])]
             for name, c in p["components"].items()
         ]
         share = "100.0 %" if p["energy_j"]["total"] else "–"
         rows.append(["total", si(p["energy_j"]["total"], "J"), low_high(p["energy_j"], "J"), share, ""])
         yield from table(["component", "energy", "low to high", "share", "count × constant"], rows, "lrrrl")
         yield ""
-        yield from _beside_components(p)
+        yield from beside_components(p)
 
 
-def _beside_components(p: Mapping[str, Any]) -> Iterator[str]:
+def beside_components(p: Mapping[str, Any]) -> Iterator[str]:
+    """What stands below a profile's table of components."""
     if p["variants_j"]:
         yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
     if p["on_chip_j"]:
@@ -255,7 +269,9 @@ def _least(p: Mapping[str, Any]) -> str:
     return f"the least that hold the neurons, {several(p['cores_at_least'], 'core')}"
 
 
-def _work(terms: Sequence[Mapping[str, Any]]) -> str:
+def work_of(terms: Sequence[Mapping[str, Any]]) -> str:
+    """Counts × constants of a component."""
+
     def amount(value: float) -> str:
         return number(int(value) if float(value).is_integer() else value)
 
@@ -267,6 +283,11 @@ def _left_out(report: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "## Not in these numbers"
     yield ""
+    yield from not_included(report)
+
+
+def not_included(report: Mapping[str, Any]) -> Iterator[str]:
+    """Points of a list: what the figures of each profile leave out."""
     yield from (f"- **{p['name']}**: {p['scope']}" for p in report["profiles"])
     shared: dict[str, list[str]] = {}
     for p in report["profiles"]:
@@ -292,7 +313,7 @@ def _constants(report: Mapping[str, Any]) -> Iterator[str]:
                 c["name"],
                 f"{c['value']:g}",
                 "–" if low == high else f"{low:.4g} to {high:.4g}",
-                _unit(c["unit"]),
+                unit_of(c["unit"]),
                 c["status"],
                 c["checked"],
                 f"[{c['source']}][s{links.setdefault(c['url'], len(links) + 1)}]" if c["url"] else c["source"],
@@ -313,5 +334,6 @@ def _constants(report: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"[s{index}]: {url}" for url, index in links.items())
 
 
-def _unit(unit: str) -> str:
+def unit_of(unit: str) -> str:
+    """A unit as it is printed: "uJ" with its Greek letter."""
     return unit.replace("u", "µ") if unit.startswith("u") else unit

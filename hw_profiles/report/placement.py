@@ -7,9 +7,9 @@ from typing import Any
 
 from neurograph.hw_profiles.report.text import number, several, table
 
-__all__ = ["placement"]
+__all__ = ["ABOUT", "alike", "placement", "words"]
 
-_ABOUT = (
+ABOUT = (
     "A message is one spike × one core that it reaches, its own included; a hop is a step between tiles of a chip, a crossing one to",
     "another chip. Host messages are input spikes × cores. Means over the samples. *Binding* is the rule that uses most of its limit on",
     "average.",
@@ -27,8 +27,8 @@ def placement(report: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from _overview(placed)
         yield ""
-        yield from _ABOUT
-    for names, held in _alike(placed):
+        yield from ABOUT
+    for names, held in alike(placed):
         yield ""
         yield from _rules(", ".join(names), held)
     if refused:
@@ -49,7 +49,7 @@ def _overview(placed: list[Mapping[str, Any]]) -> Iterator[str]:
                 p["name"],
                 number(held["cores"]),
                 number(held["chips"]),
-                f"{_words(binding['rule'])}, {100 * share:.0f} %",
+                f"{words(binding['rule'])}, {100 * share:.0f} %",
                 *(number(counts[key]) for key in ("messages", "inter_core", "hops_east_west", "hops_north_south")),
                 number(counts["chip_crossings"]),
                 number(counts["host_messages"]),
@@ -59,7 +59,7 @@ def _overview(placed: list[Mapping[str, Any]]) -> Iterator[str]:
     yield from table(header, rows, "lrrlrrrrrr")
 
 
-def _alike(placed: list[Mapping[str, Any]]) -> list[tuple[list[str], Mapping[str, Any]]]:
+def alike(placed: list[Mapping[str, Any]]) -> list[tuple[list[str], Mapping[str, Any]]]:
     """Profiles of one chip have one placement: told once, under all their names."""
     found: list[tuple[list[str], Mapping[str, Any]]] = []
     for p in placed:
@@ -84,7 +84,7 @@ def _rules(name: str, held: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     rows = [
         [
-            f"**{_words(rule['rule'])}**" if rule["rule"] == held["binding_rule"] else _words(rule["rule"]),
+            f"**{words(rule['rule'])}**" if rule["rule"] == held["binding_rule"] else words(rule["rule"]),
             number(rule["used"]),
             number(rule["limit"]),
             rule["unit"],
@@ -100,7 +100,8 @@ def _rules(name: str, held: Mapping[str, Any]) -> Iterator[str]:
         yield f"Note: {note}."
 
 
-def _words(rule: str) -> str:
+def words(rule: str) -> str:
+    """A rule's name as it is printed."""
     return rule.replace("_", " ")
 
 

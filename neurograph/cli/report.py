@@ -13,13 +13,14 @@ from neurograph.errors import InputError
 
 __all__ = ["report"]
 
+FORMS = ("md", "json", "html")
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
 def report(
     bundle: Path = argument(help="Bundle folder."),
     profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = option("md", "--format", help="md or json."),
+    form: str = option("md", "--format", help="md, json or html."),
     output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
     as_json: bool = option(False, "--json", help="The same as --format json."),
     recording: Path | None = option(None, "--recording", help="Recording of 'simulate -o' to count; the bundle's own sample if not given."),
@@ -30,8 +31,8 @@ def report(
     measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
 ) -> None:
     """Count every operation of one inference and print its energy under each profile."""
-    if form not in ("md", "json"):
-        raise InputError(f"--format {form!r}: must be md or json")
+    if form not in FORMS:
+        raise InputError(f"--format {form!r}: must be one of {', '.join(FORMS)}")
     if output is not None:
         check_output(output)
     found = opened_any(bundle)
