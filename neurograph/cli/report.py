@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import opened
@@ -26,10 +27,27 @@ def report(
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files of the dataset, for --ann."),
     sanafe: bool = option(False, "--sanafe", help="Run the placed network in SANA-FE as well and set its figures beside ours."),
     measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
-) -> None:
+    sweep: list[str] = option([], "--sweep", help="KEY=V,V,… of width, seed, ticks, bits or profile; may be repeated. -o is a folder."),
+    jobs: int | None = option(None, "--jobs", min=1, help="Sweep: workers on this machine; as many as cores if not given."),
+    engine: str | None = option(None, "--engine", help="Sweep: processes, or dask."),
+    scheduler: str | None = option(None, "--scheduler", help="Sweep: address of a Dask scheduler; this machine if not given."),
+    target: str | None = option(None, "--target", help="Sweep: what a checkpoint is compiled for; loihi2 if not given."),
+    retrain: bool = option(False, "--retrain", help="Sweep: train anew for the width, seed and ticks of every point."),
+    epochs: int | None = option(None, "--epochs", min=1, help="Sweep: at most of each training."),
+) -> int:
     """Count every operation of one inference and print its energy under each profile."""
     if form not in ("md", "json"):
         raise InputError(f"--format {form!r}: must be md or json")
+    from neurograph.cli import sweep as sweeps
+
+    if sweep:
+        alone = {"--recording": recording, "--placement": placement, "--ann": ann or None, "--data-root": data_root}
+        sweeps.refuse_report_options({**alone, "--sanafe": sanafe, "--measure": measure})
+        given: dict[str, Any] = {"jobs": jobs, "engine": engine, "scheduler": scheduler}
+        given |= {"target": target, "retrain": retrain, "epochs": epochs, "as_json": as_json or form == "json"}
+        return sweeps.sweep_report(bundle, sweep, profile, PROFILES, output, **given)
+    workers = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler}
+    sweeps.refuse_sweep_options({**workers, "--target": target, "--retrain": retrain, "--epochs": epochs})
     if output is not None:
         check_output(output)
     found = opened(bundle)
@@ -51,3 +69,4 @@ def report(
     else:
         write_text(text, output)
         log(f"report {output}")
+    return 0
