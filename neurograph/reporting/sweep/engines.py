@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +18,7 @@ __all__ = ["ENGINES", "LOST", "dask", "processes"]
 
 ENGINES = ("processes", "dask")
 LOST = "its process was killed or crashed, twice; give it more memory, or run fewer at a time with --jobs"
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # what NumPy's and SciPy's libraries read as they load
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # what torch's, NumPy's and SciPy's libraries read as they load
 Task, Result = TypeVar("Task"), TypeVar("Result")
 
 
@@ -50,7 +51,7 @@ def _pool(
     before = set(multiprocessing.active_children())
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with _environment(dict.fromkeys(_THREADS, str(threads))):
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (threads,))
+        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin)
         try:
             futures = {pool.submit(work, tasks[index]): index for index in indices}
             broken = False
@@ -69,14 +70,9 @@ def _pool(
             raise
 
 
-def _begin(threads: int) -> None:
-    """Start of a worker: an interrupt is the parent's, and torch takes its share of the cores."""
-    import signal
-
-    import torch
-
+def _begin() -> None:
+    """Start of a worker: an interrupt is for the parent, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(threads)
 
 
 @contextmanager
@@ -92,7 +88,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def dask(
-    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, scheduler: str | None = None
+    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, scheduler: str | None = None, timeout_s: float = 20
 ) -> Iterator[tuple[int, Result | None]]:
     """The same over a Dask cluster: the scheduler's at this address, or one of ``jobs`` processes on this machine.
 
@@ -105,7 +101,7 @@ def dask(
         import distributed
     except ImportError:
         raise InputError("--engine dask: dask.distributed is not installed; pip install 'neurograph[cluster]', on every machine") from None
-    with _quiet(), _client(distributed, jobs, scheduler) as client:
+    with _quiet(), _client(distributed, jobs, scheduler, timeout_s) as client:
         futures = {future: index for index, future in enumerate(client.map(work, tasks, pure=False))}
         for future in distributed.as_completed(futures):
             if future.status == "error" and isinstance(future.exception(), distributed.KilledWorker):
@@ -115,10 +111,10 @@ def dask(
 
 
 @contextmanager
-def _client(distributed: Any, jobs: int, scheduler: str | None) -> Iterator[Any]:
+def _client(distributed: Any, jobs: int, scheduler: str | None, timeout_s: float) -> Iterator[Any]:
     if scheduler is not None:
         try:
-            client = distributed.Client(scheduler, timeout=20)
+            client = distributed.Client(scheduler, timeout=timeout_s)
         except (OSError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())[:120]
             raise InputError(

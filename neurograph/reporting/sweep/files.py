@@ -6,7 +6,6 @@ from pathlib import Path
 
 from neurograph.files import write_file
 from neurograph.reporting.sweep.plan import Plan
-from neurograph.reporting.sweep.plot import pareto
 from neurograph.reporting.sweep.run import Sweep
 from neurograph.reporting.sweep.table import to_csv, to_markdown
 
@@ -21,6 +20,8 @@ def write_files(plan: Plan, found: Sweep, folder: Path) -> list[str]:
     Raises:
         InputError: a file that cannot be written.
     """
+    from neurograph.reporting.sweep.plot import pareto  # brings matplotlib, which workers do without
+
     files = {"table.md": to_markdown(plan, found.rows).encode(), "table.csv": to_csv(found.rows).encode()}
     pictures = pareto(found.rows, plan.grid.keys, f"{plan.source.about}, target {plan.target}") or {}
     files |= {f"pareto.{form}": content for form, content in pictures.items()}

@@ -63,7 +63,7 @@ class Plan:
 
     def identities(self) -> list[dict[str, Any]]:
         """Of all rows, in the order of the table."""
-        return [self.identity(point, profile) for point in self.points() for profile in self.profiles]
+        return [self.identity(point, profile) for profile in self.profiles for point in self.points()]
 
     def training(self, point: Mapping[str, Any], folder: Path) -> Training:
         """What trains the model of a point, into a file of the folder that tells it from every other."""
@@ -112,9 +112,7 @@ def make_plan(
     if path.is_dir():
         _refuse_for_bundle(path, grid, target, retrain)
     elif anew and not retrain:
-        raise InputError(
-            f"--sweep {anew[0]}: needs models that are trained anew, must be given with --retrain; add it, or sweep ticks or bits"
-        )
+        raise InputError(f"--sweep {anew[0]}: needs models trained anew, must be given with --retrain; add it, or sweep ticks or bits")
     digest = None
     if not path.is_dir():
         from neurograph.reporting.sweep.target import target_of

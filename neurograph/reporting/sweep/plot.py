@@ -9,7 +9,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 from neurograph.reporting.sweep.front import front_of
 from neurograph.reporting.sweep.row import Row
@@ -24,7 +24,7 @@ def pareto(rows: Sequence[Row], keys: Sequence[str], title: str) -> dict[str, by
     """The plot as "svg" and "png"; None where no row has both accuracy and energy.
 
     A panel for each level of energy, for those are not to be compared. The first swept key with more than one value is the marker, the
-    others stand beside the points.
+    others stand beside the points. Filled markers are on the front of their profile.
     """
     on = dict(zip(map(id, rows), front_of(rows), strict=True))
     known = [row for row in rows if row.accuracy is not None and row.cost_j]
@@ -33,7 +33,7 @@ def pareto(rows: Sequence[Row], keys: Sequence[str], title: str) -> dict[str, by
         return None
     numbers = [key for key in keys if key != "profile" and len({getattr(row, key) for row in known}) > 1]
     profiles = list(dict.fromkeys(row.profile for row in known))
-    with rc_context({"svg.hashsalt": "neurograph", "font.size": 9}):  # the same rows give the same file
+    with rc_context({"svg.hashsalt": "neurograph", "svg.fonttype": "none", "font.size": 9}):  # the same rows give the same file
         figure = Figure(figsize=(1.4 + 5.4 * len(levels), 4.4), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontsize=10)
@@ -71,8 +71,8 @@ def _panel(panel: Axes, rows: Sequence[Row], on: dict[int, bool], numbers: Seque
             alpha=1.0 if on[id(row)] else 0.55,
         )
         if len(numbers) > 1:
-            text = ", ".join(f"{getattr(row, key)} {key}" for key in numbers[1:])
-            panel.annotate(text, (row.cost_j, 100 * row.accuracy), (4, 4), textcoords="offset points", fontsize=6.5, color="0.35")
+            text = ", ".join(str(getattr(row, key)) for key in numbers[1:])
+            panel.annotate(text, (row.cost_j, 100 * row.accuracy), (4, 4), textcoords="offset points", fontsize=7, color="0.35")
     for profile in dict.fromkeys(row.profile for row in rows):
         front = sorted((row for row in rows if row.profile == profile and on[id(row)]), key=lambda row: row.cost_j or 0.0)
         xs, ys = [row.cost_j or 0.0 for row in front], [100 * (row.accuracy or 0.0) for row in front]
@@ -80,15 +80,20 @@ def _panel(panel: Axes, rows: Sequence[Row], on: dict[int, bool], numbers: Seque
     for value in values if marked else ():
         marker = _MARKERS[values.index(value) % len(_MARKERS)]
         panel.plot([], [], marker, color="0.4", label=f"{marked} {value}")
+    if len(numbers) > 1:
+        panel.plot([], [], " ", label=f"beside a point: {', '.join(numbers[1:])}")
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter(EngFormatter("J"))
-    panel.xaxis.set_minor_formatter(EngFormatter("J") if _narrow(rows) else "")
+    _minor_ticks(panel, rows)
     panel.yaxis.set_major_locator(MaxNLocator(8))
     panel.grid(True, which="both", linewidth=0.3, color="0.85")
     panel.legend(fontsize=7.5)
 
 
-def _narrow(rows: Sequence[Row]) -> bool:
-    """Whether an axis over these energies has fewer than two powers of ten on it."""
+def _minor_ticks(panel: Axes, rows: Sequence[Row]) -> None:
+    """Labels between the powers of ten where the axis holds few of those."""
     ends = [value for row in rows for value in (row.cost_j, *row.cost_range_j) if value]
-    return max(ends) < 20 * min(ends)
+    ratio = max(ends) / min(ends)
+    if ratio >= 4:
+        panel.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    panel.xaxis.set_minor_formatter(EngFormatter("J") if ratio < 100 else "")

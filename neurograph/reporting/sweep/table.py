@@ -43,7 +43,7 @@ def about(plan: Plan, rows: Sequence[Row]) -> list[str]:
         lines.append("Weights were rounded to the bits of a row after training.")
     others = sorted({row.weights for row in rows if row.weights.startswith("trained for")})
     if others:
-        lines.append(f"Rows whose weights are {' or '.join(repr(o) for o in others)} use weights trained for that and not for the row.")
+        lines.append(f"Weights {' or '.join(repr(o) for o in others)} are run as they are; --retrain trains them for the T of a row.")
     assumed = sorted({row.profile for row in rows if "assumed" in row.statuses.split(", ")})
     if assumed:
         lines.append(f"Constants of {', '.join(assumed)} are in part assumed.")
@@ -52,7 +52,7 @@ def about(plan: Plan, rows: Sequence[Row]) -> list[str]:
 
 def heads_and_cells(plan: Plan, rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Heads and cells of the table: what is swept, whose weights, every figure that some row has, notes."""
-    keys = [key for key in plan.grid.keys if key != "profile"] + ["profile"]
+    keys = ["profile", *(key for key in plan.grid.keys if key != "profile")]
     figures = {head: name for head, name in _FIGURES.items() if any(_cell(row, name) for row in rows)}
     weights = len({row.weights for row in rows}) > 1
     notes = any(row.error or row.note for row in rows)
@@ -63,7 +63,7 @@ def heads_and_cells(plan: Plan, rows: Sequence[Row]) -> tuple[list[str], list[li
             *([row.weights] if weights else []),
             *(_cell(row, name) for name in figures.values()),
             "★" if on else "",
-            *([(row.error and f"failed: {row.error}") or row.note or ""] if notes else []),
+            *([_note(row)] if notes else []),
         ]
         for row, on in zip(rows, front_of(rows), strict=True)
     ]
@@ -92,6 +92,10 @@ def to_csv(rows: Sequence[Row]) -> str:
         values = asdict(row)
         writer.writerow([*("" if values[name] is None else values[name] for name in names), int(on)])
     return buffer.getvalue()
+
+
+def _note(row: Row) -> str:
+    return f"failed: {row.error}" if row.error else row.note or ""
 
 
 def _cell(row: Row, name: str) -> str:
