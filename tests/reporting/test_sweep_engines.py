@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
+from engine_tasks import double, lost_always, lost_once
 
 from neurograph import training
 from neurograph.data import load
 from neurograph.errors import InputError
 from neurograph.reporting.sweep import make_plan, parse, run_sweep
 from neurograph.reporting.sweep.engines import dask, processes
-
-
-def double(number: int) -> int:
-    return 2 * number
-
-
-def lost_once(marker: str) -> str:
-    """Kills its process the first time."""
-    path = Path(marker)
-    if path.suffix == ".kill" and not path.exists():
-        path.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return marker
-
-
-def lost_always(number: int) -> int:
-    if number == 1:
-        time.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 @pytest.fixture
