@@ -214,6 +214,7 @@ def test_a_grid_that_makes_no_sense_is_refused(texts, says) -> None:
         (["MODEL", "--sweep", "profile=loihi1", "--profile", "loihi2", "-o", "OUT"], "are both given"),
         (["BUNDLE", "--sweep", "bits=2", "-o", "OUT"], "is a bundle, must be a checkpoint (.pt) for that"),
         (["BUNDLE", "--sweep", "profile=loihi1", "--retrain", "-o", "OUT"], "--retrain"),
+        (["BUNDLE", "--sweep", "profile=loihi1", "--measure", "-o", "OUT"], "--measure: is for a report of one bundle"),
         (["BUNDLE", "--jobs", "2"], "--jobs: is for --sweep only"),
         (["nothing.pt", "--sweep", "bits=2", "-o", "OUT"], "does not exist"),
         (["MODEL", "--sweep", "bits=2", "-o", "MODEL"], "is a file, must be a folder"),
