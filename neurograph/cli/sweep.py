@@ -136,5 +136,5 @@ def _print_table(plan: Any, found: Any) -> None:
         table.add_row(*line)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
     console.print(table)
-    for line in about(plan, found.rows):
-        console.print(line, soft_wrap=not sys.stdout.isatty())
+    for said in about(plan, found.rows):
+        console.print(said, soft_wrap=not sys.stdout.isatty())

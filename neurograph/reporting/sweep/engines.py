@@ -19,7 +19,8 @@ __all__ = ["ENGINES", "LOST", "dask", "processes"]
 ENGINES = ("processes", "dask")
 LOST = "its process was killed or crashed, twice; give it more memory, or run fewer at a time with --jobs"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # what torch's, NumPy's and SciPy's libraries read as they load
-Task, Result = TypeVar("Task"), TypeVar("Result")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 def processes(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result | None]]:
