@@ -48,7 +48,7 @@ def test_dask_does_a_task_again_whose_worker_was_killed(distributed, tmp_path) -
 
 
 def test_a_sweep_on_a_dask_cluster_gives_the_same_bytes(distributed, model, tmp_path) -> None:
-    plan = make_plan(model, parse(["bits=2,8", "ticks=2", "profile=loihi1,loihi2"]), ())
+    plan = make_plan(model, parse(["bits=2", "ticks=2", "profile=loihi1,loihi2"]), ())
     assert not run_sweep(plan, tmp_path / "processes", 2).failures
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:  # one that somebody else started
         assert not run_sweep(plan, tmp_path / "dask", 2, "dask", cluster.scheduler_address).failures
