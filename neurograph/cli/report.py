@@ -29,10 +29,27 @@ def report(
     data_root: Path | None = option(None, "--data-root", help="Folder that holds the raw files of the dataset, for --ann."),
     sanafe: bool = option(False, "--sanafe", help="Run the placed network in SANA-FE as well and set its figures beside ours."),
     measure: bool = option(False, "--measure", help="Time the float network here, and its energy where RAPL or NVML answers."),
-) -> None:
+    sweep: list[str] = option([], "--sweep", help="KEY=V,V,… of width, seed, ticks, bits or profile; may be repeated. -o is a folder."),
+    jobs: int | None = option(None, "--jobs", min=1, help="Sweep: workers on this machine; as many as cores if not given."),
+    engine: str | None = option(None, "--engine", help="Sweep: processes, or dask."),
+    scheduler: str | None = option(None, "--scheduler", help="Sweep: address of a Dask scheduler; this machine if not given."),
+    target: str | None = option(None, "--target", help="Sweep: what a checkpoint is compiled for; loihi2 if not given."),
+    retrain: bool = option(False, "--retrain", help="Sweep: train anew for the width, seed and ticks of every point."),
+    epochs: int | None = option(None, "--epochs", min=1, help="Sweep: at most of each training."),
+) -> int:
     """Count every operation of one inference and print its energy under each profile."""
     if form not in FORMS:
         raise InputError(f"--format {form!r}: must be one of {', '.join(FORMS)}")
+    from neurograph.cli import sweep as sweeps
+
+    if sweep:
+        alone = {"--recording": recording, "--placement": placement, "--ann": ann or None, "--data-root": data_root}
+        sweeps.refuse_report_options({**alone, "--sanafe": sanafe, "--measure": measure})
+        given: dict[str, Any] = {"jobs": jobs, "engine": engine, "scheduler": scheduler}
+        given |= {"target": target, "retrain": retrain, "epochs": epochs, "as_json": as_json or form == "json"}
+        return sweeps.sweep_report(bundle, sweep, profile, PROFILES, output, **given)
+    workers = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler}
+    sweeps.refuse_sweep_options({**workers, "--target": target, "--retrain": retrain, "--epochs": epochs})
     if output is not None:
         check_output(output)
     found = opened_any(bundle)
@@ -41,9 +58,8 @@ def report(
     from neurograph.reporting import Wanted, report_of
 
     if is_dynamic(bundle):
-        given: dict[str, tuple[Any, Any]]
-        given = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
-        refuse_given("a bundle of a dynamic model", {**given, "--sanafe": (sanafe, False), "--measure": (measure, False)})
+        of_one = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
+        refuse_given("a bundle of a dynamic model", {**of_one, "--sanafe": (sanafe, False), "--measure": (measure, False)})
     made = report_of(found, profile, Wanted(recording, placement, ann, data_root, sanafe, measure))
     text = rendered(made, "json" if as_json else form)
     if output is None:
@@ -51,3 +67,4 @@ def report(
     else:
         write_text(text, output)
         log(f"report {output}")
+    return 0
