@@ -1,7 +1,7 @@
 """What NeuroBench says: runs in its environment, and never imports neurograph.
 
-    python neurobench_child.py figures FOLDER     weights, input and figures of every network of neurobench_networks.py
-    python neurobench_child.py times FILE         seconds of a run of the deep network, plain and counted
+python neurobench_child.py figures FOLDER     weights, input and figures of every network of neurobench_networks.py
+python neurobench_child.py times FILE         seconds of a run of the deep network, plain and counted
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ def figures(folder: Path) -> None:
         metrics = [[Footprint, ConnectionSparsity], [ActivationSparsity, SynapticOperations]]
         with torch.no_grad():
             result = dict(Benchmark(model, data, [], [], metrics).run(quiet=True))
-        found[name] = {"file": f"{seed}.pt", **{k: v for k, v in result.items() if k != "SynapticOperations"}, **result["SynapticOperations"]}
+        found[name] = {
+            "file": f"{seed}.pt",
+            **{k: v for k, v in result.items() if k != "SynapticOperations"},
+            **result["SynapticOperations"],
+        }
     (folder / "figures.json").write_text(json.dumps(found))
 
 
@@ -45,7 +49,10 @@ def times(path: Path) -> None:
     net = deep(asked["layers"], asked["width"])
     x = (torch.rand(asked["samples"], asked["ticks"], asked["width"], generator=torch.Generator().manual_seed(1)) < 0.1).float()
     data = DataLoader(TensorDataset(x, torch.zeros(len(x))), batch_size=len(x))
-    plain, counted = SNNTorchModel(net), Benchmark(SNNTorchModel(deep(asked["layers"], asked["width"])), data, [], [], [[], [SynapticOperations]])
+    plain, counted = (
+        SNNTorchModel(net),
+        Benchmark(SNNTorchModel(deep(asked["layers"], asked["width"])), data, [], [], [[], [SynapticOperations]]),
+    )
     found: dict[str, Any] = {"plain": [], "counted": []}
     with torch.no_grad():
         for _ in range(asked["repeats"]):

@@ -96,7 +96,9 @@ def find_neurobench() -> Path:
         return Path(os.environ[VARIABLE])
     if (_cache() / "bin/python").exists():
         return _cache() / "bin/python"
-    raise LookupError(f"no interpreter with neurobench {VERSION}: run 'python benchmarks/neurobench_parity.py --install', or set ${VARIABLE}")
+    raise LookupError(
+        f"no interpreter with neurobench {VERSION}: run 'python benchmarks/neurobench_parity.py --install', or set ${VARIABLE}"
+    )
 
 
 def install_neurobench() -> None:
@@ -215,7 +217,9 @@ def table(lines: list[Line]) -> str:
     rows = ["| network | figure | NeuroBench | module | network | explained | rule |", "|---|---|--:|--:|--:|--:|---|"]
     for line in lines:
         cells = [_number(v) for v in (line.theirs, line.module, line.traced, line.explained)]
-        rows.append(f"| {line.network} | {line.figure} | {' | '.join(cells)} | {line.rule if line.differs or line.rule == 'float32' else ''} |")
+        rows.append(
+            f"| {line.network} | {line.figure} | {' | '.join(cells)} | {line.rule if line.differs or line.rule == 'float32' else ''} |"
+        )
     return "\n".join(rows)
 
 

@@ -74,13 +74,14 @@ class _Counter(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         super().__init__()
         self.names = [""]
         self.roles = Roles(module, inputs)
+        self._known: dict[Any, Tensor] = {}
         self._rows: dict[tuple[str, str, bool], list[int]] = {}
         self._uncounted: dict[tuple[str, str], list[int]] = {}
         self._product: tuple[Tensor, str, Work] | None = None  # the last multiplication, until something else is computed
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         given = kwargs or {}
-        call = _call(operation, args, given, self.roles)
+        call = _call(operation, args, given, self.roles, self._known)
         role = combined(self.roles.of(x) for x in tree_leaves((args, given)) if isinstance(x, Tensor))
         if call.name == "embedding" or torch.Tag.nondeterministic_seeded in operation.tags:
             role = "activation"  # what is looked up or drawn is the signal
@@ -150,12 +151,12 @@ class _Counter(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         )
 
 
-def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], roles: Roles) -> Call:
+def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], roles: Roles, known: dict[Any, Tensor]) -> Call:
     schema = operation._schema
     name = schema.name.split("::")[-1]
     bound = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
     bound.update(zip((a.name for a in schema.arguments), args, strict=False))
-    return Call(name if name.endswith("__") else name.rstrip("_"), {**bound, **kwargs}, roles)
+    return Call(name if name.endswith("__") else name.rstrip("_"), {**bound, **kwargs}, roles, known)
 
 
 def _written(operation: Any, call: Call) -> Iterator[Tensor]:

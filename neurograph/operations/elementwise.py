@@ -1,10 +1,10 @@
 """Element by element: products, sums, reductions and norms.
 
-    multiply        one an element, a number as a factor included; additions where a factor is 0 or ±1
-    add             one an element, subtraction the same; of a sum or a mean, one an element that goes in
-    normalisation   batch norm with stored statistics: 1 multiply-add an element, x·s + t
-                    norms that take their statistics from x: 2 additions (mean, centring) and 2 multiply-adds (variance, x·r) an element,
-                    and 1 more with learned scale and shift
+multiply        one an element, a number as a factor included; additions where a factor is 0 or ±1
+add             one an element, subtraction the same; of a sum or a mean, one an element that goes in
+normalisation   batch norm with stored statistics: 1 multiply-add an element, x·s + t
+                norms that take their statistics from x: 2 additions (mean, centring) and 2 multiply-adds (variance, x·r) an element,
+                and 1 more with learned scale and shift
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which tensors are weights, which constants and which activations: that decides what is a layer, and which factor has to be 0 or ±1.
 
-    weight      parameters, and what is computed from them with constants alone (a folded norm, a rounded weight)
-    constant    buffers, what torch makes from nothing (zeros, ones), indices, and what is computed from these alone
-    activation  everything else
+weight      parameters, and what is computed from them with constants alone (a folded norm, a rounded weight)
+constant    buffers, what torch makes from nothing (zeros, ones), indices, and what is computed from these alone
+activation  everything else
 """
 
 from __future__ import annotations

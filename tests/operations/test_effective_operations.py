@@ -93,9 +93,7 @@ class Product(nn.Module):
 def test_products_of_activations(n, m, k, batch, kind, seed):
     rng = np.random.default_rng(seed)
     a, b = sparse_values(rng, (batch, n, k)), sparse_values(rng, (batch, k, m), kind)
-    expected = sum(
-        bool(a[h, i, j]) and bool(b[h, j, o]) for h, i, j, o in itertools.product(range(batch), range(n), range(k), range(m))
-    )
+    expected = sum(bool(a[h, i, j]) and bool(b[h, j, o]) for h, i, j, o in itertools.product(range(batch), range(n), range(k), range(m)))
     found, additions = total(count_operations(Product(), a, b), "attention")
     assert found == expected
     assert additions == {kind == "spikes" or not (a != 0).any() or not (b != 0).any()}
