@@ -4,9 +4,9 @@
 
 Ours are the float and the fixed engine as ``neurograph simulate --counts`` runs them ("compiled": kernels are laid out for the network,
 then run once), the kernels alone for a network that was laid out before ("ready"), the NumPy engines, which run where there is no C
-compiler, and :func:`neurograph.operations.count_operations` over a plain call of the torch module. NeuroBench's is a run with ``SynapticOperations``
-over the plain run of the same snnTorch network, in its own environment (benchmarks/neurobench_parity.py --install). Within a process, runs
-with and without alternate; a ratio is the median of the ratios of neighbours. One thread everywhere.
+compiler, and :func:`neurograph.operations.count_operations` over a plain call of the torch module. NeuroBench's is a run with
+``SynapticOperations`` over the plain run of the same snnTorch network, in its own environment (benchmarks/neurobench_parity.py --install).
+Within a process, runs with and without alternate; a ratio is the median of the ratios of neighbours. One thread everywhere.
 """
 
 from __future__ import annotations

@@ -34,11 +34,8 @@ def figures(folder: Path) -> None:
         metrics = [[Footprint, ConnectionSparsity], [ActivationSparsity, SynapticOperations]]
         with torch.no_grad():
             result = dict(Benchmark(model, data, [], [], metrics).run(quiet=True))
-        found[name] = {
-            "file": f"{seed}.pt",
-            **{k: v for k, v in result.items() if k != "SynapticOperations"},
-            **result["SynapticOperations"],
-        }
+        counted = result.pop("SynapticOperations")
+        found[name] = {"file": f"{seed}.pt", **counted, **result}
     (folder / "figures.json").write_text(json.dumps(found))
 
 
@@ -46,13 +43,10 @@ def times(path: Path) -> None:
     """Plain and counted runs, one after the other and again."""
     asked = json.loads(path.read_text())
     torch.set_num_threads(asked["threads"])
-    net = deep(asked["layers"], asked["width"])
     x = (torch.rand(asked["samples"], asked["ticks"], asked["width"], generator=torch.Generator().manual_seed(1)) < 0.1).float()
     data = DataLoader(TensorDataset(x, torch.zeros(len(x))), batch_size=len(x))
-    plain, counted = (
-        SNNTorchModel(net),
-        Benchmark(SNNTorchModel(deep(asked["layers"], asked["width"])), data, [], [], [[], [SynapticOperations]]),
-    )
+    plain, other = (SNNTorchModel(deep(asked["layers"], asked["width"])) for _ in range(2))
+    counted = Benchmark(other, data, [], [], [[], [SynapticOperations]])
     found: dict[str, Any] = {"plain": [], "counted": []}
     with torch.no_grad():
         for _ in range(asked["repeats"]):

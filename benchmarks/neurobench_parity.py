@@ -2,15 +2,15 @@
 
     python benchmarks/neurobench_parity.py [--install] [--json FILE]
 
-NeuroBench runs in an environment of its own, which ``--install`` makes in the user's cache: without torchaudio and tonic, which its datasets
-and preprocessors need and its metrics do not, so that torch can be ours. An interpreter that has it may be named in
+NeuroBench runs in an environment of its own, which ``--install`` makes in the user's cache: without torchaudio and tonic, which its
+datasets and preprocessors need and its metrics do not, so that torch can be ours. An interpreter that has it may be named in
 $NEUROGRAPH_NEUROBENCH_PYTHON. "module" is :func:`neurograph.operations.neurobench_figures` on the torch module, "network" what
 :func:`neurograph.hw_profiles.neurobench_names.neurobench_names` says of the Network traced from it, run by the float engine; "explained" is
 the latter by NeuroBench's rules:
 
     recurrent events      a spike of the last tick counts with us, where it is sent; NeuroBench sees it in the next call, which never comes
     ternary input         inputs of −1, 0 and 1 are additions to NeuroBench; a Network knows that a source is real-valued, not its values
-    zeros of convolutions a convolution is a CSR matrix here, and a pruned weight no entry of it; in the line "explained" no weight is pruned
+    zeros of convolutions a convolution is a CSR matrix here, and a pruned weight no entry of it; "explained" has no weight pruned
     stored values         NeuroBench adds the buffers that snnTorch keeps for its neurons, we the parameters that the Network has; a
                           convolution's weights are stored once there, and once a synapse here: its line is not explained
     float32               NeuroBench adds up float32 numbers, exact below 2^24 only; ours are integers

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.hw_profiles.counts import Counts
-from neurograph.network import Network
+from neurograph.network import FixedLIF, Network
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["neurobench_names"]
@@ -85,7 +85,9 @@ def _of_neurons(network: Network) -> list[Array]:
     """Biases that are there, and the parameters of every population."""
     found = []
     for population in network.neurons:
-        given = [getattr(population.neuron, name, None) for name in _NEURON_VALUES]
+        neuron = population.neuron
+        names = [n for n in _NEURON_VALUES if n != "gain" or not isinstance(neuron, FixedLIF)]  # it is no parameter of the chip
+        given = [getattr(neuron, name, None) for name in names]
         bias = [population.bias] if np.any(population.bias) else []
         found += [np.asarray(value) for value in (*given, *bias) if value is not None]
     return found

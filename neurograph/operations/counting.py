@@ -1,7 +1,7 @@
 """Run a torch module once and count what it multiplies and adds.
 
-Every torch operation below the module's own code is seen as it is dispatched, so functional calls, autograd functions and PyTorch Geometric's
-message passing count as well as layers do. Hooks say which module is at work.
+Every torch operation below the module's own code is seen as it is dispatched, so functional calls, autograd functions and PyTorch
+Geometric's message passing count as well as layers do. Hooks say which module is at work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -67,11 +66,11 @@ def count_samples(module: nn.Module, *inputs: Tensor) -> list[OperationCounts]:
     return [count_operations(module, *(x[i : i + 1] for x in inputs)) for i in range(lengths.pop())]
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every torch operation. ``names`` is the stack of modules at work."""
 
     def __init__(self, module: nn.Module, inputs: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names = [""]
         self.roles = Roles(module, inputs)
         self._known: dict[Any, Tensor] = {}
@@ -167,7 +166,7 @@ def _written(operation: Any, call: Call) -> Iterator[Tensor]:
 
 def _same(a: Tensor, b: Tensor) -> bool:
     """Whether one is a view of all of the other."""
-    return a.numel() == b.numel() and StorageWeakRef(a.untyped_storage()).cdata == StorageWeakRef(b.untyped_storage()).cdata
+    return a.numel() == b.numel() and a.untyped_storage()._cdata == b.untyped_storage()._cdata
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from typing import Any
 
 __all__ = ["ALIKE", "is_free"]
 
-ALIKE = frozenset(
-    "empty_like full_like new_empty new_empty_strided new_full new_ones new_zeros ones_like zeros_like".split()
-)  # of a tensor that they are given they take its shape or its type, and nothing else
+_ALIKE = """empty_like full_like new_empty new_empty_strided new_full new_ones new_zeros ones_like zeros_like"""
+ALIKE = frozenset(_ALIKE.split())  # of a tensor that they are given they take its shape or its type, and nothing else
 
 _MAKE = """arange bernoulli empty empty_like empty_permuted empty_strided exponential eye fill full full_like lift lift_fresh multinomial
 new_empty new_empty_strided new_full new_ones new_zeros normal ones ones_like rand rand_like randint randint_like randn randn_like randperm

@@ -5,7 +5,7 @@ that, and it is an exact integer. Bias terms are the start of a sum and count no
 
     linear       a factor is a weight or a constant; two weights make another weight, which is preparation
     attention    both factors are activations: QKᵀ and AV
-    propagation  a factor is stored sparse and is no weight, and neither is the other: a graph, whose dense work is that of its stored entries
+    propagation  a factor is stored sparse, and neither is a weight: a graph, whose dense work is that of its stored entries
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ weight times what its node sends), the two are one multiply-add a message: :mod:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ def _reduction(call: Call) -> str:
 
 
 def _scattered(call: Call) -> Tensor:
-    index, source = call["index"], call.arguments.get("src", call.arguments.get("source", call.arguments.get("value")))
+    index = call["index"]
+    source: Any = call.arguments.get("src", call.arguments.get("source", call.arguments.get("value")))
     if not isinstance(source, Tensor):  # one number for all
         return torch.full(index.shape, source)
     return source[tuple(slice(size) for size in index.shape)] if call.name.startswith("scatter") else source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +23,8 @@ class Work(NamedTuple):
     unpadded: int | None = None
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """One torch operation: its name without namespace and without the underscore of in-place ones, its arguments by name, the roles."""
 
     name: str
@@ -30,7 +32,7 @@ class Call(NamedTuple):
     roles: Roles
     known: dict[Any, Tensor]  # nonzeros of weights that were counted before in this run
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: str) -> Any:
         return self.arguments[key]
 
     def role(self, value: Any) -> Role:
@@ -76,6 +78,6 @@ def stored_values(tensor: Tensor) -> Tensor:
 
 
 def _sparse_nonzeros(tensor: Tensor, axis: int) -> Tensor:
-    coo = tensor.to_sparse_coo().coalesce()
+    coo = tensor.to_sparse(layout=torch.sparse_coo).coalesce()
     kept = 1 - axis
     return torch.bincount(coo.indices()[kept][coo.values() != 0], minlength=tensor.shape[kept])
