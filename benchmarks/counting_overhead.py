@@ -6,7 +6,8 @@ Ours are the float and the fixed engine as ``neurograph simulate --counts`` runs
 then run once), the kernels alone for a network that was laid out before ("ready"), the NumPy engines, which run where there is no C
 compiler, and :func:`neurograph.operations.count_operations` over a plain call of the torch module. NeuroBench's is a run with
 ``SynapticOperations`` over the plain run of the same snnTorch network, in its own environment (benchmarks/neurobench_parity.py --install).
-Within a process, runs with and without alternate; a ratio is the median of the ratios of neighbours. One thread everywhere.
+Within a process, runs with and without alternate; a ratio is the median of the ratios of neighbours. Torch and BLAS
+have one thread, the compiled kernels as many as the machine has cores.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all times")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(machine.describe() + ", one thread")
+    print(machine.describe() + "; torch and BLAS with one thread")
     networks, found, good = compiled(LAYERS, WIDTH, TICKS), {}, True
     for samples in arguments.samples:
         x = given(samples, TICKS, WIDTH)
