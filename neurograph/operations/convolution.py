@@ -27,18 +27,20 @@ def convolution(call: Call) -> list[Work]:
     """
     x, weight, groups, transposed = call["input"], call["weight"], int(call["groups"]), bool(call["transposed"])
     sizes, kernel = x.shape[2:], weight.shape[2:]
-    given = [_each(call[name], len(kernel)) for name in ("stride", "padding", "dilation", "output_padding")]
-    ranges = [_ranges(*at, transposed) for at in zip(sizes, kernel, *given, strict=True)]
+    stride, padding, dilation, more = (_each(call[n], len(kernel)) for n in ("stride", "padding", "dilation", "output_padding"))
+    ranges = [_ranges(sizes[d], kernel[d], stride[d], padding[d], dilation[d], more[d], transposed) for d in range(len(kernel))]
     outputs = 1 if transposed else math.prod(out for out, _ in ranges)
     dense = len(x) * weight.numel() * (math.prod(sizes) if transposed else outputs)
     fired, synapses = x != 0, _synapses(weight != 0, groups, transposed)
     effective = places = 0
+    whole = slice(None)
     for offsets in itertools.product(*(range(size) for size in kernel)):
-        slices = tuple(at[1][offset] for at, offset in zip(ranges, offsets, strict=True))
-        met = fired[(slice(None), slice(None), *slices)]
+        window = (whole, whole, *(at[1][offset] for at, offset in zip(ranges, offsets, strict=True)))
+        place: Any = (whole, *offsets)
+        met = fired[window]
         places += math.prod(met.shape[2:])
         sent = torch.count_nonzero(met, dim=tuple(d for d in range(met.dim()) if d != 1))
-        effective += int((sent * synapses[(slice(None), *offsets)]).sum())
+        effective += int((sent * synapses[place]).sum())
     unpadded = len(x) * places * weight.shape[0] * weight.shape[1]
     additions = needs_no_multiplier(x, call.role(x), weight, call.role(weight))
     return [Work(f"conv{len(kernel)}d", dense, effective, additions, unpadded)]

@@ -1,7 +1,7 @@
 """Run a torch module once and count what it multiplies and adds.
 
-Every torch operation below the module's own code is seen as it is dispatched, so functional calls, autograd functions and PyTorch Geometric's
-message passing count as well as layers do. Hooks say which module is at work.
+Every torch operation below the module's own code is seen as it is dispatched, so functional calls, autograd functions and PyTorch
+Geometric's message passing count as well as layers do. Hooks say which module is at work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -67,20 +66,21 @@ def count_samples(module: nn.Module, *inputs: Tensor) -> list[OperationCounts]:
     return [count_operations(module, *(x[i : i + 1] for x in inputs)) for i in range(lengths.pop())]
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every torch operation. ``names`` is the stack of modules at work."""
 
     def __init__(self, module: nn.Module, inputs: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names = [""]
         self.roles = Roles(module, inputs)
+        self._known: dict[Any, Tensor] = {}
         self._rows: dict[tuple[str, str, bool], list[int]] = {}
         self._uncounted: dict[tuple[str, str], list[int]] = {}
         self._product: tuple[Tensor, str, Work] | None = None  # the last multiplication, until something else is computed
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         given = kwargs or {}
-        call = _call(operation, args, given, self.roles)
+        call = _call(operation, args, given, self.roles, self._known)
         role = combined(self.roles.of(x) for x in tree_leaves((args, given)) if isinstance(x, Tensor))
         if call.name == "embedding" or torch.Tag.nondeterministic_seeded in operation.tags:
             role = "activation"  # what is looked up or drawn is the signal
@@ -150,12 +150,12 @@ class _Counter(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         )
 
 
-def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], roles: Roles) -> Call:
+def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], roles: Roles, known: dict[Any, Tensor]) -> Call:
     schema = operation._schema
     name = schema.name.split("::")[-1]
     bound = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
     bound.update(zip((a.name for a in schema.arguments), args, strict=False))
-    return Call(name if name.endswith("__") else name.rstrip("_"), {**bound, **kwargs}, roles)
+    return Call(name if name.endswith("__") else name.rstrip("_"), {**bound, **kwargs}, roles, known)
 
 
 def _written(operation: Any, call: Call) -> Iterator[Tensor]:
@@ -166,7 +166,7 @@ def _written(operation: Any, call: Call) -> Iterator[Tensor]:
 
 def _same(a: Tensor, b: Tensor) -> bool:
     """Whether one is a view of all of the other."""
-    return a.numel() == b.numel() and StorageWeakRef(a.untyped_storage()).cdata == StorageWeakRef(b.untyped_storage()).cdata
+    return a.numel() == b.numel() and a.untyped_storage()._cdata == b.untyped_storage()._cdata
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def _multiply(call: Call, a: Any, b: Any) -> list[Work] | None:
     if len(tensors) == 1:
         x, factor = tensors[0], b if tensors[0] is a else a
         return [Work("multiply", x.numel(), int(torch.count_nonzero(x)) if factor != 0 else 0, factor in (0, 1, -1) or is_ternary(x))]
-    dense = math.prod(torch.broadcast_shapes(a.shape, b.shape))
+    dense = math.prod(_shape(a, b))
     effective = int(torch.count_nonzero((a != 0) & (b != 0)))
     return [Work("multiply", dense, effective, needs_no_multiplier(a, call.role(a), b, call.role(b)))]
 
@@ -45,7 +45,7 @@ def _add(call: Call, a: Any, b: Any) -> list[Work] | None:
         found += scaled or []
     if not isinstance(b, Tensor):
         return [*found, Work("add", a.numel(), int(torch.count_nonzero(a)) if b != 0 else 0, True)]
-    dense = math.prod(torch.broadcast_shapes(a.shape, b.shape))
+    dense = math.prod(_shape(a, b))
     return [*found, Work("add", dense, int(torch.count_nonzero((a != 0) & (b != 0))), True)]
 
 
@@ -90,6 +90,10 @@ def _own_norm(call: Call) -> list[Work]:
 
 def _batch_norm(call: Call) -> list[Work]:
     return _own_norm(call) if call.arguments.get("training", call.arguments.get("train", False)) else _stored_norm(call)
+
+
+def _shape(a: Tensor, b: Tensor) -> tuple[int, ...]:
+    return tuple(torch.broadcast_shapes(a.shape, b.shape))  # type: ignore[no-untyped-call]
 
 
 def _floats(*values: Any) -> bool:

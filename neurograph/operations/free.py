@@ -7,9 +7,8 @@ from typing import Any
 
 __all__ = ["ALIKE", "is_free"]
 
-ALIKE = frozenset(
-    "empty_like full_like new_empty new_empty_strided new_full new_ones new_zeros ones_like zeros_like".split()
-)  # of a tensor that they are given they take its shape or its type, and nothing else
+_ALIKE = """empty_like full_like new_empty new_empty_strided new_full new_ones new_zeros ones_like zeros_like"""
+ALIKE = frozenset(_ALIKE.split())  # of a tensor that they are given they take its shape or its type, and nothing else
 
 _MAKE = """arange bernoulli empty empty_like empty_permuted empty_strided exponential eye fill full full_like lift lift_fresh multinomial
 new_empty new_empty_strided new_full new_ones new_zeros normal ones ones_like rand rand_like randint randint_like randn randn_like randperm
@@ -22,7 +21,7 @@ _to_sparse_csr _unsafe_view _validate_sparse_compressed_tensor_args _validate_sp
 _values _indices alias cat channel_shuffle clone constant_pad_nd contiguous copy detach diag_embed embedding flip gather im2col
 index index_copy index_fill index_select is_pinned masked_fill masked_scatter masked_select nonzero nonzero_static pad_sequence
 pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d reflection_pad3d repeat repeat_interleave replication_pad1d
-replication_pad2d replication_pad3d resize resize_as roll rot90 scatter select_scatter set slice_scatter sparse_coo_tensor
+replication_pad2d replication_pad3d resize resize_as roll rot90 select_scatter set slice_scatter sparse_coo_tensor
 sparse_compressed_tensor sparse_resize split_copy split_with_sizes split_with_sizes_copy stack take to_dense tril triu unbind unsafe_chunk
 unsafe_split unsafe_split_with_sizes unsqueeze_copy view_copy where
 _backward_from_sparse crow_indices ccol_indices col_indices row_indices values indices"""

@@ -5,7 +5,7 @@ that, and it is an exact integer. Bias terms are the start of a sum and count no
 
     linear       a factor is a weight or a constant; two weights make another weight, which is preparation
     attention    both factors are activations: QKᵀ and AV
-    propagation  a factor is stored sparse and is no weight, and neither is the other: a graph, whose dense work is that of its stored entries
+    propagation  a factor is stored sparse, and neither is a weight: a graph, whose dense work is that of its stored entries
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from neurograph.operations.roles import Role
-from neurograph.operations.work import Call, Work, column_nonzeros, is_ternary, needs_no_multiplier, row_nonzeros, stored_values
+from neurograph.operations.work import Call, Work, is_ternary, needs_no_multiplier, nonzeros, stored_values
 
 __all__ = ["FUSED_ATTENTION", "PRODUCTS_BY_NAME"]
 
@@ -33,7 +33,7 @@ def _product(call: Call, a: Tensor, b: Tensor, kind: str | None = None) -> list[
     if sparse and kind == "propagation":
         graph = sparse[0]
         dense = stored_values(graph).numel() * (b.shape[-1] if graph is a else a.shape[-2])
-    effective = int((column_nonzeros(a) * row_nonzeros(b)).sum())
+    effective = int((nonzeros(call, a, -2) * nonzeros(call, b, -1)).sum())
     return [Work(kind, dense, effective, needs_no_multiplier(a, role_a, b, role_b))]
 
 
@@ -77,7 +77,7 @@ def _attention(call: Call) -> list[Work]:
         allowed = mask if mask.dtype == torch.bool else mask != -math.inf
         seen = allowed.expand(*q.shape[:-1], keys).sum(dim=-2)
     dense = math.prod(q.shape[:-1]) * keys * v.shape[-1]
-    return [*first, Work("attention", dense, int((row_nonzeros(v) * seen).sum()), is_ternary(v))]
+    return [*first, Work("attention", dense, int((nonzeros(call, v, -1) * seen).sum()), is_ternary(v))]
 
 
 FUSED_ATTENTION: tuple[str, ...] = (

@@ -49,7 +49,7 @@ class Roles:
         """From now on it has this role, and whatever shares its memory."""
         storage = _storage(tensor)
         if storage is not None:
-            self._known[storage._cdata] = StorageWeakRef(storage), role
+            self._known[storage._cdata] = StorageWeakRef(storage), role  # type: ignore[no-untyped-call]
 
 
 def combined(roles: Iterable[Role]) -> Role:
@@ -63,7 +63,7 @@ def _is_value(tensor: Tensor) -> bool:
 
 
 def _storage(tensor: Any) -> Any:
-    if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+    if isinstance(tensor, (nn.UninitializedParameter, nn.UninitializedBuffer)):
         return None
     if tensor.layout == torch.strided:
         return tensor.untyped_storage()

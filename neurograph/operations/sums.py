@@ -7,6 +7,7 @@ weight times what its node sends), the two are one multiply-add a message: :mod:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,21 +22,26 @@ _COMPARED = ("amax", "amin", "max", "min")
 
 def messages_of(call: Call) -> Tensor | None:
     """What is added up; None where this call adds up nothing."""
-    taken = _MESSAGES[call.name](call)
-    reduce = call.arguments.get("reduce", "sum")
-    if call.name == "index_put" or call.name == "_index_put_impl":
-        reduce = "sum" if call["accumulate"] else "none"
-    return taken if reduce in _SUMMED else None
+    return _MESSAGES[call.name](call) if _reduction(call) in _SUMMED else None
+
+
+def _reduction(call: Call) -> str:
+    """How what arrives at one place becomes one value; "none": the last one stays."""
+    if call.name in ("index_put", "_index_put_impl"):
+        return "sum" if call["accumulate"] else "none"
+    return str(call.arguments.get("reduce", "none" if call.name == "scatter" else "sum"))
 
 
 def _scattered(call: Call) -> Tensor:
-    index, source = call["index"], call.arguments.get("src", call.arguments.get("source"))
+    index = call["index"]
+    source: Any = call.arguments.get("src", call.arguments.get("source", call.arguments.get("value")))
     if not isinstance(source, Tensor):  # one number for all
         return torch.full(index.shape, source)
     return source[tuple(slice(size) for size in index.shape)] if call.name.startswith("scatter") else source
 
 
 _MESSAGES: dict[str, Callable[[Call], Tensor]] = {
+    "scatter": _scattered,
     "scatter_add": _scattered,
     "scatter_reduce": _scattered,
     "index_add": _scattered,
@@ -51,8 +57,7 @@ def _sum(call: Call) -> list[Work] | None:
     messages = messages_of(call)
     if messages is not None:
         return [Work("propagation", messages.numel(), int(torch.count_nonzero(messages)), True)]
-    moved = call.name in ("index_put", "_index_put_impl")
-    return [] if moved or call.arguments.get("reduce") in _COMPARED else None
+    return [] if _reduction(call) in ("none", *_COMPARED) else None
 
 
 SUMS_BY_NAME: dict[str, Callable[[Call], list[Work] | None]] = dict.fromkeys(_MESSAGES, _sum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from neurograph.operations.roles import Role, Roles
 
-__all__ = ["Call", "Work", "column_nonzeros", "is_ternary", "needs_no_multiplier", "row_nonzeros"]
+__all__ = ["Call", "Work", "is_ternary", "needs_no_multiplier", "nonzeros", "stored_values"]
 
 
 class Work(NamedTuple):
@@ -22,19 +23,34 @@ class Work(NamedTuple):
     unpadded: int | None = None
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """One torch operation: its name without namespace and without the underscore of in-place ones, its arguments by name, the roles."""
 
     name: str
     arguments: dict[str, Any]
     roles: Roles
+    known: dict[Any, Tensor]  # nonzeros of weights that were counted before in this run
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: str) -> Any:
         return self.arguments[key]
 
     def role(self, value: Any) -> Role:
         """That of an argument; numbers are constants."""
         return self.roles.of(value) if isinstance(value, Tensor) else "constant"
+
+
+def nonzeros(call: Call, tensor: Tensor, axis: int) -> Tensor:
+    """Nonzeros of each column (axis −2) of (…, M, K), or of each row (axis −1) of (…, K, N): int64 (…, K). A weight is counted once."""
+    if tensor.layout != torch.strided:
+        return _sparse_nonzeros(tensor, tensor.dim() + axis)
+    if call.role(tensor) != "weight":
+        return torch.count_nonzero(tensor, dim=axis)
+    # Its storage cannot have become another one's: the roles keep its address.
+    key = (tensor.untyped_storage()._cdata, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor._version, axis)
+    if key not in call.known:
+        call.known[key] = torch.count_nonzero(tensor, dim=axis)
+    return call.known[key]
 
 
 def is_ternary(tensor: Tensor) -> bool:
@@ -61,16 +77,7 @@ def stored_values(tensor: Tensor) -> Tensor:
     return tensor.coalesce().values() if tensor.layout == torch.sparse_coo else tensor.values()
 
 
-def column_nonzeros(tensor: Tensor) -> Tensor:
-    """Nonzeros of each column of (…, M, K): int64 (…, K)."""
-    return torch.count_nonzero(tensor, dim=-2) if tensor.layout == torch.strided else _sparse_nonzeros(tensor, 1)
-
-
-def row_nonzeros(tensor: Tensor) -> Tensor:
-    """Nonzeros of each row of (…, K, N): int64 (…, K)."""
-    return torch.count_nonzero(tensor, dim=-1) if tensor.layout == torch.strided else _sparse_nonzeros(tensor, 0)
-
-
 def _sparse_nonzeros(tensor: Tensor, axis: int) -> Tensor:
-    coo = tensor.to_sparse_coo().coalesce()
-    return torch.bincount(coo.indices()[axis][coo.values() != 0], minlength=tensor.shape[axis])
+    coo = tensor.to_sparse(layout=torch.sparse_coo).coalesce()
+    kept = 1 - axis
+    return torch.bincount(coo.indices()[kept][coo.values() != 0], minlength=tensor.shape[kept])
