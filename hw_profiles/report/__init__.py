@@ -13,6 +13,9 @@ __all__ = ["FORMATS", "build", "rendered", "to_json", "to_markdown"]
 FORMATS: Mapping[str, tuple[str, str]] = {
     "md": ("markdown", "to_markdown"),
     "json": ("build", "to_json"),
+    "csv": ("csv_tables", "to_csv"),
+    "latex": ("latex", "to_latex"),
+    "bibtex": ("bibliography", "bibtex"),
 }
 
 
