@@ -9,7 +9,7 @@ from neurograph.hw_profiles.report.bibliography import constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.text import number, several
 
-__all__ = ["methods", "methods_latex"]
+__all__ = ["is_assumed", "methods", "methods_latex"]
 
 
 class Cite(NamedTuple):
@@ -41,10 +41,14 @@ def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
     dataset = report["model"].get("dataset")
     on = f" on {dataset}" if dataset else ""
     yield f"Operations of {report['bundle']}{on} were counted with neurograph {report['neurograph']}"
-    yield Cite(("neurograph", "pedersen2024nir", "lava"))
+    yield Cite(("neurograph",))
+    yield ", a compiler from NIR"
+    yield Cite(("pedersen2024nir",))
+    yield " to Lava"
+    yield Cite(("lava",))
     samples = several(report["samples"], "inference")
     yield (
-        f" as exact integers from recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} engine; "
+        f", as exact integers from the recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} engine; "
         "figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one step, "
         "active where it spikes or receives a spike; "
         "a message is one spike sent to one destination. "
@@ -107,18 +111,22 @@ def _placed(report: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
-    if any(p["statuses"] == ["assumed"] or _is_assumed(report, p) for p in report["profiles"]):
-        names = [p["name"] for p in report["profiles"] if _is_assumed(report, p)]
+    names = [p["name"] for p in report["profiles"] if is_assumed(report, p)]
+    if names:
         yield f"No energy per operation is published for {_list(names)}: its joules are assumptions with a range, not the chip's. "
-    reasons: dict[str, None] = {}
+    chips = [p["name"] for p in report["profiles"] if p["level"] == "chip events"]
+    reasons: dict[tuple[str, str], list[str]] = {}
     for p in report["profiles"]:
         if p["level"] == "chip events":
-            reasons.update(dict.fromkeys(f"{name} ({why})" for name, why in p["not_included"].items()))
+            for left_out in p["not_included"].items():
+                reasons.setdefault(left_out, []).append(p["name"])
     if reasons:
-        yield f"Left out of the chip-level energy: {'; '.join(reasons)}."
+        said = (f"{name} ({'' if names == chips else f'{_list(names)}: '}{why})" for (name, why), names in reasons.items())
+        yield f"Left out of the energy of chip events: {'; '.join(said)}. "
+    yield " ".join(f"Scope of {p['name']}: {p['scope']}" for p in report["profiles"])
 
 
-def _is_assumed(report: Mapping[str, Any], p: Mapping[str, Any]) -> bool:
+def is_assumed(report: Mapping[str, Any], p: Mapping[str, Any]) -> bool:
     """Whether the price of a synaptic event is an assumption."""
     prices = {term["constant"] for term in p["components"].get("synapse", {"terms": []})["terms"]}
     return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == p["name"] and c["name"] in prices)
