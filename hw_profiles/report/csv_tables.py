@@ -25,9 +25,10 @@ from neurograph.hw_profiles.schema import si_factor
 __all__ = ["COLUMNS", "Line", "lines", "to_csv", "written"]
 
 _SUFFIXES = {"_js": "J s", "_j": "J", "_s": "s", "_hz": "Hz", "_w": "W", "_bits": "bit", "_bytes": "B"}
-_MIDDLES = ("total", "value", "energy_j", "mean")  # the figure that a low and a high belong to
-_NAMES = ("name", "rule", "baseline")  # what an entry of a list goes by
-_NAMED = ("populations", "host_macs", "host_macs_effective")  # sections whose keys are names of the network's
+_MIDDLES = ("total", "value", "energy_j", "watts_per_thread")  # the figure that a low and a high belong to
+_NAMES = ("name", "rule", "population", "baseline", "accounting", "line")  # what an entry of a list goes by
+_OF_UNIT = ("used", "limit", "mean", "ours", "theirs", "same_events")  # figures in the unit that stands beside them
+_NAMED = ("populations", "host_macs", "host_macs_effective", "components", "terms")  # what is keyed by names, which say nothing of units
 _GIVEN = ("ticks", "depth", "model")
 _COUNTED = ("samples", "host_macs", "host_macs_effective", "per_sample", "spread")
 _COUNTED_WITHIN = ("cores", "chips", "cores_at_least", "chips_at_least", "per_inference", "macs", "now_events_per_synapse_and_tick")
@@ -95,7 +96,7 @@ def _constants(constants: Any, start: Line) -> Iterator[Line]:
 def _walk(found: Any, path: tuple[str, ...], line: Line, unit: str) -> Iterator[Line]:
     """Figures of any part of a report; ``path`` leads there from its section."""
     if isinstance(found, Mapping):
-        named = (not path and line.section in _NAMED) or path[-1:] in (("components",), ("terms",))
+        named = (path[-1] if path else line.section) in _NAMED
         yield from _of_names(found, path, line, unit) if named else _of_mapping(found, path, line, unit)
     elif isinstance(found, list):
         for index, entry in enumerate(found):
@@ -125,16 +126,16 @@ def _of_names(found: Mapping[str, Any], path: tuple[str, ...], line: Line, unit:
 
 
 def _of_mapping(found: Mapping[str, Any], path: tuple[str, ...], line: Line, unit: str) -> Iterator[Line]:
-    line = line._replace(**{key: found[key] for key in ("label", "profile") if isinstance(found.get(key), str)})
+    own = {"label": found.get("label", found.get("status")), "profile": found.get("profile")}
+    line = line._replace(**{key: value for key, value in own.items() if isinstance(value, str)})
     rest = dict(found)
     middle = next((key for key in _MIDDLES if key in found), None)
     if middle is not None and {"low", "high"} <= found.keys():
         value, low, high = (rest.pop(key) for key in (middle, "low", "high"))
         if value is not None:
-            own = (*path, middle) if middle == "energy_j" else path
-            yield _placed(line, own, _unit(middle, unit), value=value, low=low, high=high)
+            yield _placed(line, (*path, middle) if middle == "energy_j" else path, _unit(middle, unit), value=value, low=low, high=high)
     for key, value in rest.items():
-        measured_in = str(found["unit"]) if key in ("used", "limit", "mean") and "unit" in found else _unit(key, unit)
+        measured_in = str(found["unit"]) if key in _OF_UNIT and "unit" in found else _unit(key, unit)
         yield from _walk(value, (*path, key), line, measured_in)
 
 
@@ -142,6 +143,8 @@ def _placed(line: Line, path: tuple[str, ...], unit: str, **figures: Any) -> Lin
     quantity = path[-1] if path else line.section
     if "text" in figures:
         label = ""
+    elif line.section == "measured" and unit == "s":
+        label = "measured"  # what is assumed there is the power
     elif line.section == "baselines":
         label = "modelled" if unit == "J" or quantity == "spiking_over_baseline" else "counted"
     else:
@@ -152,9 +155,11 @@ def _placed(line: Line, path: tuple[str, ...], unit: str, **figures: Any) -> Lin
 def _name(entry: Mapping[str, Any], index: int) -> str:
     if "count" in entry and "constant" in entry:  # a term
         return f"{entry['count']} × {entry['constant']}"
-    return next((str(entry[key]) for key in _NAMES if key in entry), str(index))
+    return ".".join(str(entry[key]) for key in _NAMES if key in entry) or str(index)
 
 
 def _unit(key: str, inherited: str) -> str:
-    """SI unit by the end of a key, else the unit of what it is within."""
+    """SI unit by the end of a key, or its beginning, else the unit of what it is within."""
+    if key.startswith(("seconds", "watts")):
+        return "s" if key.startswith("seconds") else "W"
     return next((unit for suffix, unit in _SUFFIXES.items() if key.endswith(suffix)), inherited)

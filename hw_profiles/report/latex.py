@@ -13,9 +13,11 @@ from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, count, label_of, quantity, ratio, spread, table
 from neurograph.hw_profiles.report.methods import is_assumed, methods_latex
+from neurograph.hw_profiles.report.text import several
 
 __all__ = ["document", "to_latex"]
 
+_SECTIONS = ("energy", "time", "power", "limits")
 _COUNTS = {
     "synaptic_events": "synaptic events (spike $\\times$ nonzero weight)",
     "graded_events": "graded synaptic events (a multiply each)",
@@ -32,7 +34,7 @@ _COUNTS = {
 
 def to_latex(report: Mapping[str, Any]) -> str:
     r"""The report as LaTeX; references are in a comment at the end, and what ``--format bibtex`` writes."""
-    sections = (_energy(report), _counts(report), _baselines(report), *_constants(report))
+    sections = (_energy(report), _counts(report), *_headlines(report), _baselines(report), *_constants(report))
     tables = ["\n".join(lines) for section in sections if (lines := list(section))]
     references = "\n".join(f"% {line}".rstrip() for line in bibtex(report).splitlines())
     head = "\n".join(
@@ -79,7 +81,7 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
     caption = (
         f"Energy, latency and energy--delay product of one inference of {_subject(report)}, with (low--high). Modelled, not measured: "
         "exact counts times the constants of each profile. The two levels are different quantities and are not to be compared. "
-        "On chip leaves out the host, and so does energy $\\times$ delay."
+        "Static power over the latency is in it where one is published. On chip leaves out the host, and so does energy $\\times$ delay."
         + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
     )
     header = ["profile", "energy", "on chip", "latency", "energy $\\times$ delay"]
@@ -104,31 +106,68 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
     rows.append(["synaptic events a synapse", ratio(activity["events_per_synapse"]), "", "", ""])
     caption = (
         f"Operations of one inference of {_subject(report)}: exact counts of a recording in the {latex_text(report['engine'])} engine, "
-        f"{count(report['ticks'])} ticks, {count(report['samples'])} inference(s)."
+        f"{several(report['ticks'], 'tick')}, {several(report['samples'], 'inference')}."
     )
     header = ["counted, an inference", "mean", "min", "max", "std"]
     yield from table(caption, label_of(report["bundle"], "counts"), "lrrrr", header, rows)
 
 
+def _headlines(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:
+    """How much of the first ratio survives when more is counted, a table a baseline."""
+    for name in dict.fromkeys(line["baseline"] for line in report["headline"]):
+        yield _headline(report, name, [line for line in report["headline"] if line["baseline"] == name])
+
+
+def _headline(report: Mapping[str, Any], baseline: str, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows: list[list[str]] = []
+    level = ""
+    for line in lines:
+        if level != (level := line["level"]):
+            rows.append([f"level: {latex_text(level)}"])
+        joules = (quantity(line[key]["total"], "J") for key in ("spiking_j", "baseline_j"))
+        rows.append([_wrapped(line["line"]), latex_text(line["profile"]), *joules, _times(line["ratio"])])
+    caption = (
+        f"How much of the headline survives: energy of the {latex_text(baseline)} over that of {_subject(report)}, modelled, with "
+        "(low--high). Above 1 the spiking network needs less. Each line is on one level."
+    )
+    header = ["what is counted", "constants", "spiking", "real values", "times less"]
+    yield from table(caption, label_of(report["bundle"], f"headline {baseline}"), r"p{3.7cm}lrrr", header, rows, most=18)
+
+
+def _wrapped(text: str) -> str:
+    r"""A cell of a ``p`` column, its second line set in."""
+    return rf"\raggedright\hangindent=1em {latex_text(text)}"
+
+
+def _times(found: Mapping[str, float] | None) -> str:
+    if found is None or found["low"] == found["high"]:
+        return ratio(found and found["value"])
+    return f"{ratio(found['value'])} ({ratio(found['low'])}--{ratio(found['high'])})"
+
+
 def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
-    if not report["baselines"]:
+    rows: list[list[str]] = []
+    even = {(b["baseline"], b["accounting"]): b for b in report["break_even"]}
+    notes = {b["name"]: b["note"] for b in report["baselines"]}
+    for name in notes:
+        rows.append([latex_text(name)])
+        for b in report["baselines"]:
+            if b["name"] == name:
+                joules = (spread(b[key], "J") for key in ("energy_j", "spiking_j"))
+                limit = ratio(even[name, b["accounting"]]["events_per_synapse"])
+                rows.append([_wrapped(b["accounting"]), count(b["macs"]), *joules, ratio(b["spiking_over_baseline"]), limit])
+    if not rows:
         return
-    even = {b["baseline"]: b for b in report["break_even"]}
-    rows, notes = [], []
-    for b in report["baselines"]:
-        limit = even.get(b["name"])
-        cells = [count(b["macs"]), quantity(b["energy_j"]["total"], "J"), quantity(b["energy_int8_j"], "J"), ratio(b["spiking_over_baseline"])]
-        rows.append([latex_text(b["name"]), *cells, ratio(limit["events_per_synapse"]) if limit else NONE])
-        said = "; ".join(text for text in (b["note"], limit["note"] if limit else "") if text)
-        notes.append(f"{latex_text(b['name'])}: {latex_text(said)}." if said else "")
     now = ratio(report["activity"]["events_per_synapse"])
     caption = (
-        f"{_subject(report)} beside networks with real values, at the level of operations (arithmetic alone, constants of "
-        f"{latex_text(report['baselines'][0]['profile'])}). Operations are counted by formula, energies modelled. Break-even: the events a "
-        f"synapse and inference below which the spiking network, host included, needs less energy; it has {now}."
+        f"{_subject(report)} beside networks with real values, at the level of operations (constants of "
+        f"{latex_text(report['baselines'][0]['profile'])}). Operations are counted by formula, energies modelled, with (low--high). "
+        "Break-even: the events a synapse and inference below which the spiking network, host included, needs less energy; it has "
+        f"{now}. A dash: at no activity."
     )
-    header = ["network", "multiply-adds", "fp32", "int8", "spiking / fp32", "break-even"]
-    yield from table(caption, label_of(report["bundle"], "baselines"), "lrrrrr", header, rows, " ".join(filter(None, notes)))
+    header = ["accounting", "MACs", "energy", "spiking", "ratio", "break-even"]
+    said = " ".join(f"{latex_text(name)}: {latex_text(note)}." for name, note in notes.items() if note)
+    yield from table(caption, label_of(report["bundle"], "baselines"), "p{2.4cm}rrrrr", header, rows, said)
 
 
 def _constants(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:
@@ -142,7 +181,7 @@ def _constants_of(bundle: str, profile: str, sha256: str | None, constants: Sequ
     sources: dict[tuple[str, str], str] = {}
     rows: list[list[str]] = []
     section = ""
-    for c in constants:
+    for c in sorted(constants, key=lambda c: _SECTIONS.index(c["name"].partition(".")[0])):
         if section != (section := c["name"].partition(".")[0]):
             rows.append([latex_text(section)])
         letter = sources.setdefault((c["source"], c["url"]), _letter(len(sources)))

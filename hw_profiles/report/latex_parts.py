@@ -53,16 +53,41 @@ def ratio(value: float | None) -> str:
     return NONE if value is None else rf"\num{{{_digits(value)}}}"
 
 
-def table(caption: str, label: str, columns: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> Iterator[str]:
-    r"""Lines of a ``table`` environment; every cell is LaTeX already, a row of one cell stands over the columns below it.
+def table(
+    caption: str, label: str, columns: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "", *, most: int = 40
+) -> Iterator[str]:
+    r"""Lines of a ``table`` environment, or of several where one would be higher than a page.
 
     Args:
+        rows: every cell is LaTeX already; a row of one cell stands over the rows below it.
         notes: LaTeX under the table.
+        most: rows of one table.
     """
+    parts = list(_pages(rows, most))
+    for index, part in enumerate(parts, start=1):
+        if index > 1:
+            yield ""
+        more = f" ({index} of {len(parts)})" if len(parts) > 1 else ""
+        yield from _floating(caption + more, label if index == 1 else f"{label}-{index}", columns, header, part, notes)
+
+
+def _pages(rows: Sequence[Sequence[str]], most: int) -> Iterator[list[Sequence[str]]]:
+    """Rows in parts of about the same size; a part that begins within a group has the group's row again."""
+    count = -(-len(rows) // most)
+    size = -(-len(rows) // count)
+    group: list[Sequence[str]] = []
+    for start in range(0, len(rows), size):
+        part = list(rows[start : start + size])
+        yield part if len(part[0]) == 1 else [*group, *part]
+        group = [row for row in (*group, *part) if len(row) == 1][-1:]
+
+
+def _floating(caption: str, label: str, columns: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: str) -> Iterator[str]:
     yield r"\begin{table}[tbp]"
     yield r"  \centering\footnotesize"
-    yield r"  \sisetup{range-phrase={--}, group-separator={,}, group-minimum-digits=4}"
+    yield r"  \sisetup{range-phrase={--}, group-separator={,}, group-digits=integer, group-minimum-digits=4}"
     yield r"  \setlength{\tabcolsep}{4pt}"
+    yield r"  \setlength{\belowcaptionskip}{4pt}"
     yield rf"  \caption{{{caption}}}"
     yield rf"  \label{{{label}}}"
     yield rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-from neurograph.hw_profiles.report.bibliography import constant_key
+from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.text import number, several
 
-__all__ = ["is_assumed", "methods", "methods_latex"]
+__all__ = ["is_assumed", "methods", "methods_latex", "methods_section"]
 
 
 class Cite(NamedTuple):
@@ -32,9 +32,20 @@ def methods_latex(report: Mapping[str, Any]) -> str:
     return "".join(latex_text(part) if isinstance(part, str) else f"~\\cite{{{','.join(part.keys)}}}" for part in _parts(report))
 
 
+def methods_section(report: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of the section of a report in Markdown: the paragraph and its references."""
+    yield "## Methods, for a paper"
+    yield ""
+    yield methods(report)
+    yield ""
+    yield "```bibtex"
+    yield from bibtex(report).splitlines()
+    yield "```"
+
+
 def _parts(report: Mapping[str, Any]) -> Iterator[Part]:
-    for sentences in (_counted(report), _windows(report), _levels(report), _placed(report), _left_out(report)):
-        yield from sentences
+    for sentences in (_counted, _windows, _levels, _placed, _beside, _left_out):
+        yield from sentences(report)
 
 
 def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
@@ -69,13 +80,11 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Part]:
     if not report["profiles"]:
         return
     yield "Energies and times are modelled, not measured, as counts times constants, at two levels that are never mixed in one number. "
-    for level, formula in (
-        ("operations", "arithmetic alone, multiply-adds of the host and additions driven by spikes"),
-        ("chip events", "synaptic events, neuron updates, spikes, messages, hops and host work of one inference alone"),
-    ):
+    for level, what in (("operations", "arithmetic alone"), ("chip events", "what the chip does in one inference alone")):
         profiles = [p for p in report["profiles"] if p["level"] == level]
         if profiles:
-            yield f"Level {level} ({formula}): "
+            components = dict.fromkeys(name for p in profiles for name in p["components"])
+            yield f"Level {level} ({what}: {', '.join(components) or 'counts only'}): "
             for index, p in enumerate(profiles):
                 yield from _profile(report, p)
                 yield ". " if index == len(profiles) - 1 else "; "
@@ -108,6 +117,18 @@ def _placed(report: Mapping[str, Any]) -> Iterator[Part]:
         yield Cite(("karypis1998metis",))
     where = [f"{p['name']} {several(p['cores'], 'core')}" + ("" if p["chips"] == 1 else f" of {number(p['chips'])} chips") for p in placed]
     yield f" ({', '.join(where)}). "
+
+
+def _beside(report: Mapping[str, Any]) -> Iterator[Part]:
+    """What was compared with, and what was checked."""
+    if report["baselines"]:
+        names = list(dict.fromkeys(b["name"] for b in report["baselines"]))
+        yield f"The networks with real values beside it ({_list(names)}) were not run: their operations are counted by formula. "
+    found = report.get("crosscheck")
+    if found is not None and "refused" not in found:
+        yield f"Events and energy of the placed network were checked against SANA-FE {found['version']}"
+        yield Cite(("boyle2025sanafe",))
+        yield ", which replayed the recorded spikes. "
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:

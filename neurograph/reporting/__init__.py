@@ -5,5 +5,6 @@ writes it out.
 """
 
 from neurograph.reporting.bundle import PROFILES, report_of
+from neurograph.reporting.several import comparison_of
 
-__all__ = ["PROFILES", "report_of"]
+__all__ = ["PROFILES", "comparison_of", "report_of"]
