@@ -79,12 +79,12 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         return
     starred = any(is_assumed(report, p) for p in report["profiles"])
     caption = (
-        f"Energy, latency and energy--delay product of one inference of {_subject(report)}, with (low--high). Modelled, not measured: "
+        f"Energy, latency and energy--delay product (EDP) of one inference of {_subject(report)}, with (low--high). Modelled, not measured: "
         "exact counts times the constants of each profile. The two levels are different quantities and are not to be compared. "
-        "Static power over the latency is in it where one is published. On chip leaves out the host, and so does energy $\\times$ delay."
+        "Static power over the latency is in it where one is published. On chip leaves out the host, and so does the EDP."
         + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
     )
-    header = ["profile", "energy", "on chip", "latency", "energy $\\times$ delay"]
+    header = ["profile", "energy", "on chip", "latency", "EDP"]
     yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows)
 
 
