@@ -7,14 +7,14 @@ constants low to all high; ``differences``, what is not the same in all, in word
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neurograph.errors import InputError
 from neurograph.hw_profiles.report.csv_tables import Line, written
 from neurograph.hw_profiles.report.text import low_high, number, ratio, si, table
 
-__all__ = ["FIGURES", "compare", "figures_of", "to_csv", "to_json", "to_markdown"]
+__all__ = ["compare", "to_csv", "to_json", "to_markdown"]
 
 Found = Mapping[str, Any]
 # key of a bundle → name, and how it came to be
@@ -245,28 +245,21 @@ def _priced(comparison: Found) -> Iterator[str]:
             yield ""
         yield f"## {name}: {level} (modelled)"
         yield ""
-        rows = [[what, *cells] for what, cells in figures_of(found, overs, _shown, _shown_ratio, number, si) if set(cells) != {"–"}]
+        rows = [row for row in _figures_of(found, overs) if set(row[1:]) != {"–"}]
         if rows:
             yield from table(["figure", *_columns(comparison)], rows, "l" + "r" * (len(found) + len(overs)))
         else:
             yield "No energies, times or cores at this level."
 
 
-def figures_of(
-    found: Sequence[Found | None],
-    overs: Sequence[Found | None],
-    ranged: Callable[[Any, str], str],
-    compared: Callable[[Any], str],
-    counted: Callable[[Any], str],
-    single: Callable[[Any, str], str],
-) -> Iterator[tuple[str, list[str]]]:
-    """Name of a figure → its cells, one a bundle and one a ratio."""
+def _figures_of(found: Sequence[Found | None], overs: Sequence[Found | None]) -> Iterator[list[str]]:
+    """Rows of one profile: name of a figure, a cell a bundle, a cell a ratio."""
     for key, (name, unit) in RANGES.items():
-        yield name, [*(ranged(p and p[key], unit) for p in found), *(compared(over and over[key]) for over in overs)]
+        yield [name, *(_shown(p[key] if p else None, unit) for p in found), *(_shown_ratio(over[key] if over else None) for over in overs)]
     for key, (name, unit) in SINGLE.items():
-        yield name, [*(single(p and p[key], unit) for p in found), *(compared(over and over[key]) for over in overs)]
+        yield [name, *(si(p[key] if p else None, unit) for p in found), *(_shown_ratio(over[key] if over else None) for over in overs)]
     for key in PLACED:
-        yield key, [*(counted(p and p[key]) for p in found), *(compared(over and over[key]) for over in overs)]
+        yield [key, *(number(p[key] if p else None) for p in found), *(_shown_ratio(over[key] if over else None) for over in overs)]
 
 
 def _shown(found: Found | None, unit: str) -> str:

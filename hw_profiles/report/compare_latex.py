@@ -1,11 +1,10 @@
-"""A comparison of reports as LaTeX: a table of counts and one a profile, each to be read by ``\\input``."""
+"""A comparison of reports as LaTeX: a table of counts and one a profile, a row a bundle, each to be read by ``\\input``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from neurograph.hw_profiles.report.compare import FIGURES, figures_of
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, count, label_of, quantity, ratio, spread, table
 
@@ -19,41 +18,44 @@ def to_latex(comparison: Found) -> str:
     names = [latex_text(bundle["name"]) for bundle in comparison["bundles"]]
     head = "% Comparison of " + ", ".join(names) + ".\n% Needs: \\usepackage{booktabs} \\usepackage{siunitx} % 3 or later"
     profiles = dict.fromkeys(name for b in comparison["bundles"] for name in b["profiles"])
-    tables = ["\n".join(_counts(comparison)), *("\n".join(lines) for p in profiles if (lines := list(_profile(comparison, p))))]
-    return "\n\n".join((head, *tables)) + "\n"
+    tables = (_counts(comparison), *(_profile(comparison, name) for name in profiles))
+    return "\n\n".join((head, *("\n".join(lines) for lines in tables))) + "\n"
 
 
 def _counts(comparison: Found) -> Iterator[str]:
-    bundles, ratios = comparison["bundles"], comparison["ratios"]
-    rows = [
-        ["dataset", *(latex_text(b["dataset"] or "–") for b in bundles), *[""] * len(ratios)],
-        *([key, *(count(b[key]) for b in bundles), *[""] * len(ratios)] for key in ("ticks", "samples")),
-        ["accuracy / \\%", *(NONE if b["accuracy"] is None else rf"\num{{{100 * b['accuracy']:.2f}}}" for b in bundles), *[""] * len(ratios)],
-    ]
-    for key, (name, _) in FIGURES.items():
-        rows.append([name, *(count(b[key], 3) for b in bundles), *(ratio(over["figures"][key]) for over in ratios)])
+    over = {found["bundle"]: found["figures"]["synaptic_events"] for found in comparison["ratios"]}
+    rows = []
+    for b in comparison["bundles"]:
+        accuracy = NONE if b["accuracy"] is None else rf"\num{{{100 * b['accuracy']:.2f}}}"
+        counted = (count(b[key]) for key in ("ticks", "samples", "neurons", "synaptic_events"))
+        given = [latex_text(b["name"]), latex_text(b["dataset"] or "–"), accuracy, *counted]
+        rows.append([*given, ratio(over.get(b["name"])), ratio(b["spikes_per_neuron"])])
+    first = latex_text(comparison["bundles"][0]["name"])
+    caption = (
+        "Counts of one inference, means over the samples; accuracy, in percent, is measured. "
+        f"Ratio: synaptic events over those of {first}. Spikes: a neuron."
+    )
     differences = "; ".join(latex_text(text) for text in comparison["differences"])
     notes = f"Not the same in all: {differences}." if differences else ""
-    yield from _table(comparison, "Counts of one inference, and ratios to the first. Accuracy is measured.", "counts", rows, notes)
+    header = ["", "dataset", "accuracy", "ticks", "samples", "neurons", "synaptic events", "ratio", "spikes"]
+    yield from table(caption, label_of("comparison", "counts"), "llrrrrrrr", header, rows, notes)
 
 
 def _profile(comparison: Found, profile: str) -> Iterator[str]:
-    found = [b["profiles"].get(profile) for b in comparison["bundles"]]
-    overs = [over["profiles"].get(profile) for over in comparison["ratios"]]
-    figures = figures_of(found, overs, spread, _compared, count, quantity)
-    rows = [[name.replace("×", "$\\times$"), *cells] for name, cells in figures if set(cells) != {NONE}]
-    level = next(p["level"] for p in found if p)
-    caption = f"Profile {latex_text(profile)}, level {latex_text(level)}: one inference, with (low--high), and ratios to the first. Modelled."
-    if rows:
-        yield from _table(comparison, caption, profile, rows)
-
-
-def _compared(found: Any) -> str:
-    return ratio(found["value"] if isinstance(found, Mapping) else found)
-
-
-def _table(comparison: Found, caption: str, what: str, rows: list[list[str]], notes: str = "") -> Iterator[str]:
-    names = [latex_text(b["name"]) for b in comparison["bundles"]]
-    header = ["", *names, *(f"{latex_text(over['bundle'])} / {names[0]}" for over in comparison["ratios"])]
-    label = label_of("comparison", what)
-    yield from table(caption, label, "l" + "r" * (len(header) - 1), header, rows, notes)
+    over = {found["bundle"]: found["profiles"].get(profile) for found in comparison["ratios"]}
+    rows, level = [], ""
+    for b in comparison["bundles"]:
+        p = b["profiles"].get(profile)
+        if p is None:
+            continue
+        level, compared = p["level"], over.get(b["name"])
+        energy = compared["energy_j"] if compared else None
+        cells = [spread(p["energy_j"], "J"), ratio(energy and energy["value"]), quantity(p["on_chip_j"] and p["on_chip_j"]["total"], "J")]
+        times = [quantity(p["latency_s"] and p["latency_s"]["value"], "s"), quantity(p["energy_delay_js"], "Js")]
+        rows.append([latex_text(b["name"]), *cells, *times, count(p["cores"])])
+    caption = (
+        f"Profile {latex_text(profile)}, level {latex_text(level)}: one inference, modelled, with (low--high). Ratio: energy over that of "
+        f"{latex_text(comparison['bundles'][0]['name'])}. EDP: energy--delay product, without the host."
+    )
+    header = ["", "energy", "ratio", "on chip", "latency", "EDP", "cores"]
+    yield from table(caption, label_of("comparison", profile), "lrrrrrr", header, rows)

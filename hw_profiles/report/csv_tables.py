@@ -4,7 +4,7 @@ Columns (:data:`COLUMNS`), empty where they do not apply:
 
 - ``bundle``: of which report, so that the tables of several can be put under each other;
 - ``section``: key of the report (``counts``, ``populations``, ``profiles``, …); ``item``: what within it, joined with dots; ``quantity``;
-- ``index``: which entry of a list: the sample of ``per_sample``, the axis of ``shape``;
+- ``entry``: which one of a list: the sample of ``per_sample``, the axis of ``shape``;
 - ``profile``: the hardware profile that priced or placed it;
 - ``value``, ``low``, ``high``: SI units, every digit; ``unit``: J, s, Hz, J s, W, bit, B, or 1 for a count or a share;
 - ``label``: how the figure came to be: counted, measured, modelled, given; of a constant its status (derived, simulated, assumed, …);
@@ -42,7 +42,7 @@ class Line(NamedTuple):
     section: str = ""
     item: str = ""
     quantity: str = ""
-    index: int | str = ""
+    entry: int | str = ""
     profile: str = ""
     value: float | str = ""
     low: float | str = ""
@@ -80,8 +80,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[Line]:
             continue
         label = labels.get(section) or ("given" if section in _GIVEN else "counted" if section in _COUNTED else "")
         start = Line(bundle=bundle, section=section, label=label)
-        for line in _constants(content, start) if section == "constants" else _walk(content, (), start, "1"):
-            yield line
+        yield from _constants(content, start) if section == "constants" else _walk(content, (), start, "1")
 
 
 def _constants(constants: Any, start: Line) -> Iterator[Line]:
@@ -103,7 +102,7 @@ def _walk(found: Any, path: tuple[str, ...], line: Line, unit: str) -> Iterator[
             if isinstance(entry, Mapping):
                 yield from _of_entry(entry, path, line, _name(entry, index), unit)
             else:
-                yield from _walk(entry, path, line._replace(index=index if line.index == "" else f"{line.index}.{index}"), unit)
+                yield from _walk(entry, path, line._replace(entry=index if line.entry == "" else f"{line.entry}.{index}"), unit)
     elif isinstance(found, bool):
         yield _placed(line, path, "", text=str(found).lower())
     elif isinstance(found, (int, float)):

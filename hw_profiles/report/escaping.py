@@ -88,7 +88,7 @@ _ACCENTS = {
     "\u030c": "v",
     "\u0327": "c",
 }
-_GREEK = "ALPHA BETA GAMMA DELTA EPSILON ZETA ETA THETA IOTA KAPPA LAMDA MU NU XI PI RHO SIGMA TAU UPSILON PHI CHI PSI OMEGA".split()
+_GREEK = re.compile("ALPHA|BETA|GAMMA|DELTA|EPSILON|ZETA|ETA|THETA|IOTA|KAPPA|LAMDA|MU|NU|XI|PI|RHO|SIGMA|TAU|UPSILON|PHI|CHI|PSI|OMEGA")
 _LIGATURES = {("-", "-"), ("'", "'"), (",", ",")}
 _GREEK_AS_LATIN = {"Α": "A", "Β": "B", "Ε": "E", "Ζ": "Z", "Η": "H", "Ι": "I", "Κ": "K", "Μ": "M", "Ν": "N", "Ο": "O", "ο": "o"} | {
     "Ρ": "P",
@@ -130,7 +130,7 @@ def _greek(character: str) -> str | None:
     if character in _GREEK_AS_LATIN:
         return _GREEK_AS_LATIN[character]
     found = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
-    if found is None or found[2] not in _GREEK:
+    if found is None or not _GREEK.fullmatch(found[2]):
         return None
     name = found[2].lower().replace("lamda", "lambda")
     return rf"\ensuremath{{\{name.capitalize() if found[1] == 'CAPITAL' else name}}}"

@@ -79,8 +79,8 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         return
     starred = any(is_assumed(report, p) for p in report["profiles"])
     caption = (
-        f"Energy, latency and energy--delay product (EDP) of one inference of {_subject(report)}, with (low--high). Modelled, not measured: "
-        "exact counts times the constants of each profile. The two levels are different quantities and are not to be compared. "
+        f"Energy, latency and energy--delay product (EDP) of one inference of {_subject(report)}, with (low--high). Modelled, not "
+        "measured: exact counts times the constants of each profile. The two levels are different quantities and are not to be compared. "
         "Static power over the latency is in it where one is published. On chip leaves out the host, and so does the EDP."
         + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
     )
@@ -140,8 +140,10 @@ def _wrapped(text: str) -> str:
 
 
 def _times(found: Mapping[str, float] | None) -> str:
-    if found is None or found["low"] == found["high"]:
-        return ratio(found and found["value"])
+    if found is None:
+        return NONE
+    if found["low"] == found["high"]:
+        return ratio(found["value"])
     return f"{ratio(found['value'])} ({ratio(found['low'])}--{ratio(found['high'])})"
 
 

@@ -59,10 +59,9 @@ def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
     yield Cite(("lava",))
     samples = several(report["samples"], "inference")
     yield (
-        f", as exact integers from the recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} engine; "
-        "figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one step, "
-        "active where it spikes or receives a spike; "
-        "a message is one spike sent to one destination. "
+        f", as exact integers from the recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} "
+        "engine; figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one "
+        "step, active where it spikes or receives a spike; a message is one spike sent to one destination. "
     )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from neurograph.export.placement import Placement
 from neurograph.export.placement.files import to_json as placement_json
 from neurograph.hw_profiles.baselines import gcn, graph_transformer
@@ -61,12 +59,3 @@ def figures(found: Any) -> Iterator[float]:
             yield from figures(value)
     elif isinstance(found, (int, float)) and not isinstance(found, bool):
         yield found
-
-
-def skip_without(*programs: str) -> None:
-    """Skip the test by the names of the programs that are not installed."""
-    import shutil
-
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)}")

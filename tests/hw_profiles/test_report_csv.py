@@ -39,7 +39,7 @@ def report(
         return plain(network, recording, profiles=["horowitz45", "loihi1"])
     if request.param == "placed":
         return placed(integers, recording, placements(), profiles=["loihi1-sanafe", "loihi2"])
-    return plain(*renamed(network, recording, HOSTILE + "_s"), bundle_name="=1+1\r\nb,\"c\"")
+    return plain(*renamed(network, recording, HOSTILE + "_s"), bundle_name='=1+1\r\nb,"c"')
 
 
 def test_every_figure_of_the_json_is_read_back_exactly(report: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def test_every_figure_of_the_json_is_read_back_exactly(report: dict[str, Any]) -
 
 def test_each_line_is_told_from_the_others(report: dict[str, Any]) -> None:
     rows = read(rendered(report, "csv"))
-    keys = [tuple(row[name] for name in ("section", "item", "quantity", "index", "profile", "text")) for row in rows]
+    keys = [tuple(row[name] for name in ("section", "item", "quantity", "entry", "profile", "text")) for row in rows]
     assert len(set(keys)) == len(keys)
     assert {row["bundle"] for row in rows} == {report["bundle"]}
 
@@ -81,7 +81,9 @@ def test_constants_are_in_si_and_as_published(report: dict[str, Any]) -> None:
         assert (float(both["as published"]["value"]), both["as published"]["unit"]) == (c["value"], c["unit"])
         assert both["value"]["unit"] in ("J", "s", "W") and both["value"]["label"] == c["status"]
         assert (both["value"]["source"], both["value"]["url"]) == (c["source"], c["url"])
-    fp32 = next(row for row in rows if row["item"] == "energy.add_fp32" and row["quantity"] == "value") if "horowitz45" in str(rows) else None
+    fp32 = (
+        next(row for row in rows if row["item"] == "energy.add_fp32" and row["quantity"] == "value") if "horowitz45" in str(rows) else None
+    )
     assert fp32 is None or float(fp32["value"]) == pytest.approx(0.9e-12)
 
 

@@ -6,13 +6,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from latex_runs import typeset
-from report_cases import HOSTILE, placed, plain, renamed, skip_without
+from latex_runs import skip_without, typeset
+from report_cases import HOSTILE, placed, plain, renamed
 
 from neurograph.export.placement import Placement
 from neurograph.hw_profiles.report import rendered, rendered_comparison
@@ -67,13 +66,13 @@ def test_names_that_are_hostile_to_latex_are_printed(network: Network, recording
     assert text.isascii()
     made = typeset(tmp_path, document(text), rendered(hostile, "bibtex"))
     flat = unicodedata.normalize("NFC", re.sub(r"\s+", "", made.text))
-    wanted = 'ab%c&d#e$f{g}h~i^j\\k”l”µ→é–ß[U+00BD][U+4E2D]--`m`<n>|o'  # the underscore of these fonts is a line, not a letter
+    wanted = "ab%c&d#e$f{g}h~i^j\\k”l”µ→é–ß[U+00BD][U+4E2D]--`m`<n>|o"  # the underscore of these fonts is a line, not a letter
     assert wanted in flat.replace("ˆ", "^").replace("˜", "~")
 
 
 def test_a_comparison_is_typeset(network: Network, recordings: Callable[[float], Recording], tmp_path: Path) -> None:
     skip_without(*TOOLS)
-    reports = [plain(network, recordings(rate), bundle_name=f"net_{rate}") for rate in (0.1, 0.5)]
+    reports = [plain(network, recordings(rate), bundle_name=f"net_{rate}") for rate in (0.1, 0.3, 0.5, 0.8)]
     comparison = compare(reports)
     body = rendered_comparison(comparison, "latex") + "\n\\cite{neurograph}\n"
     made = typeset(tmp_path, document(body), rendered(reports[0], "bibtex"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 
 class Made(NamedTuple):
@@ -33,3 +36,10 @@ def typeset(folder: Path, document: str, references: str) -> Made:
     shown = subprocess.run(["pdftotext", "-layout", "paper.pdf", "-"], cwd=folder, capture_output=True, check=True, timeout=60)
     text = shown.stdout.decode("utf-8").replace("μ", "µ")
     return Made(log, re.sub(r"[ \u2009\u202f\u00a0]+", " ", text))
+
+
+def skip_without(*programs: str) -> None:
+    """Skip the test by the names of the programs that are not installed."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
