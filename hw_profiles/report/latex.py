@@ -90,13 +90,18 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _counts(report: Mapping[str, Any]) -> Iterator[str]:
     rows = [
-        [_COUNTS.get(key, latex_text(key.replace("_", " "))), *(count(found[part]) for part in ("mean", "min", "max", "std"))]
+        [
+            rf"\raggedright {_COUNTS.get(key) or latex_text(key.replace('_', ' '))}",
+            *(count(found[part]) for part in ("mean", "min", "max", "std")),
+        ]
         for key, found in report["spread"].items()
     ]
     windows, activity = report["windows"], report["activity"]
     for key, where in (("chip_alone", "one inference alone"), ("chip_streamed", "streamed")):
         steps = count(windows[key]["steps"])
-        rows.append([f"neuron updates on the chip, {where} ({steps} steps)", count(windows[key]["neuron_updates"]), "", "", ""])
+        rows.append(
+            [rf"\raggedright neuron updates on the chip, {where} ({steps} steps)", count(windows[key]["neuron_updates"]), "", "", ""]
+        )
     for key, name in (("bias_writes", "biases written for static inputs"), ("state_resets", "neuron states cleared")):
         rows.append([name, count(report["counts"][key]), "", "", ""])
     rows += [[f"host multiply-adds: {latex_text(name)}", count(macs), "", "", ""] for name, macs in report["host_macs"].items()]
@@ -109,7 +114,7 @@ def _counts(report: Mapping[str, Any]) -> Iterator[str]:
         f"{several(report['ticks'], 'tick')}, {several(report['samples'], 'inference')}."
     )
     header = ["counted, an inference", "mean", "min", "max", "std"]
-    yield from table(caption, label_of(report["bundle"], "counts"), "lrrrr", header, rows)
+    yield from table(caption, label_of(report["bundle"], "counts"), "p{5.4cm}rrrr", header, rows)
 
 
 def _headlines(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:
@@ -164,12 +169,12 @@ def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
     caption = (
         f"{_subject(report)} beside networks with real values, at the level of operations (constants of "
         f"{latex_text(report['baselines'][0]['profile'])}). Operations are counted by formula, energies modelled, with (low--high). "
-        "Break-even: the events a synapse and inference below which the spiking network, host included, needs less energy; it has "
-        f"{now}. A dash: at no activity."
+        "Limit, the break-even: the events a synapse and inference below which the spiking network, host included, needs less energy; it "
+        f"has {now}. A dash: at no activity."
     )
-    header = ["accounting", "MACs", "energy", "spiking", "ratio", "break-even"]
+    header = ["accounting", "MACs", "energy", "spiking", "ratio", "limit"]
     said = " ".join(f"{latex_text(name)}: {latex_text(note)}." for name, note in notes.items() if note)
-    yield from table(caption, label_of(report["bundle"], "baselines"), "p{2.4cm}rrrrr", header, rows, said)
+    yield from table(caption, label_of(report["bundle"], "baselines"), "p{1.9cm}rrrrr", header, rows, said)
 
 
 def _constants(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:

@@ -86,7 +86,7 @@ def _floating(caption: str, label: str, columns: str, header: Sequence[str], row
     yield r"\begin{table}[tbp]"
     yield r"  \centering\footnotesize"
     yield r"  \sisetup{range-phrase={--}, group-separator={,}, group-digits=integer, group-minimum-digits=4}"
-    yield r"  \setlength{\tabcolsep}{4pt}"
+    yield r"  \setlength{\tabcolsep}{3pt}"
     yield r"  \setlength{\belowcaptionskip}{4pt}"
     yield rf"  \caption{{{caption}}}"
     yield rf"  \label{{{label}}}"
