@@ -44,7 +44,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["PLACEMENT_LIMITS", "Constant", "Profile", "load", "names", "near", "placement_limits", "text_of", "vocabulary"]
+__all__ = [
+    "PLACEMENT_LIMITS",
+    "Constant",
+    "Profile",
+    "load",
+    "names",
+    "near",
+    "placement_limits",
+    "si_factor",
+    "text_of",
+    "vocabulary",
+]
 
 Level = Literal["operations", "chip events"]
 Status = Literal["measured", "simulated", "fitted", "derived", "assumed", "specified"]
@@ -266,6 +277,14 @@ def placement_limits(profile: Profile) -> Mapping[str, float]:
             f"{len(PLACEMENT_LIMITS)} limits; add {'it' if len(missing) == 1 else 'them'}, with a source"
         )
     return MappingProxyType({key: constant.value for key, constant in profile.limits.items()})
+
+
+def si_factor(unit: str) -> tuple[float, str]:
+    """Of a constant's unit: what to multiply with, and the SI unit that gives; limits keep theirs."""
+    for section, base in (("energy", "J"), ("time", "s"), ("power", "W")):
+        if unit in _UNITS[section]:
+            return _UNITS[section][unit], base
+    return 1.0, unit
 
 
 def names() -> tuple[str, ...]:

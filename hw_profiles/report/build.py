@@ -1,9 +1,10 @@
 """One report as a plain dict: counts, energies, comparisons, and every constant that went in with its source.
 
-Promised keys: ``bundle``, ``accuracy`` where there is one, ``counts``, ``populations``, ``profiles``, ``baselines``; others stand beside
-them. All figures are per inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part
-whether it was counted, measured or modelled. A profile with a placement has ``placement``, one that refused the network
-``placement_refused``; ``cores`` and ``chips`` are the placement's, ``cores_at_least`` and ``chips_at_least`` hold the neurons.
+Promised keys: ``schema_version``, ``neurograph`` (the version that made it), ``bundle``, ``accuracy`` where there is one, ``counts``,
+``populations``, ``profiles``, ``baselines``; others stand beside them, and ``report.schema.json`` has them all. All figures are per
+inference, means over the samples; ``per_sample`` holds the exact integers. ``labels`` says of each part whether it was counted, measured
+or modelled. A profile with a placement has ``placement``, one that refused the network ``placement_refused``; ``cores`` and ``chips`` are
+the placement's, ``cores_at_least`` and ``chips_at_least`` hold the neurons.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import metadata
 from typing import Any
 
 from numpy.typing import NDArray
@@ -26,9 +28,10 @@ from neurograph.hw_profiles.timing import least_cores
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 
-__all__ = ["build", "build_counted", "to_json"]
+__all__ = ["SCHEMA_VERSION", "build", "build_counted", "to_json"]
 
 Report = dict[str, Any]
+SCHEMA_VERSION = 1  # of report.schema.json
 
 _LABELS = {
     "accuracy": "measured",
@@ -132,6 +135,8 @@ def build_counted(
     arithmetic = next((profile for profile in loaded if profile.level == "operations"), None) or load("horowitz45")
     effective = _effective(counts, host_macs_effective or {})
     report: Report = {
+        "schema_version": SCHEMA_VERSION,
+        "neurograph": metadata.version("neurograph"),
         "bundle": bundle_name,
         **({} if accuracy is None else {"accuracy": accuracy}),
         "model": dict(model_info or {}),

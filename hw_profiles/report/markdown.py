@@ -7,6 +7,7 @@ from typing import Any
 
 from neurograph.hw_profiles.report.crosscheck import crosscheck
 from neurograph.hw_profiles.report.measured import measured
+from neurograph.hw_profiles.report.methods import methods_section
 from neurograph.hw_profiles.report.placement import placement
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
@@ -59,6 +60,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         measured,
         _left_out,
         _constants,
+        methods_section,
     )
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
 

@@ -28,9 +28,9 @@ class Declared:
         self.default, self.names, self.help, self.min, self.max = default, names, help, min, max
 
 
-def argument(*, help: str | None = None) -> Any:
-    """A positional argument, which must be given."""
-    return Declared(..., (), help, None, None)
+def argument(default: Any = ..., *, help: str | None = None) -> Any:
+    """A positional argument, which must be given where it has no default; a list takes all that come, and stands last."""
+    return Declared(default, (), help, None, None)
 
 
 def option(default: Any, *names: str, help: str | None = None, min: float | None = None, max: float | None = None) -> Any:

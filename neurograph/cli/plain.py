@@ -7,6 +7,7 @@ reads it; whatever is not plain, or is wrong, is left to typer, which has the he
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -103,4 +104,4 @@ def _names(function: Callable[..., Any]) -> _Tables:
             options |= dict.fromkeys(item.names, _Parameter(name, annotation, item))
         else:
             places.append(_Parameter(name, annotation, item))
-    return options, flags, iter(places)
+    return options, flags, chain(places, repeat(places[-1])) if places and places[-1].is_list else iter(places)

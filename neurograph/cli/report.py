@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from neurograph.cli.declare import argument, option
-from neurograph.cli.dynamic import refuse_given
-from neurograph.cli.inputs import opened_any
+from neurograph.cli.inputs import check_folder, opened_any
 from neurograph.cli.output import check_output, log, write_text
 from neurograph.errors import InputError
 
 __all__ = ["report"]
 
-FORMS = ("md", "json", "html")
+FORMATS = ("md", "json", "html", "csv", "latex", "bibtex", "schema")
+OF_SEVERAL = ("md", "json", "csv", "latex")
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
 def report(
-    bundle: Path = argument(help="Bundle folder."),
+    bundles: list[Path] = argument([], help="Bundle folder; several are compared, the first with the others."),
     profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = option("md", "--format", help="md, json or html."),
+    form: str = option("md", "--format", help=f"{', '.join(FORMATS)}; schema, of the JSON, takes no bundle."),
     output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
     as_json: bool = option(False, "--json", help="The same as --format json."),
     recording: Path | None = option(None, "--recording", help="Recording of 'simulate -o' to count; the bundle's own sample if not given."),
@@ -38,33 +40,91 @@ def report(
     epochs: int | None = option(None, "--epochs", min=1, help="Sweep: at most of each training."),
 ) -> int:
     """Count every operation of one inference and print its energy under each profile."""
-    if form not in FORMS:
-        raise InputError(f"--format {form!r}: must be one of {', '.join(FORMS)}")
-    from neurograph.cli import sweep as sweeps
-
+    form = "json" if as_json else form
+    of_one = {"--recording": recording, "--placement": placement, "--ann": ann, "--sanafe": sanafe, "--measure": measure}
+    of_sweep = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler, "--target": target, "--retrain": retrain, "--epochs": epochs}
+    _check(bundles, form)
     if sweep:
-        alone = {"--recording": recording, "--placement": placement, "--ann": ann or None, "--data-root": data_root}
-        sweeps.refuse_report_options({**alone, "--sanafe": sanafe, "--measure": measure})
-        given: dict[str, Any] = {"jobs": jobs, "engine": engine, "scheduler": scheduler}
-        given |= {"target": target, "retrain": retrain, "epochs": epochs, "as_json": as_json or form == "json"}
-        return sweeps.sweep_report(bundle, sweep, profile, PROFILES, output, **given)
-    workers = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler}
-    sweeps.refuse_sweep_options({**workers, "--target": target, "--retrain": retrain, "--epochs": epochs})
+        from neurograph.cli.sweep import sweep_report
+
+        _refuse({**of_one, "--data-root": data_root}, "is for a report of one bundle, not for --sweep; leave it out")
+        chosen: dict[str, Any] = {name.removeprefix("--"): value for name, value in of_sweep.items()}
+        return sweep_report(_only(bundles, "--sweep"), sweep, profile, PROFILES, output, as_json=form == "json", **chosen)
+    _refuse(of_sweep, "is for --sweep only; give e.g. --sweep bits=2,4,8, or leave it out")
+    if data_root is not None and not ann:
+        raise InputError(f"--data-root {data_root}: is for --ann only; give that too, or leave it out")
     if output is not None:
         check_output(output)
-    found = opened_any(bundle)
-    from neurograph.export.bundle.manifest import is_dynamic
-    from neurograph.hw_profiles.report import rendered
-    from neurograph.reporting import Wanted, report_of
+    if form == "schema":
+        from neurograph.hw_profiles.report import schema_text
 
-    if is_dynamic(bundle):
-        of_one = {"--recording": (recording, None), "--placement": (placement, None), "--ann": (ann, []), "--data-root": (data_root, None)}
-        refuse_given("a bundle of a dynamic model", {**of_one, "--sanafe": (sanafe, False), "--measure": (measure, False)})
-    made = report_of(found, profile, Wanted(recording, placement, ann, data_root, sanafe, measure))
-    text = rendered(made, "json" if as_json else form)
+        text = schema_text()
+    elif len(bundles) == 1:
+        text = _of_one(bundles[0], profile, form, of_one, data_root)
+    else:
+        _refuse(of_one, f"is for a report of one bundle, {len(bundles)} were given; give one, or leave it out")
+        text = _of_several(bundles, profile, form)
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")
     else:
         write_text(text, output)
         log(f"report {output}")
     return 0
+
+
+def _check(bundles: list[Path], form: str) -> None:
+    """Refuse what cannot be reported before a library is loaded.
+
+    Raises:
+        InputError: an unknown format, no bundle, one twice, or a format that is of one bundle only.
+    """
+    if form not in FORMATS:
+        near = get_close_matches(form.lower(), FORMATS, n=1)
+        raise InputError(f"--format {form!r}: must be one of {', '.join(FORMATS)}{f'; did you mean {near[0]}?' if near else ''}")
+    if not bundles and form != "schema":
+        raise InputError("report: no bundle given, needs at least one folder; 'neurograph export' writes one")
+    if len(bundles) < 2:
+        return
+    if form not in OF_SEVERAL:
+        raise InputError(f"--format {form}: is of one bundle, {len(bundles)} were given; give one, or take one of {', '.join(OF_SEVERAL)}")
+    for index, bundle in enumerate(bundles):
+        check_folder(bundle)
+        twice = next((other for other in bundles[:index] if other.resolve() == bundle.resolve()), None)
+        if twice is not None:
+            raise InputError(f"bundle {bundle}: is the same folder as {twice}, must be another one; give each bundle once")
+
+
+def _refuse(options: Mapping[str, Any], why: str) -> None:
+    """Refuse what was given of some options; None, False and an empty list were not.
+
+    Raises:
+        InputError: the first that was given.
+    """
+    for name, value in options.items():
+        if value not in (None, False, []):
+            raise InputError(f"{name}: {why}")
+
+
+def _only(paths: list[Path], option: str) -> Path:
+    if len(paths) != 1:
+        raise InputError(f"{option}: takes one checkpoint or bundle, {len(paths)} were given; give one")
+    return paths[0]
+
+
+def _of_one(path: Path, profiles: list[str], form: str, given: Mapping[str, Any], data_root: Path | None) -> str:
+    bundle = opened_any(path)
+    from neurograph.export.bundle.manifest import is_dynamic
+    from neurograph.hw_profiles.report import rendered
+    from neurograph.reporting import Wanted, report_of
+
+    if is_dynamic(path):
+        _refuse(given, "is not for a bundle of a dynamic model; leave it out")
+    recording, placement, anns, sanafe, measure = given.values()
+    return rendered(report_of(bundle, profiles, Wanted(recording, placement, anns, data_root, sanafe, measure)), form)
+
+
+def _of_several(paths: list[Path], profiles: list[str], form: str) -> str:
+    from neurograph.hw_profiles.report import rendered_comparison
+    from neurograph.reporting import comparison_of
+
+    return rendered_comparison(comparison_of([opened_any(path) for path in paths], profiles), form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,31 +12,7 @@ from typing import Any
 from neurograph.cli.output import log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["refuse_report_options", "refuse_sweep_options", "sweep_report"]
-
-
-def refuse_sweep_options(given: Mapping[str, Any]) -> None:
-    """Refuse options of a sweep where there is none; None and False are those that are not given.
-
-    Raises:
-        InputError: one is given.
-    """
-    _refuse(given, "is for --sweep only; give e.g. --sweep bits=2,4,8, or leave it out")
-
-
-def refuse_report_options(given: Mapping[str, Any]) -> None:
-    """Refuse options of a single report where there is a sweep; None and False are those that are not given.
-
-    Raises:
-        InputError: one is given.
-    """
-    _refuse(given, "is for a report of one bundle, not for --sweep; leave it out")
-
-
-def _refuse(given: Mapping[str, Any], why: str) -> None:
-    for name, value in given.items():
-        if value is not None and value is not False:
-            raise InputError(f"{name}: {why}")
+__all__ = ["sweep_report"]
 
 
 def sweep_report(

@@ -5,5 +5,6 @@ writes it out.
 """
 
 from neurograph.reporting.bundle import PROFILES, Wanted, report_of
+from neurograph.reporting.several import comparison_of
 
-__all__ = ["PROFILES", "Wanted", "report_of"]
+__all__ = ["PROFILES", "Wanted", "comparison_of", "report_of"]

@@ -127,7 +127,8 @@ def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
         nonzero = int(np.count_nonzero(file["features/data"][()]))
         classes = int(file["labels"][()].max()) + 1
     found, nonzeros = branches_of(bundle.network), _graph_nonzeros(bundle.network)
-    sizes = {"nodes": nodes, "in_features": width_in, "classes": classes, "nonzero_features": nonzero}
+    sizes: dict[str, Any] = {"nodes": nodes, "in_features": width_in, "classes": classes, "nonzero_features": nonzero}
+    beside: dict[str, Any]
     beside = {"gnn_width": found.gnn_width, "gnn_layers": found.gnn_layers, "nonzeros": nonzeros} if found.gnn_width and nonzeros else {}
     ffn_width = 2 * found.width if found.has_ffn else 0
     rivals = [baselines.graph_transformer(**sizes, width=found.width, layers=found.blocks, ffn_width=ffn_width, **beside)]

@@ -1,0 +1,156 @@
+"""The methods paragraph of a paper, from a report: what was counted, where, with what constants, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Union
+
+from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
+from neurograph.hw_profiles.report.escaping import latex_text
+from neurograph.hw_profiles.report.text import number, several
+
+__all__ = ["is_assumed", "methods", "methods_latex", "methods_section"]
+
+
+class Cite(NamedTuple):
+    """Where sources are cited."""
+
+    keys: tuple[str, ...]
+
+
+Part = Union[str, Cite]
+_NO_PRICE = ("energy.host_mac", "power.static_chip")
+
+
+def methods(report: Mapping[str, Any]) -> str:
+    """The paragraph as Markdown on one line, sources cited as pandoc reads them: ``[@davies2018loihi]``."""
+    return "".join(part if isinstance(part, str) else f" [{'; '.join(f'@{key}' for key in part.keys)}]" for part in _parts(report))
+
+
+def methods_latex(report: Mapping[str, Any]) -> str:
+    r"""The paragraph for LaTeX, sources cited by ``\cite``."""
+    return "".join(latex_text(part) if isinstance(part, str) else f"~\\cite{{{','.join(part.keys)}}}" for part in _parts(report))
+
+
+def methods_section(report: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of the section of a report in Markdown: the paragraph and its references."""
+    yield "## Methods, for a paper"
+    yield ""
+    yield methods(report)
+    yield ""
+    yield "```bibtex"
+    yield from bibtex(report).splitlines()
+    yield "```"
+
+
+def _parts(report: Mapping[str, Any]) -> Iterator[Part]:
+    for sentences in (_counted, _windows, _levels, _placed, _beside, _left_out):
+        yield from sentences(report)
+
+
+def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
+    dataset = report["model"].get("dataset")
+    on = f" on {dataset}" if dataset else ""
+    yield f"Operations of {report['bundle']}{on} were counted with neurograph {report['neurograph']}"
+    yield Cite(("neurograph",))
+    yield ", a compiler from NIR"
+    yield Cite(("pedersen2024nir",))
+    yield " to Lava"
+    yield Cite(("lava",))
+    samples = several(report["samples"], "inference")
+    yield (
+        f", as exact integers from the recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} "
+        "engine; figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one "
+        "step, active where it spikes or receives a spike; a message is one spike sent to one destination. "
+    )
+
+
+def _windows(report: Mapping[str, Any]) -> Iterator[Part]:
+    alone, streamed = report["windows"]["chip_alone"]["steps"], report["windows"]["chip_streamed"]["steps"]
+    depth = "of unknown depth" if report["depth"] is None else f"of depth {report['depth']}"
+    yield (
+        f"Counts are within each population's window of {several(report['ticks'], 'tick')}; on a chip the pipeline {depth} runs "
+        f"{several(alone, 'step')} for one inference alone and {several(streamed, 'step')} for each of a stream, filling and draining "
+        "counted as inactive updates. "
+    )
+
+
+def _levels(report: Mapping[str, Any]) -> Iterator[Part]:
+    if not report["profiles"]:
+        return
+    yield "Energies and times are modelled, not measured, as counts times constants, at two levels that are never mixed in one number. "
+    for level, what in (("operations", "arithmetic alone"), ("chip events", "what the chip does in one inference alone")):
+        profiles = [p for p in report["profiles"] if p["level"] == level]
+        if profiles:
+            components = dict.fromkeys(name for p in profiles for name in p["components"])
+            yield f"Level {level} ({what}: {', '.join(components) or 'counts only'}): "
+            for index, p in enumerate(profiles):
+                yield from _profile(report, p)
+                yield ". " if index == len(profiles) - 1 else "; "
+    yield "Low and high put all constants low or high together. "
+
+
+def _profile(report: Mapping[str, Any], p: Mapping[str, Any]) -> Iterator[Part]:
+    used = [c for c in report["constants"] if c["profile"] == p["name"]]
+    yield f"profile {p['name']}"
+    keys = dict.fromkeys(constant_key(c["source"], c["url"]) for c in used)
+    if keys:
+        yield Cite(tuple(keys))
+    statuses: dict[str, int] = {}
+    for c in used:
+        if c["name"] not in _NO_PRICE:
+            statuses[c["status"]] = statuses.get(c["status"], 0) + 1
+    host = next((f", host {c['status']}" for c in used if c["name"] == "energy.host_mac"), "")
+    said = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    yield f" (SHA-256 {p['sha256'][:16]}; {f'constants: {said}{host}' if said else 'no energies, counts only'})"
+
+
+def _placed(report: Mapping[str, Any]) -> Iterator[Part]:
+    placed = [p for p in report["profiles"] if p["placement"]]
+    if not placed:
+        return
+    by_metis = any(p["placement"]["method"] == "metis" for p in placed)
+    yield "Messages, hops and the busiest core of each step are those of a placement on the chip's cores"
+    if by_metis:
+        yield ", partitioned by METIS"
+        yield Cite(("karypis1998metis",))
+    where = [f"{p['name']} {several(p['cores'], 'core')}" + ("" if p["chips"] == 1 else f" of {number(p['chips'])} chips") for p in placed]
+    yield f" ({', '.join(where)}). "
+
+
+def _beside(report: Mapping[str, Any]) -> Iterator[Part]:
+    """What was compared with, and what was checked."""
+    if report["baselines"]:
+        names = list(dict.fromkeys(b["name"] for b in report["baselines"]))
+        yield f"The networks with real values beside it ({_list(names)}) were not run: their operations are counted by formula. "
+    found = report.get("crosscheck")
+    if found is not None and "refused" not in found:
+        yield f"Events and energy of the placed network were checked against SANA-FE {found['version']}"
+        yield Cite(("boyle2025sanafe",))
+        yield ", which replayed the recorded spikes. "
+
+
+def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
+    names = [p["name"] for p in report["profiles"] if is_assumed(report, p)]
+    if names:
+        yield f"No energy per operation is published for {_list(names)}: its joules are assumptions with a range, not the chip's. "
+    chips = [p["name"] for p in report["profiles"] if p["level"] == "chip events"]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for p in report["profiles"]:
+        if p["level"] == "chip events":
+            for left_out in p["not_included"].items():
+                reasons.setdefault(left_out, []).append(p["name"])
+    if reasons:
+        said = (f"{name} ({'' if names == chips else f'{_list(names)}: '}{why})" for (name, why), names in reasons.items())
+        yield f"Left out of the energy of chip events: {'; '.join(said)}. "
+    yield " ".join(f"Scope of {p['name']}: {p['scope']}" for p in report["profiles"])
+
+
+def is_assumed(report: Mapping[str, Any], p: Mapping[str, Any]) -> bool:
+    """Whether the price of a synaptic event is an assumption."""
+    prices = {term["constant"] for term in p["components"].get("synapse", {"terms": []})["terms"]}
+    return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == p["name"] and c["name"] in prices)
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
