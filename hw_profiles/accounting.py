@@ -31,7 +31,7 @@ from neurograph.hw_profiles.interval import Interval
 from neurograph.hw_profiles.rules import mean
 from neurograph.hw_profiles.schema import Profile
 
-__all__ = ["Accounting", "Cost", "Split", "accountings"]
+__all__ = ["Accounting", "Cost", "Split", "accountings", "memory_bytes"]
 
 _ADDRESS_BITS = 32
 _SRAM = ("sram_32kib_64b", "sram_8kib_64b", "sram_1mib_64b")  # value, low, high
@@ -133,6 +133,24 @@ class Accounting:
             return Split(compute)
         bits = macs * (self.weight_bits + self.activation_bits) + over_sparse * _ADDRESS_BITS
         return Split(compute, self.bit.scaled(bits), self.address.scaled(macs))
+
+
+def memory_bytes(counts: Counts, weight_bits: int = 8, state_bits: int = 24) -> dict[str, float]:
+    """Bytes that the spiking network reads and writes an inference, host left out, by what they are; the widths are those of a deployed
+    network, whose u and v have 24 bits. A graded event reads a number of 32 bits besides."""
+    events, graded = mean(counts.synaptic_events), mean(counts.graded_events)
+    over_sparse = sum(mean(p.synaptic_events) for p in counts.projections if p.storage == "sparse")
+    bits = {
+        "weights read": (events + graded) * weight_bits,
+        "indices read": over_sparse * _ADDRESS_BITS,
+        "sums read": (events + graded) * state_bits,
+        "sums written": (events + graded) * state_bits,
+        "states read": 2 * mean(counts.neuron_updates) * state_bits,
+        "states written": 2 * mean(counts.neuron_updates) * state_bits,
+        "spikes written": mean(counts.spikes) * _ADDRESS_BITS,
+        "numbers read": graded * _ADDRESS_BITS,
+    }
+    return {name: amount / 8 for name, amount in bits.items()}
 
 
 def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> tuple[Accounting, ...]:

@@ -18,9 +18,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
+from neurograph.hw_profiles.accounting import memory_bytes
 from neurograph.hw_profiles.baselines import Baseline
 from neurograph.hw_profiles.counts import Counts, count
 from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimate
+from neurograph.hw_profiles.neurobench_names import neurobench_names
 from neurograph.hw_profiles.report.comparisons import comparisons
 from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Constant, Profile, load
@@ -33,6 +35,10 @@ __all__ = ["SCHEMA_VERSION", "build", "build_counted", "to_json"]
 Report = dict[str, Any]
 SCHEMA_VERSION = 1  # of report.schema.json
 
+_WIDTHS = (
+    "8-bit weights, u and v of 24 bits, addresses and numbers of 32; a sum of currents is read and written at every synaptic event, u and "
+    "v of every neuron in every tick; without the host"
+)
 _LABELS = {
     "accuracy": "measured",
     "counts": "counted",
@@ -42,6 +48,8 @@ _LABELS = {
     "projections": "counted",
     "profiles": "modelled",
     "profiles.placement": "counted",
+    "memory": "counted",
+    "neurobench": "counted",
     "level_1": "modelled",
     "baselines": "operations counted by formula, energy modelled",
     "break_even": "modelled",
@@ -89,8 +97,9 @@ def build(
     """
     if recording.samples < 1:
         raise InputError("recording: holds 0 samples, a report needs at least 1; run the network on some input")
+    counts = count(network, recording, host_macs=host_macs)
     return build_counted(
-        count(network, recording, host_macs=host_macs),
+        counts,
         engine=recording.engine,
         profiles=profiles,
         bundle_name=bundle_name,
@@ -101,6 +110,7 @@ def build(
         routing_refused=routing_refused,
         host_macs_effective=host_macs_effective,
         figures=figures,
+        neurobench=neurobench_names(counts, network),
     )
 
 
@@ -118,12 +128,14 @@ def build_counted(
     host_macs_effective: Mapping[str, int] | None = None,
     figures: Mapping[str, Any] | None = None,
     not_included: Mapping[str, str] | None = None,
+    neurobench: Mapping[str, float] | None = None,
 ) -> Report:
     """Price what is counted already; arguments as of :func:`build`.
 
     Args:
         engine: that recorded.
         not_included: component → why it has no number, of every profile, beside what the estimate itself leaves out.
+        neurobench: :func:`neurograph.hw_profiles.neurobench_names.neurobench_names`.
 
     Raises:
         InputError, ProfileError: as :func:`build`.
@@ -154,6 +166,8 @@ def build_counted(
         "populations": _populations(counts),
         "projections": _projections(counts),
         "profiles": [_profile(e, counts) for e in estimates],
+        "memory": {"bytes": memory_bytes(counts), "about": _WIDTHS},
+        **({} if neurobench is None else {"neurobench": dict(neurobench)}),
         **comparisons(baselines, arithmetic, counts, estimates, effective),
         "labels": dict(_LABELS),
         "constants": _constants(estimates, arithmetic if baselines else None),

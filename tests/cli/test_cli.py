@@ -173,7 +173,7 @@ def test_unknown_names_and_options(capsys, trained):
     refused(capsys, "simulate", trained / "b", "--engine", "cuda", says=["'cuda'", "lava-fixed"])
     refused(capsys, "check", trained / "b", "--engines", "float", says="no two of them")
     refused(capsys, "report", trained / "b", "--profile", "loihi9", says=["loihi9", "loihi1"])
-    refused(capsys, "report", trained / "b", "--format", "pdf", says=["pdf", "one of md, json, csv"])
+    refused(capsys, "report", trained / "b", "--format", "pdf", says=["pdf", "one of md, json, html, csv"])
     refused(capsys, "export", trained / "model.pt", says="--target")
     refused(capsys, "export", trained / "model.pt", "--target", "loihi2", "--weight-bits", "9", says="--weight-bits")
     refused(capsys, "fly", says="fly")

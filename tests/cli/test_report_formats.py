@@ -89,7 +89,7 @@ def test_several_bundles_are_compared(capsys, bundles):
 
 def test_bad_input(capsys, bundles, tmp_path):
     four = bundles / "four"
-    refused(capsys, "report", four, "--format", "latx", says=["'latx'", "one of md, json, csv, latex", "did you mean latex?"])
+    refused(capsys, "report", four, "--format", "latx", says=["'latx'", "one of md, json, html, csv, latex", "did you mean latex?"])
     refused(capsys, "report", says=["no bundle given", "neurograph export"])
     refused(capsys, "report", four, bundles / "two" / ".." / "four", says=["is the same folder as", "give each bundle once"])
     refused(capsys, "report", four, bundles / "model.pt", says=["model.pt: is a file, must be a folder"])

@@ -57,7 +57,7 @@ def test_a_report_says_which_version_made_it(report: dict[str, Any]) -> None:
 
 
 def test_parts_that_are_made_elsewhere_are_objects(report: dict[str, Any]) -> None:
-    for key in ("neurobench", "memory", "measured", "crosscheck", "figures"):
+    for key in ("neurobench", "measured", "crosscheck", "figures", "between_windows"):
         assert problems(report | {key: {"anything": 1}}) == []
         assert problems(report | {key: 1})
     assert problems(report | {"surprise": {}})
