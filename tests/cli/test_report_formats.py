@@ -96,7 +96,7 @@ def test_bad_input(capsys, bundles, tmp_path):
     refused(capsys, "report", four, bundles / "gone", says=["gone: does not exist"])
     refused(capsys, "report", four, tmp_path, says=str(tmp_path))
     refused(capsys, "report", four, bundles / "two", "--format", "bibtex", says=["bibtex: is of one bundle, 2 were given"])
-    refused(capsys, "report", four, bundles / "two", "--measure", says="--measure: is of one bundle, 2 were given")
+    refused(capsys, "report", four, bundles / "two", "--measure", says="--measure: is for a report of one bundle, 2 were given")
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "latex"])
