@@ -59,13 +59,15 @@ def install_sanafe() -> None:
     environments.make(cache_folder(), [f"sanafe=={VERSION}", "numpy"])
 
 
-def networks() -> Iterator[tuple[str, Placement, Recording]]:
-    """Karate on the profile's own cores, and on small ones; the digits."""
+def networks(quick: bool = False) -> Iterator[tuple[str, Placement, Recording]]:
+    """Karate on the profile's own cores, and on small ones; the digits, unless it is to be ``quick``."""
     limits = Limits.of(PROFILE, placement_limits(load(PROFILE)))
     network, recording = _karate()
     small = replace(limits, neurons=300, cores_per_chip=16, tiles_per_chip=8, mesh_width=4)
     yield "karate, as the profile is", place(network, limits, recording=recording), recording
     yield "karate, cores of 300 neurons, chips of 16 cores", place(network, small, recording=recording), recording
+    if quick:
+        return
     network, recording = _digits()
     yield "digits, untrained, widths 16 and 8", place(network, limits, recording=recording), recording
 
@@ -107,13 +109,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", action="store_true", help="only make the environment of SANA-FE, in the user's cache")
     parser.add_argument("--json", type=Path, help="write all figures")
+    parser.add_argument("--quick", action="store_true", help="karate alone")
     arguments = parser.parse_args()
     if arguments.install:
         install_sanafe()
         return 0
     interpreter, profile, good, results = find_sanafe(), load(PROFILE), True, {}
     print(machine.describe())
-    for name, placement, recording in networks():
+    for name, placement, recording in networks(arguments.quick):
         found = crosscheck(placement, recording, profile, interpreter)
         good &= found["explained"] and found["within_5_percent"]
         print(f"{name}: {placement.cores} cores, {placement.chips} chips")
