@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from neurograph.hw_profiles.schema import PLACEMENT_LIMITS, Constant, Profile
+from neurograph.hw_profiles.schema import Constant, Profile
+from neurograph.hw_profiles.vocabulary import PLACEMENT_LIMITS
 
 __all__ = ["markdown", "shown", "summary", "table"]
 

@@ -20,7 +20,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from neurograph.hw_profiles.schema import si_factor
+from neurograph.hw_profiles.vocabulary import si_factor
 
 __all__ = ["COLUMNS", "Line", "lines", "to_csv", "written"]
 

@@ -8,7 +8,8 @@ import pytest
 from neurograph.errors import ProfileError
 from neurograph.export.placement import Limits
 from neurograph.export.placement.limits import REQUIRED
-from neurograph.hw_profiles.schema import PLACEMENT_LIMITS, load, names, placement_limits, vocabulary
+from neurograph.hw_profiles.schema import load, names, placement_limits
+from neurograph.hw_profiles.vocabulary import PLACEMENT_LIMITS, VOCABULARY
 
 GOOD = """
 name = "mine"
@@ -40,7 +41,7 @@ def test_the_four_profiles_are_there() -> None:
 def test_every_constant_says_where_it_comes_from(name: str) -> None:
     profile = load(name)
     assert profile.name == name
-    for section in vocabulary():
+    for section in VOCABULARY:
         for key, constant in getattr(profile, section).items():
             assert constant.unit and constant.status and constant.source.strip()
             assert constant.url.startswith("https://") or constant.note, f"{name}: {section}.{key} has neither a URL nor a note why not"
@@ -124,7 +125,7 @@ def test_a_chip_is_placed_on_where_all_its_limits_are_published_and_refused_by_n
 
 
 def test_the_limits_that_placement_needs_are_those_that_it_reads() -> None:
-    assert set(PLACEMENT_LIMITS) == set(REQUIRED) <= set(vocabulary()["limits"])
+    assert set(PLACEMENT_LIMITS) == set(REQUIRED) <= set(VOCABULARY["limits"])
 
 
 def test_the_generic_chip_is_made_up_and_says_so() -> None:
