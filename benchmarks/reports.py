@@ -67,7 +67,8 @@ def reported(case: Case, root: Path | None, folder: Path, epochs: int | None) ->
     if not bundle.is_dir():
         _run("export", str(model), "--target", "loihi2", "-o", str(bundle), "--no-verify")
     out = folder / f"{case.name}.json"
-    _run("report", str(bundle), *(word for name in case.anns for word in ("--ann", name)), *data, "--format", "json", "-o", str(out))
+    beside = [*(word for name in case.anns for word in ("--ann", name)), *data] if case.anns else []
+    _run("report", str(bundle), *beside, "--format", "json", "-o", str(out))
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
