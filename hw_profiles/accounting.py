@@ -8,15 +8,16 @@
     …, with memory            what is read and written besides, and the arithmetic of addresses, after the split of Lemaire 2022
                               (arXiv 2210.13107) into compute, memory and addressing
 
-Memory, in bits an inference. No value is used twice from one read, on either side; sums of a network with real values stay in a register:
+What the spiking network's host does is priced as the same work of the other network is. Memory, in bits an inference; no value is used
+twice from one read, on either side, and sums of a network with real values stay in a register:
 
-    spiking       synaptic events · (weight + two of a sum of currents) + neuron updates · two of u and of v + spikes · an address
+    spiking       synaptic events · (weight + two of a sum of currents) + neuron updates · two of u and of v + spikes · an address;
+                  a graded event reads its number too
     real values   multiply-adds · (weight + activation)
-    both          an index for each event or multiply-add over sparse weights; one addition of 32 bits an address
+    both          an index for each event or multiply-add over a sparse matrix; one addition of 32 bits an address
 
 A bit costs what it costs in the profile's SRAM of 32 KiB, low that of 8 KiB, high that of 1 MiB. The multiplier of a b-bit by an 8-bit
-number is taken as b/8 of one of 8 by 8 bits (derived: its area and its switching grow with one operand's width). Host parts of the spiking
-network count as a network with real values.
+number is taken as b/8 of one of 8 by 8 bits (derived: its area and its switching grow with one operand's width).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from neurograph.hw_profiles.interval import Interval
 from neurograph.hw_profiles.rules import mean
 from neurograph.hw_profiles.schema import Profile
 
-__all__ = ["Accounting", "Cost", "Split", "accountings", "memory_bytes"]
+__all__ = ["Accounting", "Cost", "Split", "accountings", "memory_bytes", "traffic_bits"]
 
 _ADDRESS_BITS = 32
 _SRAM = ("sram_32kib_64b", "sram_8kib_64b", "sram_1mib_64b")  # value, low, high
@@ -58,12 +59,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a spiking network: ``fixed + per_event · synaptic events``, so that its break-even is known."""
+    """Of a spiking network: ``fixed + per_event · events``, binary and graded ones, so that its break-even is known. Whatever follows the
+    spikes (events, spikes and their addresses) is in ``per_event``, in the proportions of the run; host and states are fixed."""
 
     fixed: Split
     per_event: Split
 
     def at(self, events: float) -> Split:
+        """Joules at so many events an inference."""
         return self.fixed + self.per_event.scaled(events)
 
     def break_even(self, other: Interval) -> float:
@@ -77,9 +80,8 @@ class Accounting:
 
     Args:
         name: for people.
-        number_format: of the spiking side's additions and of the other side's multiply-adds.
-        mac, spiking_mac, addition: joules of one multiply-add of the network with real values, of one on the spiking network's host, and
-            of one addition.
+        number_format: of the multiply-adds of the network with real values.
+        mac, graded_mac, addition: joules of one multiply-add of real values, of one graded event, and of one synaptic event's addition.
         weight_bits, activation_bits, state_bits: widths, for memory.
         bit: joules of a bit read or written, address: of one addition of an address; None: memory is not priced.
         skips_zeros: of the activations, as far as they are known.
@@ -88,7 +90,7 @@ class Accounting:
     name: str
     number_format: str
     mac: Interval
-    spiking_mac: Interval
+    graded_mac: Interval
     addition: Interval
     weight_bits: int
     activation_bits: int
@@ -104,53 +106,68 @@ class Accounting:
             host_effective: of the host's multiply-adds, by name, those that meet no feature of 0.
         """
         macs = {name: host_effective.get(name, macs) if self.skips_zeros else macs for name, macs in counts.host_macs.items()}
-        fixed = self._macs(sum(macs.values()), 0, self.spiking_mac)
-        graded = mean(counts.graded_events)
-        fixed += Split(self.spiking_mac.scaled(graded)) if self.bit is None else self._macs(graded, graded, self.spiking_mac)
-        per_event = Split(self.addition)
-        if self.bit is not None and self.address is not None:
-            state = 4 * self.state_bits * mean(counts.neuron_updates)  # u and v, read and written
-            fixed += Split(Interval.exactly(0.0), self.bit.scaled(state + _ADDRESS_BITS * mean(counts.spikes)))
-            sparse = mean(counts.synaptic_events_stored("sparse")) / (mean(counts.synaptic_events) or 1.0)
-            bits = self.weight_bits + 2 * self.state_bits + sparse * _ADDRESS_BITS
-            per_event += Split(Interval.exactly(0.0), self.bit.scaled(bits), self.address)
-        return Cost(fixed, per_event)
+        fixed = self._macs(sum(macs.values()), sum(n for name, n in macs.items() if name.endswith(SPARSE_HOST)))
+        events, graded = mean(counts.synaptic_events), mean(counts.graded_events)
+        compute = self.addition.scaled(events) + self.graded_mac.scaled(graded)
+        if self.bit is None or self.address is None:
+            moving = Split(compute)
+        else:
+            bits = traffic_bits(counts, self.weight_bits, self.state_bits)
+            states = sum(bits[name] for name in _STATES)
+            fixed += Split(Interval.exactly(0.0), self.bit.scaled(states))
+            moving = Split(compute, self.bit.scaled(sum(bits.values()) - states), self.address.scaled(events + graded))
+        return Cost(fixed, moving.scaled(1 / (events + graded)) if events + graded else self._lone_event())
 
     def real(self, baseline: Baseline) -> Split:
         """What a network with real values costs."""
         macs = baseline.effective_terms if self.skips_zeros else baseline.terms
-        sparse = sum(amount for name, amount in macs.items() if name in baseline.sparse)
-        return self._macs(sum(macs.values()), sparse, self.mac)
+        return self._macs(sum(macs.values()), sum(amount for name, amount in macs.items() if name in baseline.sparse))
 
     def terms(self, baseline: Baseline) -> dict[str, float]:
         """Joules by kind of work."""
         macs = baseline.effective_terms if self.skips_zeros else baseline.terms
-        return {name: self._macs(n, n if name in baseline.sparse else 0, self.mac).total.value for name, n in macs.items()}
+        return {name: self._macs(n, n if name in baseline.sparse else 0).total.value for name, n in macs.items()}
 
-    def _macs(self, macs: float, over_sparse: float, price: Interval) -> Split:
-        compute = price.scaled(macs)
+    def _macs(self, macs: float, over_sparse: float) -> Split:
+        compute = self.mac.scaled(macs)
         if self.bit is None or self.address is None:
             return Split(compute)
         bits = macs * (self.weight_bits + self.activation_bits) + over_sparse * _ADDRESS_BITS
         return Split(compute, self.bit.scaled(bits), self.address.scaled(macs))
 
+    def _lone_event(self) -> Split:
+        """One event of a silent network, over weights that are not sparse."""
+        if self.bit is None or self.address is None:
+            return Split(self.addition)
+        return Split(self.addition, self.bit.scaled(self.weight_bits + 2 * self.state_bits), self.address)
 
-def memory_bytes(counts: Counts, weight_bits: int = 8, state_bits: int = 24) -> dict[str, float]:
-    """Bytes that the spiking network reads and writes an inference, host left out, by what they are; the widths are those of a deployed
-    network, whose u and v have 24 bits. A graded event reads a number of 32 bits besides."""
-    events, graded = mean(counts.synaptic_events), mean(counts.graded_events)
-    over_sparse = sum(mean(p.synaptic_events) for p in counts.projections if p.storage == "sparse")
-    bits = {
-        "weights read": (events + graded) * weight_bits,
-        "indices read": over_sparse * _ADDRESS_BITS,
-        "sums read": (events + graded) * state_bits,
-        "sums written": (events + graded) * state_bits,
+
+_STATES = ("states read", "states written")
+SPARSE_HOST = "propagation"  # how the name of a host part ends that multiplies by a sparse matrix
+
+
+def traffic_bits(counts: Counts, weight_bits: int, state_bits: int) -> dict[str, float]:
+    """Bits that the spiking network reads and writes an inference, host left out, by what they are; means over samples.
+
+    Args:
+        weight_bits: of a weight. state_bits: of a sum of currents, of u and of v.
+    """
+    events = mean(counts.synaptic_events) + mean(counts.graded_events)
+    return {
+        "weights read": events * weight_bits,
+        "indices read": sum(mean(p.synaptic_events) for p in counts.projections if p.indexed) * _ADDRESS_BITS,
+        "numbers read": mean(counts.graded_events) * _ADDRESS_BITS,
+        "sums read": events * state_bits,
+        "sums written": events * state_bits,
         "states read": 2 * mean(counts.neuron_updates) * state_bits,
         "states written": 2 * mean(counts.neuron_updates) * state_bits,
         "spikes written": mean(counts.spikes) * _ADDRESS_BITS,
-        "numbers read": graded * _ADDRESS_BITS,
     }
-    return {name: amount / 8 for name, amount in bits.items()}
+
+
+def memory_bytes(counts: Counts, weight_bits: int = 8, state_bits: int = 24) -> dict[str, float]:
+    """:func:`traffic_bits` in bytes, with the widths of a deployed network, whose u and v have 24 bits."""
+    return {name: bits / 8 for name, bits in traffic_bits(counts, weight_bits, state_bits).items()}
 
 
 def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> tuple[Accounting, ...]:
@@ -173,7 +190,7 @@ def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> t
     small = None
     if {"mac_int8", "add_int8"} <= set(profile.energy):
         mac8, add8 = price("mac_int8"), price("add_int8")
-        narrow = _narrow(mac8, add8, min(bits, 8))
+        narrow = _narrow(mac8, add8, bits)
         small = Accounting(f"{bits}-bit activations", f"int{bits} × int8", narrow, mac8, add8, 8, bits, 24)
         found.append(small)
         if skips_zeros:
@@ -186,9 +203,10 @@ def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> t
 
 
 def _narrow(mac: Interval, add: Interval, bits: int) -> Interval:
-    """A multiply-add of b by 8 bits: b/8 of the multiplier, the whole adder. Low: b additions; high: that of 8 by 8 bits."""
+    """A multiply-add of b by 8 bits: b/8 of the multiplier, the whole adder. Low: b additions; high: that of 8 by 8 bits, or of as many
+    of them as hold b bits."""
     value = (mac.value - add.value) * bits / 8 + add.value
-    return Interval(value, min(value, add.low * bits), max(value, mac.high))
+    return Interval(value, min(value, add.low * bits), mac.high * -(-bits // 8))
 
 
 def _bit(profile: Profile) -> Interval | None:

@@ -44,7 +44,7 @@ Role = Literal["neurons", "source", "static source"]
 @dataclass(frozen=True)
 class ProjectionCounts:
     """One projection. ``synaptic_events`` is one integer a sample; ``storage`` is how a chip would keep the weights; ``graded``: it carries
-    numbers, so its events are graded ones."""
+    numbers, so its events are graded ones; ``indexed``: over a sparse matrix, so that a machine has to read where an event goes."""
 
     name: str
     source: str
@@ -53,6 +53,7 @@ class ProjectionCounts:
     synapses: int
     synaptic_events: Array
     graded: bool = False
+    indexed: bool = False
 
 
 @dataclass(frozen=True)
@@ -363,6 +364,7 @@ def _count_projection(projection: Projection, events: Array, graded: bool) -> Pr
         synapses=int(np.asarray(projection.weights.fan_out(), dtype=np.int64).sum()),
         synaptic_events=events,
         graded=graded,
+        indexed=sp.issparse(getattr(projection.weights, "left", None)) or isinstance(projection.weights, Sparse),
     )
 
 

@@ -36,7 +36,7 @@ def comparisons(
     """
     ways = accountings(arithmetic, counts.window_ticks, skips_zeros=bool(effective) and any(b.effective for b in baselines))
     costs = [(way, way.spiking(counts, effective)) for way in ways]
-    events = mean(counts.synaptic_events)
+    events = mean(counts.synaptic_events) + mean(counts.graded_events)
     pairs = [(b, way, cost) for b in baselines for way, cost in costs]
     return {
         "level_1": [_spiking(way, cost, events) for way, cost in costs],
@@ -79,7 +79,7 @@ def _break_even(baseline: Baseline, way: Accounting, cost: Cost, counts: Counts)
     """The activity at which both cost as much."""
     events = cost.break_even(way.real(baseline).total)
     possible = counts.synapse_ticks
-    now = mean(counts.synaptic_events) / possible if possible else 0.0
+    now = (mean(counts.synaptic_events) + mean(counts.graded_events)) / possible if possible else 0.0
     rate = events / possible if possible and events > 0 else None
     return {
         "baseline": baseline.name,
@@ -118,15 +118,16 @@ def _headline(
             "ratio": _ratio(real, spiking),
         }
 
-    plain, cost = costs[0]
-    events = mean(counts.synaptic_events)
+    plain = costs[0][0]
+    additions, graded = mean(counts.synaptic_events), mean(counts.graded_events)
     if baseline.ends:
-        yield line(CORE, "operations", arithmetic.name, plain.addition.scaled(events), plain.mac.scaled(baseline.core_macs))
+        spikes = plain.addition.scaled(additions) + plain.graded_mac.scaled(graded)
+        yield line(CORE, "operations", arithmetic.name, spikes, plain.mac.scaled(baseline.core_macs))
     for way, cost in costs:
-        yield line(f"everything, {way.name}", "operations", arithmetic.name, cost.at(events).total, way.real(baseline).total)
+        yield line(f"everything, {way.name}", "operations", arithmetic.name, cost.at(additions + graded).total, way.real(baseline).total)
     for e in estimates:
-        if "host_mac" not in e.profile.energy or e.profile.level != "chip events":
-            continue
+        if "host_mac" not in e.profile.energy or e.profile.level != "chip events" or e.refused is not None:
+            continue  # of a chip that has no place for the network there is no ratio
         host = Interval(*e.profile.energy["host_mac"].si)
         if baseline.ends:
             what = "the chip alone, against all but encoder and readout on its host"
