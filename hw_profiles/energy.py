@@ -193,7 +193,7 @@ def _chip_events(counts: Counts, profile: Profile, routing: Routing | None, refu
         profile=profile,
         window="alone",
         components=components,
-        not_included={**missing, **_left_out(counts, profile, routing, refused, timed)},
+        not_included={**missing, **_left_out(counts, profile, routing, refused, timed, chips)},
         notes=tuple(_notes(counts, profile, routing, chips)),
         constants={**used, **(timed.constants or {})},
         variants={},
@@ -211,7 +211,9 @@ def _static(profile: Profile, chips: int, seconds: Interval) -> Component:
     return Component("static", (Term("chip_seconds", on.value, "power.static_chip", Interval(*profile.power["static_chip"].si).times(on)),))
 
 
-def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused: str | None, timed: Times) -> dict[str, str]:
+def _left_out(
+    counts: Counts, profile: Profile, routing: Routing | None, refused: str | None, timed: Times, chips: int | None
+) -> dict[str, str]:
     found = {}
     if routing is None:
         found["routing"] = (
@@ -236,6 +238,8 @@ def _left_out(counts: Counts, profile: Profile, routing: Routing | None, refused
         found["static"] = "no static power is published for this chip"
     elif timed.latency_s is None:
         found["static"] = "a static power is given, but no time of a step, so there is no latency to take it over"
+    elif chips is None:
+        found["static"] = "a static power of a chip is given, but no limits.cores_per_chip, so the number of chips is not known"
     return found | {share: _inside(share, key) for share, key in profile.inside.items()}
 
 

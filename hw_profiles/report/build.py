@@ -170,7 +170,7 @@ def build_counted(
         **({} if neurobench is None else {"neurobench": dict(neurobench)}),
         **comparisons(baselines, arithmetic, counts, estimates, effective),
         "labels": dict(_LABELS),
-        "constants": _constants(estimates, arithmetic if baselines else None),
+        "constants": _constants(estimates, arithmetic),
         **({} if figures is None else {"figures": dict(figures)}),
     }
     return report
@@ -324,7 +324,7 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
         "variants_j": dict(e.variants),
         "on_chip_j": _range(on_chip) if e.profile.level == "chip events" and known else None,
         "events_j": _range(e.events_j) if e.profile.level == "chip events" and known else None,
-        "host_share": 1 - on_chip.value / energy.value if energy.value else 0.0,
+        "host_share": _host_share(e, counts),
         "static_share": 0.0 if e.static_j is None or not on_chip.value else e.static_j.value / on_chip.value,
         "latency_s": None if e.latency_s is None else e.latency_s.value,
         "latency_range_s": _spread(e.latency_s),
@@ -340,10 +340,17 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
         "chips_at_least": None if e.profile.level == "operations" else least[1],
         "placement": None if e.routing is None else _placement(e.routing),
         "placement_refused": e.refused,
-        "statuses": sorted({c.status for key, c in e.constants.items() if key not in ("energy.host_mac", "power.static_chip")}),
+        "statuses": sorted({c.status for key, c in e.constants.items() if key != "energy.host_mac"}),
         "not_included": dict(e.not_included),
         "notes": list(e.notes),
     }
+
+
+def _host_share(e: Estimate, counts: Counts) -> float | None:
+    """Of the energy; None where the host does something that the profile has no price for."""
+    if not any(component.name == "host" for component in e.components) and sum(counts.host_macs.values()):
+        return None
+    return 1 - e.on_chip_j.value / e.energy_j.value if e.energy_j.value else 0.0
 
 
 def _placement(routing: Routing) -> dict[str, Any]:
@@ -384,15 +391,14 @@ def _share(used: float, limit: int) -> float:
     return used / limit if limit else 0.0
 
 
-def _constants(estimates: Sequence[Estimate], arithmetic: Profile | None) -> list[dict[str, Any]]:
+def _constants(estimates: Sequence[Estimate], arithmetic: Profile) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], Constant] = {}
     for e in estimates:
         found.update({(e.profile.name, key): constant for key, constant in e.constants.items()})
         for low_precision in ("mac_fp16", "add_fp16", "mac_int8", "add_int8"):
             if e.variants and low_precision in e.profile.energy:
                 found[e.profile.name, f"energy.{low_precision}"] = e.profile.energy[low_precision]
-    if arithmetic is not None:
-        for key in ("mac_fp32", "add_fp32", "mac_int8", "add_int8", "add_int32", "sram_8kib_64b", "sram_32kib_64b", "sram_1mib_64b"):
-            if key in arithmetic.energy:
-                found[arithmetic.name, f"energy.{key}"] = arithmetic.energy[key]
+    for key in ("mac_fp32", "add_fp32", "mac_int8", "add_int8", "add_int32", "sram_8kib_64b", "sram_32kib_64b", "sram_1mib_64b"):
+        if key in arithmetic.energy:
+            found[arithmetic.name, f"energy.{key}"] = arithmetic.energy[key]
     return [{"profile": profile, "name": key, **constant.model_dump(mode="json")} for (profile, key), constant in found.items()]

@@ -128,17 +128,36 @@ def _headline(
     for e in estimates:
         if "host_mac" not in e.profile.energy or e.profile.level != "chip events" or e.refused is not None:
             continue  # of a chip that has no place for the network there is no ratio
-        host = Interval(*e.profile.energy["host_mac"].si)
-        if baseline.ends:
-            what = "the chip alone, against all but encoder and readout on its host"
-            yield line(what, "chip events", e.profile.name, e.on_chip_j, host.scaled(baseline.core_macs))
-        yield line(WHOLE, "chip events", e.profile.name, e.energy_j, host.scaled(baseline.macs))
-        if effective and baseline.effective:
-            spared = sum(counts.host_macs[name] - macs for name, macs in effective.items())
-            spiking = e.energy_j + host.scaled(-spared)
-            yield line(
-                f"{WHOLE}, zeros skipped", "chip events", e.profile.name, spiking, host.scaled(sum(baseline.effective_terms.values()))
-            )
+        yield from (
+            {**line(what, "chip events", e.profile.name, spiking, real), "ratio": found}
+            for what, spiking, real, found in _on_chip(baseline, e, counts, effective)
+        )
+
+
+def _on_chip(
+    baseline: Baseline, e: Estimate, counts: Counts, effective: Mapping[str, int]
+) -> Iterator[tuple[str, Interval, Interval, dict[str, float] | None]]:
+    """Lines of level 2: what is counted, the two energies and their ratio."""
+    host = Interval(*e.profile.energy["host_mac"].si)
+
+    def compared(what: str, own_macs: int, macs: int) -> tuple[str, Interval, Interval, dict[str, float] | None]:
+        return what, e.on_chip_j + host.scaled(own_macs), host.scaled(macs), _ratio_on_host(e.on_chip_j, host, own_macs, macs)
+
+    own = sum(counts.host_macs.values())
+    if baseline.ends:
+        yield compared("the chip alone, against all but encoder and readout on its host", 0, baseline.core_macs)
+    yield compared(WHOLE, own, baseline.macs)
+    if effective and baseline.effective:
+        spared = sum(counts.host_macs[name] - macs for name, macs in effective.items())
+        yield compared(f"{WHOLE}, zeros skipped", own - spared, sum(baseline.effective_terms.values()))
+
+
+def _ratio_on_host(chip: Interval, host: Interval, own_macs: int, macs: int) -> dict[str, float] | None:
+    """Baseline over spiking, both on the same host: the chip's constants and the host's price are each anywhere in their own ranges."""
+    if min(chip.low + host.low * own_macs, host.low) <= 0:
+        return None
+    corners = [h * macs / (c + h * own_macs) for c in (chip.low, chip.value, chip.high) for h in (host.low, host.value, host.high)]
+    return {"value": host.value * macs / (chip.value + host.value * own_macs), "low": min(corners), "high": max(corners)}
 
 
 def _ratio(real: Interval, spiking: Interval) -> dict[str, float] | None:
