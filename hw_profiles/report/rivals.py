@@ -17,8 +17,8 @@ def headline(report: Mapping[str, Any]) -> Iterator[str]:
     yield "## How much of the headline survives (modelled)"
     yield ""
     yield "Energy of a network with real values over that of this one: above 1 the spiking network needs less. Each line is on one level."
-    yield "In brackets: on level *operations* all constants low together or high together, which both sides share; on level *chip events* the"
-    yield "chip's constants and the host's price each anywhere in their ranges, the host the same on both sides."
+    yield "In brackets: on level *operations* all constants low together or high together, which both sides share; on level *chip events*"
+    yield "the chip's constants and the host's price each anywhere in their ranges, the host the same on both sides."
     for name in dict.fromkeys(line["baseline"] for line in report["headline"]):
         yield ""
         yield f"Against the {name}:"
