@@ -11,8 +11,8 @@ import reports
 
 def test_reports_and_what_is_left_of_headlines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     cases = (
-        reports.Case("spikegraphormer-karate", "spikegraphormer", "karate", ("gcn",), "dense graph transformer"),
-        reports.Case("dysign-blocks", "dysign-onchip", "blocks", (), "dense graph transformer"),
+        reports.Case("spikegraphormer-karate", "spikegraphormer", "karate", ("gcn",)),
+        reports.Case("dysign-blocks", "dysign-onchip", "blocks", ()),
     )
     monkeypatch.setattr(reports, "CASES", cases)
     monkeypatch.setattr(pages, "ROOT", tmp_path)
