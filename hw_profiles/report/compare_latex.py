@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurograph.hw_profiles.report.escaping import latex_text
-from neurograph.hw_profiles.report.latex_parts import NONE, count, label_of, quantity, ratio, spread, table
+from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 
 __all__ = ["to_latex"]
 
@@ -16,7 +16,9 @@ Found = Mapping[str, Any]
 def to_latex(comparison: Found) -> str:
     """The comparison as LaTeX tables; needs booktabs and siunitx."""
     names = [latex_text(bundle["name"]) for bundle in comparison["bundles"]]
-    head = "% Comparison of " + ", ".join(names) + ".\n% Needs: \\usepackage{booktabs} \\usepackage{siunitx} % 3 or later"
+    head = (
+        "% Comparison of " + ", ".join(names) + ".\n% Needs: \\usepackage{booktabs} \\usepackage{siunitx} % 3 or later\n" + "\n".join(WIDE)
+    )
     profiles = dict.fromkeys(name for b in comparison["bundles"] for name in b["profiles"])
     tables = (_counts(comparison), *(_profile(comparison, name) for name in profiles))
     return "\n\n".join((head, *("\n".join(lines) for lines in tables))) + "\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 from neurograph.hw_profiles.report import pictures
 from neurograph.hw_profiles.report.parts import Block, Cell, Section, Table, count, energy, items, label_of, prose, shown, slug
+from neurograph.hw_profiles.report.remarks import how_counted
 from neurograph.hw_profiles.report.text import ratio, si
 
 __all__ = ["headline", "rivals"]
@@ -53,6 +54,7 @@ def rivals(report: Report) -> Iterator[Section]:
     ]
     header = ("network", "accounting", "numbers", "multiply-adds", "energy", "low", "high", "spiking", "spiking / it")
     blocks: list[Block] = [
+        prose([how_counted(report)]),
         items(f"- {name}: {note}" for name, note in {b["name"]: b["note"] for b in report["baselines"]}.items()),
         Table("Networks with real values", header, rows),
         prose(

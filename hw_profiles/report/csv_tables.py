@@ -28,7 +28,14 @@ _SUFFIXES = {"_js": "J s", "_j": "J", "_s": "s", "_hz": "Hz", "_w": "W", "_bits"
 _MIDDLES = ("total", "value", "energy_j", "watts_per_thread")  # the figure that a low and a high belong to
 _NAMES = ("name", "rule", "population", "baseline", "accounting", "line")  # what an entry of a list goes by
 _OF_UNIT = ("used", "limit", "mean", "ours", "theirs", "same_events")  # figures in the unit that stands beside them
-_NAMED = ("populations", "host_macs", "host_macs_effective", "components", "terms")  # what is keyed by names, which say nothing of units
+_NAMED = (
+    "populations",
+    "host_macs",
+    "host_macs_effective",
+    "components",
+    "terms",
+    "bytes",
+)  # what is keyed by names, which say nothing of units
 _GIVEN = ("ticks", "depth", "model")
 _COUNTED = ("samples", "host_macs", "host_macs_effective", "per_sample", "spread")
 _COUNTED_WITHIN = ("cores", "chips", "cores_at_least", "chips_at_least", "per_inference", "macs", "now_events_per_synapse_and_tick")
@@ -135,6 +142,8 @@ def _of_mapping(found: Mapping[str, Any], path: tuple[str, ...], line: Line, uni
             yield _placed(line, (*path, middle) if middle == "energy_j" else path, _unit(middle, unit), value=value, low=low, high=high)
     for key, value in rest.items():
         measured_in = str(found["unit"]) if key in _OF_UNIT and "unit" in found else _unit(key, unit)
+        if key == "per_inference" and str(found.get("count", "")).endswith("_seconds"):
+            measured_in = "s"
         yield from _walk(value, (*path, key), line, measured_in)
 
 
@@ -147,7 +156,8 @@ def _placed(line: Line, path: tuple[str, ...], unit: str, **figures: Any) -> Lin
     elif line.section == "baselines":
         label = "modelled" if unit == "J" or quantity == "spiking_over_baseline" else "counted"
     else:
-        label = "counted" if quantity in _COUNTED_WITHIN and line.section in ("profiles", "break_even") else line.label
+        counted = quantity in _COUNTED_WITHIN and unit != "s" and line.section in ("profiles", "break_even")
+        label = "counted" if counted else line.label
     return line._replace(item=".".join(path[:-1]), quantity=quantity, unit=unit, label=label, **figures)
 
 
@@ -159,6 +169,8 @@ def _name(entry: Mapping[str, Any], index: int) -> str:
 
 def _unit(key: str, inherited: str) -> str:
     """SI unit by the end of a key, or its beginning, else the unit of what it is within."""
+    if key == "bytes":
+        return "B"
     if key.startswith(("seconds", "watts")):
         return "s" if key.startswith("seconds") else "W"
     return next((unit for suffix, unit in _SUFFIXES.items() if key.endswith(suffix)), inherited)

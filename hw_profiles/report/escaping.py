@@ -55,6 +55,7 @@ _MATHS = {
     "↔": r"\leftrightarrow",
     "⇒": r"\Rightarrow",
     "×": r"\times",
+    "†": r"\dagger",
     "·": r"\cdot",
     "±": r"\pm",
     "≤": r"\leq",

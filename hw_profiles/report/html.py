@@ -22,6 +22,8 @@ from neurograph.hw_profiles.report.parts import Cell, Section, Table, count, def
 
 __all__ = ["to_html"]
 
+_FOR_METHODS = ("neurograph", "bundle", "model", "samples", "ticks", "engine", "windows", "depth", "profiles", "constants", "baselines")
+_TITLES = {"neurobench": "NeuroBench"}  # of parts that are told as they come
 # keys that a section needs, and the section; in the page's order
 _SECTIONS = (
     (("profiles",), sections.summary),
@@ -30,12 +32,15 @@ _SECTIONS = (
     (("figures",), sections.spikes),
     (("populations",), sections.populations),
     (("projections",), sections.projections),
+    (("windows_of_model",), sections.windows),
+    (("memory",), sections.memory),
     (("profiles",), sections.placements),
     (("profiles",), sections.components),
     (("baselines", "break_even"), compared.rivals),
     ((), lambda report: _others(report)),
     (("profiles",), sections.left_out),
     (("constants", "profiles"), sections.constants),
+    (_FOR_METHODS, sections.methods),
 )
 _HEAD = {"bundle", "accuracy", "model", "engine", "ticks", "depth", "samples", "labels"}
 _KNOWN = _HEAD | {key for keys, _ in _SECTIONS for key in keys} | {"per_sample", "host_macs", "host_macs_effective", "level_1"}
@@ -85,7 +90,7 @@ def _others(report: Mapping[str, Any]) -> Iterator[Section]:
         if key not in _KNOWN and isinstance(value, Mapping) and value:
             label = str(value.get("label", report.get("labels", {}).get(key, "")))
             content = {name: inner for name, inner in value.items() if name != "label"}
-            yield Section(key, key.replace("_", " ").capitalize(), label, definitions(key, content, key))
+            yield Section(key, _TITLES.get(key, key.replace("_", " ").capitalize()), label, definitions(key, content, key))
 
 
 def _own_ids(made: Sequence[Section]) -> list[Section]:

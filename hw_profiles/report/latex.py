@@ -11,8 +11,9 @@ from typing import Any
 
 from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
-from neurograph.hw_profiles.report.latex_parts import NONE, count, label_of, quantity, ratio, spread, table
+from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 from neurograph.hw_profiles.report.methods import is_assumed, methods_latex
+from neurograph.hw_profiles.report.remarks import about_chips, about_refused, refused
 from neurograph.hw_profiles.report.text import several
 
 __all__ = ["document", "to_latex"]
@@ -34,7 +35,7 @@ _COUNTS = {
 
 def to_latex(report: Mapping[str, Any]) -> str:
     r"""The report as LaTeX; references are in a comment at the end, and what ``--format bibtex`` writes."""
-    sections = (_energy(report), _counts(report), *_headlines(report), _baselines(report), *_constants(report))
+    sections = (_energy(report), _counts(report), *_headlines(report), *_baselines(report), *_constants(report))
     tables = ["\n".join(lines) for section in sections if (lines := list(section))]
     references = "\n".join(f"% {line}".rstrip() for line in bibtex(report).splitlines())
     head = "\n".join(
@@ -42,6 +43,7 @@ def to_latex(report: Mapping[str, Any]) -> str:
             f"% Energy report of {latex_text(report['bundle'])}, neurograph {report['neurograph']}.",
             r"% Needs: \usepackage{booktabs} \usepackage{siunitx} % 3 or later",
             r"%        \usepackage{url} for the bibliography, which is at the end as a comment and from --format bibtex.",
+            *WIDE,
         )
     )
     end = f"% references.bib:\n%\n{references}\n"
@@ -72,7 +74,7 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         rows.append([f"level: {latex_text(level)}"])
         for p in report["profiles"]:
             if p["level"] == level:
-                mark = "$^{*}$" if is_assumed(report, p) else ""
+                mark = ("$^{*}$" if is_assumed(report, p) else "") + (r"~$\dagger$" if refused(p) else "")
                 cells = (spread(p["energy_j"], "J"), spread(p["on_chip_j"], "J"), spread(p["latency_range_s"], "s"))
                 rows.append([latex_text(p["name"]) + mark, *cells, quantity(p["energy_delay_js"], "Js")])
     if not rows:
@@ -85,7 +87,8 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
     )
     header = ["profile", "energy", "on chip", "latency", "EDP"]
-    yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows)
+    notes = r" \par ".join(latex_text(line) for line in (*about_refused(report["profiles"]), *about_chips(report["profiles"])))
+    yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows, notes)
 
 
 def _counts(report: Mapping[str, Any]) -> Iterator[str]:
@@ -152,29 +155,30 @@ def _times(found: Mapping[str, float] | None) -> str:
     return f"{ratio(found['value'])} ({ratio(found['low'])}--{ratio(found['high'])})"
 
 
-def _baselines(report: Mapping[str, Any]) -> Iterator[str]:
+def _baselines(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:
+    """A table a network with real values: all of them in one would be higher than a page."""
+    for name in dict.fromkeys(b["name"] for b in report["baselines"]):
+        yield _baseline(report, name, [b for b in report["baselines"] if b["name"] == name])
+
+
+def _baseline(report: Mapping[str, Any], name: str, found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    even = {b["accounting"]: b for b in report["break_even"] if b["baseline"] == name}
     rows: list[list[str]] = []
-    even = {(b["baseline"], b["accounting"]): b for b in report["break_even"]}
-    notes = {b["name"]: b["note"] for b in report["baselines"]}
-    for name in notes:
-        rows.append([latex_text(name)])
-        for b in report["baselines"]:
-            if b["name"] == name:
-                joules = (spread(b[key], "J") for key in ("energy_j", "spiking_j"))
-                limit = ratio(even[name, b["accounting"]]["events_per_synapse"])
-                rows.append([_wrapped(b["accounting"]), count(b["macs"]), *joules, ratio(b["spiking_over_baseline"]), limit])
-    if not rows:
-        return
+    for b in found:
+        joules = (spread(b[key], "J") for key in ("energy_j", "spiking_j"))
+        limit = ratio(even[b["accounting"]]["events_per_synapse"])
+        rows.append([_wrapped(b["accounting"]), count(b["macs"]), *joules, ratio(b["spiking_over_baseline"]), limit])
+    counted = "in a run of it, trained on the same data" if "accuracy" in found[0] else "by formula"
     now = ratio(report["activity"]["events_per_synapse"])
     caption = (
-        f"{_subject(report)} beside networks with real values, at the level of operations (constants of "
-        f"{latex_text(report['baselines'][0]['profile'])}). Operations are counted by formula, energies modelled, with (low--high). "
+        f"{_subject(report)} beside a network with real values, {latex_text(name)}, at the level of operations (constants of "
+        f"{latex_text(found[0]['profile'])}). Multiply-adds (MACs) are counted {counted}, energies modelled, with (low--high). "
         "Limit, the break-even: the events a synapse and inference below which the spiking network, host included, needs less energy; it "
         f"has {now}. A dash: at no activity."
     )
     header = ["accounting", "MACs", "energy", "spiking", "ratio", "limit"]
-    said = " ".join(f"{latex_text(name)}: {latex_text(note)}." for name, note in notes.items() if note)
-    yield from table(caption, label_of(report["bundle"], "baselines"), "p{1.9cm}rrrrr", header, rows, said)
+    note = f"{latex_text(name)}: {latex_text(found[0]['note'])}." if found[0]["note"] else ""
+    yield from table(caption, label_of(report["bundle"], f"baselines {name}"), "p{1.9cm}rrrrr", header, rows, note)
 
 
 def _constants(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:

@@ -8,9 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from neurograph.hw_profiles.report.text import si
 
-__all__ = ["NONE", "count", "label_of", "quantity", "ratio", "spread", "table"]
+__all__ = ["NONE", "WIDE", "count", "label_of", "quantity", "ratio", "spread", "table"]
 
 NONE = "--"
+# how an author of two-column pages gets tables over both; a comment of every file
+WIDE = (
+    r"% In a two-column class, before \input of this file, for tables over both columns:",
+    r"%   \renewenvironment{table}[1][tbp]{\begin{table*}[#1]}{\end{table*}}",
+)
 _PREFIXES = {"G": r"\giga", "M": r"\mega", "k": r"\kilo", "m": r"\milli", "µ": r"\micro", "n": r"\nano", "p": r"\pico"} | {
     "f": r"\femto",
     "a": r"\atto",

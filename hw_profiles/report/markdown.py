@@ -9,9 +9,11 @@ from neurograph.hw_profiles.report.crosscheck import crosscheck
 from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.methods import methods_section
 from neurograph.hw_profiles.report.placement import placement
+from neurograph.hw_profiles.report.remarks import about_chips, about_refused, amount, effective, marked
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 from neurograph.hw_profiles.report.windows import windows
+from neurograph.hw_profiles.report.workload import workload
 
 __all__ = [
     "PREFACE",
@@ -53,6 +55,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         _populations,
         _projections,
         windows,
+        workload,
         placement,
         _components,
         crosscheck,
@@ -86,7 +89,7 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     rows = [
         [
-            p["name"],
+            marked(p),
             p["level"],
             si(p["energy_j"]["total"], "J"),
             low_high(p["energy_j"], "J"),
@@ -102,6 +105,9 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     energies = ["energy", "low to high", "on chip", "low to high"]
     header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
+    for line in (*about_refused(report["profiles"]), *about_chips(report["profiles"])):
+        yield ""
+        yield line
     yield ""
     yield from about_times(report["profiles"])
     for p in report["profiles"]:
@@ -184,7 +190,7 @@ def _host_rows(report: Mapping[str, Any]) -> dict[str, int]:
     for name, macs in report["host_macs"].items():
         rows[f"host multiply-adds: {name}"] = macs
         if name in report["host_macs_effective"]:
-            rows[f"… of {name} with a nonzero input (stated, not priced)"] = report["host_macs_effective"][name]
+            rows[f"… of {name} with a nonzero input ({effective(report)})"] = report["host_macs_effective"][name]
     return rows
 
 
@@ -253,7 +259,8 @@ def beside_components(p: Mapping[str, Any]) -> Iterator[str]:
         yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
     if p["on_chip_j"]:
         on_chip = f"{si(p['on_chip_j']['total'], 'J')} ({low_high(p['on_chip_j'], 'J')})"
-        yield f"- on chip, without host: {on_chip}; host share {100 * p['host_share']:.1f} %"
+        host = "not priced" if p["host_share"] is None else f"{100 * p['host_share']:.1f} %"
+        yield f"- on chip, without host: {on_chip}; host share {host}"
     if p["streamed_j"]:
         yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({low_high(p['streamed_j'], 'J')})"
     if p["latency_range_s"]:
@@ -273,11 +280,7 @@ def _least(p: Mapping[str, Any]) -> str:
 
 def work_of(terms: Sequence[Mapping[str, Any]]) -> str:
     """Counts × constants of a component."""
-
-    def amount(value: float) -> str:
-        return number(int(value) if float(value).is_integer() else value)
-
-    return " + ".join(f"{amount(t['per_inference'])} × {t['constant'].removeprefix('energy.')}" for t in terms)
+    return " + ".join(f"{amount(t)} × {t['constant'].removeprefix('energy.')}" for t in terms)
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[str]:

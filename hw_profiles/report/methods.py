@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
 from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
+from neurograph.hw_profiles.report.remarks import listed, rivals_of
 from neurograph.hw_profiles.report.text import number, several
 
 __all__ = ["is_assumed", "methods", "methods_latex", "methods_section"]
@@ -19,7 +20,7 @@ class Cite(NamedTuple):
 
 
 Part = Union[str, Cite]
-_NO_PRICE = ("energy.host_mac", "power.static_chip")
+_HOST = "energy.host_mac"
 
 
 def methods(report: Mapping[str, Any]) -> str:
@@ -57,15 +58,45 @@ def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
     yield Cite(("pedersen2024nir",))
     yield " to Lava"
     yield Cite(("lava",))
-    samples = several(report["samples"], "inference")
     yield (
-        f", as exact integers from the recorded spikes of {samples} of {several(report['ticks'], 'tick')} in its {report['engine']} "
+        f", as exact integers from the recorded spikes of {several(report['samples'], 'inference')} of {_length(report)} in its "
+        f"{report['engine']} "
         "engine; figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one "
         "step, active where it spikes or receives a spike; a message is one spike sent to one destination. "
     )
 
 
+def _length(report: Mapping[str, Any]) -> str:
+    """How long an inference is: ticks, and in a dynamic model those of its windows."""
+    ran = _ran(report)
+    if not ran:
+        return several(report["ticks"], "tick")
+    each = sorted({row["ticks"] for row in ran})
+    ticks = several(each[0], "tick") if len(each) == 1 else f"{each[0]} to {each[-1]} ticks"
+    return f"{several(len(ran), 'window')} of {ticks} ({number(report['ticks'])} in all)"
+
+
+def _ran(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Windows of a dynamic model in which somebody takes part; none of a model of one network."""
+    return [row for row in report.get("windows_of_model") or () if row["ticks"]]
+
+
+def _of_a_window(report: Mapping[str, Any]) -> str:
+    """Windows of a dynamic model on a chip."""
+    steps = sorted({row["steps"] for row in _ran(report)})
+    each = several(steps[0], "step") if len(steps) == 1 else f"{steps[0]} to {steps[-1]} steps"
+    depth = "of unknown depth" if report["depth"] is None else f"of depth {report['depth']}"
+    return (
+        "Counts are sums over the windows, each the network of one snapshot; on a chip each runs alone, one after the other, in "
+        f"a pipeline {depth}: {each} a window, {number(report['windows']['chip_alone']['steps'])} in all, filling and draining counted as "
+        "inactive updates. "
+    )
+
+
 def _windows(report: Mapping[str, Any]) -> Iterator[Part]:
+    if _ran(report):
+        yield _of_a_window(report)
+        return
     alone, streamed = report["windows"]["chip_alone"]["steps"], report["windows"]["chip_streamed"]["steps"]
     depth = "of unknown depth" if report["depth"] is None else f"of depth {report['depth']}"
     yield (
@@ -98,9 +129,9 @@ def _profile(report: Mapping[str, Any], p: Mapping[str, Any]) -> Iterator[Part]:
         yield Cite(tuple(keys))
     statuses: dict[str, int] = {}
     for c in used:
-        if c["name"] not in _NO_PRICE:
+        if c["name"] != _HOST:
             statuses[c["status"]] = statuses.get(c["status"], 0) + 1
-    host = next((f", host {c['status']}" for c in used if c["name"] == "energy.host_mac"), "")
+    host = next((f", host {c['status']}" for c in used if c["name"] == _HOST), "")
     said = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     yield f" (SHA-256 {p['sha256'][:16]}; {f'constants: {said}{host}' if said else 'no energies, counts only'})"
 
@@ -121,8 +152,7 @@ def _placed(report: Mapping[str, Any]) -> Iterator[Part]:
 def _beside(report: Mapping[str, Any]) -> Iterator[Part]:
     """What was compared with, and what was checked."""
     if report["baselines"]:
-        names = list(dict.fromkeys(b["name"] for b in report["baselines"]))
-        yield f"The networks with real values beside it ({_list(names)}) were not run: their operations are counted by formula. "
+        yield from _rivals(report)
     found = report.get("crosscheck")
     if found is not None and "refused" not in found:
         yield f"Events and energy of the placed network were checked against SANA-FE {found['version']}"
@@ -130,10 +160,24 @@ def _beside(report: Mapping[str, Any]) -> Iterator[Part]:
         yield ", which replayed the recorded spikes. "
 
 
+def _rivals(report: Mapping[str, Any]) -> Iterator[Part]:
+    trained, formula = rivals_of(report)
+    if trained:
+        accuracies = ", ".join(f"{100 * accuracy:.2f} %" for accuracy in trained.values())
+        yield (
+            f"Of the networks with real values beside it, the trained {listed(list(trained))} (test accuracy {accuracies}, measured) "
+            f"{'was' if len(trained) == 1 else 'were'} trained on the same data and run, and the multiply-adds counted in that run, those "
+            "that meet a zero apart. "
+        )
+    if formula:
+        start = "The" if trained else "Of the networks with real values beside it, the"
+        yield f"{start} {listed(formula)} {'was' if len(formula) == 1 else 'were'} not run: multiply-adds are counted by formula. "
+
+
 def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
     names = [p["name"] for p in report["profiles"] if is_assumed(report, p)]
     if names:
-        yield f"No energy per operation is published for {_list(names)}: its joules are assumptions with a range, not the chip's. "
+        yield f"No energy per operation is published for {listed(names)}: its joules are assumptions with a range, not the chip's. "
     chips = [p["name"] for p in report["profiles"] if p["level"] == "chip events"]
     reasons: dict[tuple[str, str], list[str]] = {}
     for p in report["profiles"]:
@@ -141,7 +185,7 @@ def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
             for left_out in p["not_included"].items():
                 reasons.setdefault(left_out, []).append(p["name"])
     if reasons:
-        said = (f"{name} ({'' if names == chips else f'{_list(names)}: '}{why})" for (name, why), names in reasons.items())
+        said = (f"{name} ({'' if names == chips else f'{listed(names)}: '}{why})" for (name, why), names in reasons.items())
         yield f"Left out of the energy of chip events: {'; '.join(said)}. "
     yield " ".join(f"Scope of {p['name']}: {p['scope']}" for p in report["profiles"])
 
@@ -150,7 +194,3 @@ def is_assumed(report: Mapping[str, Any], p: Mapping[str, Any]) -> bool:
     """Whether the price of a synaptic event is an assumption."""
     prices = {term["constant"] for term in p["components"].get("synapse", {"terms": []})["terms"]}
     return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == p["name"] and c["name"] in prices)
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

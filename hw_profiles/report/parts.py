@@ -20,6 +20,7 @@ __all__ = [
     "Prose",
     "Section",
     "Table",
+    "Verbatim",
     "count",
     "definitions",
     "energy",
@@ -107,7 +108,15 @@ class Items:
     kind: str = "items"
 
 
-Block = Table | Picture | Prose | Items
+@dataclass(frozen=True)
+class Verbatim:
+    """Text as it is, line by line."""
+
+    text: str
+    kind: str = "verbatim"
+
+
+Block = Table | Picture | Prose | Items | Verbatim
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from neurograph.hw_profiles.report.remarks import how_counted
 from neurograph.hw_profiles.report.text import low_high, number, ratio, si, table
 
 __all__ = ["headline", "rivals"]
@@ -49,7 +50,9 @@ def rivals(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines of the section; none without a network to compare with."""
     if not report["baselines"]:
         return
-    yield "## Beside networks with real values (operations counted by formula, energy modelled)"
+    yield "## Beside networks with real values (operations counted by formula or in a run, energy modelled)"
+    yield ""
+    yield how_counted(report)
     yield ""
     yield from (f"- {name}: {note}" for name, note in {b["name"]: b["note"] for b in report["baselines"]}.items())
     yield ""
@@ -62,12 +65,13 @@ def rivals(report: Mapping[str, Any]) -> Iterator[str]:
             si(b["energy_j"]["total"], "J"),
             low_high(b["energy_j"], "J"),
             si(b["spiking_j"]["total"], "J"),
+            low_high(b["spiking_j"], "J"),
             ratio(b["spiking_over_baseline"]),
         ]
         for b in report["baselines"]
     ]
-    header = ["network", "accounting", "numbers", "multiply-adds", "energy", "low to high", "spiking", "spiking / it"]
-    yield from table(header, rows, "lllrrrrr")
+    header = ["network", "accounting", "numbers", "multiply-adds", "energy", "low to high", "spiking", "low to high", "spiking / it"]
+    yield from table(header, rows, "lllrrrrrr")
     yield ""
     constants = report["baselines"][0]["profile"]
     yield f"Level *operations*, constants of {constants}; the spiking side has its host multiply-adds in it."

@@ -8,13 +8,17 @@ from typing import Any
 from markupsafe import escape
 
 from neurograph.hw_profiles.report import markdown, pictures
+from neurograph.hw_profiles.report.bibliography import bibtex
 from neurograph.hw_profiles.report.core_map import core_map
+from neurograph.hw_profiles.report.methods import methods as text_of_methods
 from neurograph.hw_profiles.report.parts import (
     Block,
     Cell,
     Items,
+    Prose,
     Section,
     Table,
+    Verbatim,
     count,
     energy,
     items,
@@ -26,9 +30,25 @@ from neurograph.hw_profiles.report.parts import (
     slug,
 )
 from neurograph.hw_profiles.report.placement import ABOUT, alike, words
+from neurograph.hw_profiles.report.remarks import about_chips, about_refused, effective, marked
 from neurograph.hw_profiles.report.text import number, several
+from neurograph.hw_profiles.report.windows import ABOUT as ABOUT_WINDOWS
+from neurograph.hw_profiles.report.windows import COLUMNS, NO_NEUROBENCH
 
-__all__ = ["components", "constants", "counts", "left_out", "placements", "populations", "projections", "spikes", "summary"]
+__all__ = [
+    "components",
+    "constants",
+    "counts",
+    "left_out",
+    "memory",
+    "methods",
+    "placements",
+    "populations",
+    "projections",
+    "spikes",
+    "summary",
+    "windows",
+]
 
 Report = Mapping[str, Any]
 _COUNTS = {
@@ -73,7 +93,7 @@ def summary(report: Report) -> Iterator[Section]:
         return
     rows = [
         [
-            Cell(p["name"]),
+            Cell(marked(p)),
             Cell(p["level"]),
             *energy(p["energy_j"], slug("energy", p["name"])),
             *energy(p["on_chip_j"], slug("on-chip", p["name"])),
@@ -87,6 +107,7 @@ def summary(report: Report) -> Iterator[Section]:
     energies = ("energy", "low", "high", "on chip", "low", "high")
     header = ("profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are")
     blocks: list[Block] = [Table("Energy, latency and throughput by profile", header, rows)]
+    blocks += [prose([line]) for line in (*about_refused(profiles), *about_chips(profiles))]
     blocks.append(prose(markdown.about_times(profiles)))
     for p in profiles:
         if report.get("constants") and p["components"].get("synapse") and markdown.is_assumed(report, p):
@@ -123,7 +144,7 @@ def counts(report: Report) -> Iterator[Section]:
     for name, macs in report.get("host_macs", {}).items():
         fixed[slug("host", name)] = (f"host multiply-adds: {name}", macs)
     for name, macs in report.get("host_macs_effective", {}).items():
-        fixed[slug("host", name, "effective")] = (f"host multiply-adds: {name}, with a nonzero input (stated, not priced)", macs)
+        fixed[slug("host", name, "effective")] = (f"host multiply-adds: {name}, with a nonzero input ({effective(report)})", macs)
     fixed["host_macs"] = ("host multiply-adds in all", held["host_macs"])
     rows += [[Cell(text), count(value, slug("counts", key)), *[Cell("")] * 3] for key, (text, value) in fixed.items()]
     activity = [
@@ -206,6 +227,33 @@ def projections(report: Report) -> Iterator[Section]:
     ]
     header = ("projection", "stored", "synapses", "synaptic events", "share")
     yield Section("projections", "Projections", label_of(report, "projections"), [Table("Projections", header, rows)] if rows else [])
+
+
+def windows(report: Report) -> Iterator[Section]:
+    """A row a window of a dynamic model."""
+    rows = [
+        [count(row["window"]), *(count(row[key], slug("window", str(row["window"]), key)) for key in COLUMNS)]
+        for row in report["windows_of_model"]
+    ]
+    about = ABOUT_WINDOWS if "neurobench" in report else (*ABOUT_WINDOWS, NO_NEUROBENCH)
+    header = ("window", *COLUMNS.values())
+    blocks: list[Block] = [Table("Windows", header, rows), prose(about)] if rows else []
+    yield Section("windows", "Windows", label_of(report, "windows_of_model"), blocks)
+
+
+def memory(report: Report) -> Iterator[Section]:
+    """Bytes read and written."""
+    held = report["memory"]
+    rows = [[Cell(name), count(value, slug("memory", "bytes", name))] for name, value in held["bytes"].items()]
+    about = f"Exact counts times assumed widths. {held['about']}."
+    blocks: list[Block] = [Table("Bytes an inference", ("what", "bytes"), rows), prose([about])] if rows else []
+    yield Section("memory", "Memory traffic: counts × word widths", label_of(report, "memory"), blocks)
+
+
+def methods(report: Report) -> Iterator[Section]:
+    """The paragraph of a paper and its references."""
+    blocks: list[Block] = [Prose(escape(text_of_methods(report))), Verbatim(bibtex(report))]
+    yield Section("methods", "Methods, for a paper", "", blocks)
 
 
 def placements(report: Report) -> Iterator[Section]:

@@ -12,13 +12,13 @@ __all__ = ["workload"]
 
 def workload(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines of the two sections."""
-    yield "## Memory traffic (counted)"
+    yield "## Memory traffic (counts × word widths)"
     yield ""
     memory = report["memory"]
     rows = [[name, number(amount)] for name, amount in memory["bytes"].items()]
     yield from table(["what", "bytes an inference"], rows, "lr")
     yield ""
-    yield f"{memory['about']}."
+    yield f"Modelled: exact counts times assumed widths. {memory['about']}."
     if "neurobench" in report:
         yield ""
         yield "## In NeuroBench's terms (counted)"

@@ -8,7 +8,7 @@ from typing import Any
 
 from neurograph.export.placement import Placement
 from neurograph.export.placement.files import to_json as placement_json
-from neurograph.hw_profiles.baselines import gcn, graph_transformer
+from neurograph.hw_profiles.baselines import Baseline, gcn, graph_transformer
 from neurograph.hw_profiles.report import build
 from neurograph.hw_profiles.routing import Routing
 from neurograph.network import Network
@@ -16,6 +16,25 @@ from neurograph.sim.recording import Recording
 
 PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2", "generic")
 HOSTILE = 'a_b%c&d#e$f{g}h~i^j\\k "l" µ→é–ß ½ 中 -- `m` <n>|o'
+
+TRAINED = tuple(
+    Baseline(f"{name}, trained", {"encoder": 60, "propagation": 30}, "trained on made up with seed 0", {"encoder": 20}, accuracy=accuracy)
+    for name, accuracy in (("gcn", 0.812), ("transformer", 0.8))
+)
+
+
+def four_rivals() -> list[Baseline]:
+    """Two by formula, two trained and counted in a run; in six accountings."""
+    sizes = {"nodes": 4, "in_features": 5, "width": 3, "classes": 2, "nonzero_features": 7}
+    return [graph_transformer(**sizes), gcn(nonzeros=10, **sizes), *TRAINED]
+
+
+def windows_of_model() -> list[dict[str, int]]:
+    """Of a dynamic model: three windows of four ticks, and one in which nobody takes part."""
+    names = ("nodes", "synapses", "synaptic_events", "neuron_updates", "spikes", "synapses_written", "synapses_changed")
+    names += ("currents_written", "neurons_switched", "states_held", "spikes_dropped")
+    rows = [{"window": at, "ticks": 4, "steps": 9, **dict.fromkeys(names, at + 1)} for at in range(3)]
+    return [*rows, {"window": 3, "ticks": 0, "steps": 0, **dict.fromkeys(names, 0)}]
 
 
 def plain(network: Network, recording: Recording, **given: Any) -> dict[str, Any]:

@@ -95,6 +95,15 @@ def test_counts_are_labelled_counted_and_joules_modelled(network: Network, recor
     assert {row["label"] for row in rows if row["section"] == "accuracy"} == {"measured"}
 
 
+def test_chip_time_is_modelled_seconds_and_memory_modelled_bytes(network: Network, recording: Recording) -> None:
+    rows = read(rendered(plain(network, recording, profiles=["loihi1"]), "csv"))
+    static = next(row for row in rows if row["quantity"] == "per_inference" and "chip_seconds" in row["item"])
+    assert (static["unit"], static["label"]) == ("s", "modelled")
+    others = [row for row in rows if row["quantity"] == "per_inference" and row is not static]
+    assert {(row["unit"], row["label"]) for row in others} == {("1", "counted")}
+    assert {(row["unit"], row["label"]) for row in rows if row["section"] == "memory" and row["value"]} == {("B", "modelled")}
+
+
 def test_lines_end_as_rfc_4180_says(report: dict[str, Any]) -> None:
     text = rendered(report, "csv")
     assert text.startswith(",".join(COLUMNS) + "\r\n") and text.endswith("\r\n")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from latex_runs import skip_without, typeset
-from report_cases import HOSTILE, placed, plain, renamed
+from report_cases import HOSTILE, four_rivals, placed, plain, renamed
 
 from neurograph.export.placement import Placement
 from neurograph.hw_profiles.report import rendered, rendered_comparison
 from neurograph.hw_profiles.report.compare import compare
 from neurograph.hw_profiles.report.escaping import latex_text, url_text
 from neurograph.hw_profiles.report.latex import document, to_latex
-from neurograph.hw_profiles.report.latex_parts import count, quantity, spread
+from neurograph.hw_profiles.report.latex_parts import WIDE, count, quantity, spread
 from neurograph.hw_profiles.report.text import number, si
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
@@ -46,6 +46,32 @@ def test_a_report_is_typeset_and_its_figures_are_on_the_pages(
     for c in report["constants"]:
         assert re.search(rf"{c['name'].partition('.')[2].replace('_', ' ')} +{c['value']:g} ", made.text), c["name"]
     assert made.text.count("Table ") >= 4 and "Horowitz" in made.text
+
+
+@pytest.mark.parametrize("columns", ["one", "two"])
+def test_four_networks_fit_pages_of_one_column_and_of_two(
+    columns: str, integers: Network, recording: Recording, placements: Callable[..., Placement], tmp_path: Path
+) -> None:
+    skip_without(*TOOLS)
+    report = placed(integers, recording, placements(), baselines=four_rivals(), host_macs_effective={"encoder": 15})
+    text = document(to_latex(report))
+    if columns == "two":
+        wide = WIDE[-1].removeprefix("%").strip()
+        assert wide in text
+        text = text.replace("[a4paper]", "[a4paper,twocolumn]").replace(r"\begin{document}", f"{wide}\n\\begin{{document}}")
+    made = typeset(tmp_path, text, rendered(report, "bibtex"))
+    assert made.overfull_pt < 10 and not re.search("Float too large|multiply.defined|undefined", made.log)
+    flat = re.sub(r"\s+", " ", made.text)
+    assert len({b["accounting"] for b in report["baselines"]}) == 6
+    assert flat.count("trained on made up with seed 0") == 2 and "layer(s) of width 3" in flat
+    for b in report["baselines"]:
+        assert number(b["macs"]) in flat
+
+
+def test_a_profile_that_refused_is_marked(network: Network, recording: Recording) -> None:
+    text = to_latex(plain(network, recording, profiles=["loihi1", "loihi2"], routing_refused={"loihi1": "too many axons."}))
+    assert r"loihi1~$\dagger$ &" in text and r"loihi2~$" not in text
+    assert r"\ensuremath{\dagger} loihi1 refused: too many axons; its figures are those of a chip" in text
 
 
 def test_names_that_are_hostile_to_latex_are_printed(network: Network, recording: Recording, tmp_path: Path) -> None:

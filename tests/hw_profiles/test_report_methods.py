@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from latex_runs import skip_without, typeset
-from report_cases import HOSTILE, placed, plain
+from report_cases import HOSTILE, four_rivals, placed, plain, windows_of_model
 
 from neurograph.export.placement import Placement
 from neurograph.hw_profiles.report import rendered, to_markdown
@@ -50,6 +50,30 @@ def test_what_is_not_in_a_report_is_not_in_its_paragraph(network: Network, recor
     text = methods(plain(network, recording, profiles=["horowitz45"], baselines=[]))
     assert "chip events" not in text and "placement" not in text and "not run" not in text and "Left out" not in text
     assert "modelled" not in methods(plain(network, recording, profiles=[], baselines=[]))
+
+
+def test_networks_that_were_run_are_told_from_those_by_formula(network: Network, recording: Recording) -> None:
+    text = methods(plain(network, recording, baselines=four_rivals()))
+    assert "the trained gcn and transformer (test accuracy 81.20 %, 80.00 %, measured) were trained on the same data and run" in text
+    assert "The dense graph transformer and GCN were not run: multiply-adds are counted by formula" in text
+    assert "not run" not in methods(plain(network, recording, baselines=four_rivals()[2:]))
+    only = methods(plain(network, recording, baselines=four_rivals()[:1]))
+    assert "beside it, the dense graph transformer was not run" in only and "trained" not in only
+
+
+def test_windows_of_a_dynamic_model_are_told_as_windows(network: Network, recording: Recording) -> None:
+    report = plain(network, recording, profiles=["loihi1"]) | {"windows_of_model": windows_of_model(), "ticks": 12}
+    report["windows"]["chip_alone"]["steps"] = 27
+    text = methods(report)
+    assert "of 3 windows of 4 ticks (12 in all)" in text and "each runs alone, one after the other" in text
+    assert "9 steps a window, 27 in all" in text and "of a stream" not in text
+
+
+def test_every_constant_is_among_the_statuses_the_host_apart(network: Network, recording: Recording) -> None:
+    report = plain(network, recording, profiles=["loihi1"], baselines=[])
+    said = re.search(r"constants: (.*?), host (\w+)\)", methods(report))
+    assert said is not None and "power.static_chip" in {c["name"] for c in report["constants"]}
+    assert sum(int(part.split()[0]) for part in said[1].split(", ")) == len(report["constants"]) - 1
 
 
 def test_a_cross_check_is_told_and_cited(network: Network, recording: Recording) -> None:

@@ -1,0 +1,76 @@
+"""Remarks that every rendering of a report makes in the same words, so that Markdown, HTML and LaTeX cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from neurograph.hw_profiles.report.text import number, several, si
+
+__all__ = ["MARK", "about_chips", "about_refused", "amount", "effective", "how_counted", "listed", "marked", "refused", "rivals_of"]
+
+Found = Mapping[str, Any]
+MARK = "†"  # of a profile whose chip refused the network
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def rivals_of(report: Found) -> tuple[dict[str, float], list[str]]:
+    """Networks with real values: those trained and counted in a run (name → test accuracy), and those counted by formula."""
+    trained = {b["name"].removesuffix(", trained"): b["accuracy"] for b in report["baselines"] if "accuracy" in b}
+    formula = dict.fromkeys(b["name"] for b in report["baselines"] if "accuracy" not in b)
+    return trained, list(formula)
+
+
+def how_counted(report: Found) -> str:
+    """How the multiply-adds of the networks with real values were counted; empty without any."""
+    trained, formula = rivals_of(report)
+    said = []
+    if trained:
+        said.append(f"of the trained {listed(list(trained))} in a run")
+    if formula:
+        said.append(f"of the {listed(formula)} by formula")
+    return f"Multiply-adds {' and '.join(said)}." if said else ""
+
+
+def refused(p: Found) -> bool:
+    """Whether the profile's chip has no place for the network."""
+    return bool(p.get("placement_refused"))
+
+
+def marked(p: Found) -> str:
+    """The profile's name, with :data:`MARK` where it refused the network."""
+    return f"{p['name']} {MARK}" if refused(p) else str(p["name"])
+
+
+def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
+    """A line for each profile that refused."""
+    for p in profiles:
+        if refused(p):
+            said = str(p["placement_refused"]).rstrip(".")
+            yield f"{MARK} {p['name']} refused: {said}; its figures are those of a chip that could hold the network."
+
+
+def about_chips(profiles: Sequence[Found]) -> Iterator[str]:
+    """A line for profiles that need more than one chip."""
+    many = {p["name"]: p["chips"] or p["chips_at_least"] or 1 for p in profiles}
+    needed = [f"{name} ({several(chips, 'chip')})" for name, chips in many.items() if chips > 1]
+    if needed:
+        yield f"Links and the barrier between chips are in neither energy, latency nor throughput: {listed(needed)}."
+
+
+def amount(term: Found) -> str:
+    """How much of what a term counts; chip-seconds are a time."""
+    value = term["per_inference"]
+    if term["count"] == "chip_seconds":
+        return f"{si(value, 's')} of chips"
+    return number(int(value) if float(value).is_integer() else value)
+
+
+def effective(report: Found) -> str:
+    """What becomes of the host's multiply-adds with a nonzero input."""
+    priced = any(row["accounting"].endswith("zeros skipped") for row in report.get("level_1", ()))
+    return "priced in the lines with zeros skipped" if priced else "stated, not priced"
