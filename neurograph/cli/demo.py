@@ -34,6 +34,7 @@ def demo(
     log("4/4  count and price one inference")
     from neurograph.export.bundle import open_bundle
     from neurograph.hw_profiles.report import to_markdown
+    from neurograph.hw_profiles.report.text import low_high, si
     from neurograph.reporting import report_of
 
     report = report_of(open_bundle(output / "bundle"))
@@ -55,8 +56,8 @@ def demo(
     print(f"{len(exported['pairs'])} pairs of engines, {compared:,} spike slots, {verdict}" + ("" if result["lava"] else " (without Lava)"))
     for profile in report["profiles"]:
         energy = profile["energy_j"]
-        total, low, high = (energy[key] * 1e6 for key in ("total", "low", "high"))
-        print(f"{profile['name']:<16} {total:10.3f} µJ an inference  ({low:.3f} to {high:.3f})")
+        spread = "" if energy["low"] == energy["high"] else f"  ({low_high(energy, 'J')})"
+        print(f"{profile['name']:<14} {profile['level']:<12} {si(energy['total'], 'J'):>8} an inference{spread}")
     print(f"test accuracy {report['accuracy']:.1%} in integers; all of it in {output}/ ({result['wall_s']:.0f} s)")
     print(f"next: neurograph report {output}/bundle | neurograph check {output}/bundle")
     return 0 if result["ok"] else 1
