@@ -43,7 +43,7 @@ def refused(p: Found) -> bool:
 
 def marked(p: Found) -> str:
     """The profile's name, with :data:`MARK` where it refused the network."""
-    return f"{p['name']} {MARK}" if refused(p) else str(p["name"])
+    return f"{p['name']}\u00a0{MARK}" if refused(p) else str(p["name"])
 
 
 def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
