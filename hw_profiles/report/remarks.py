@@ -43,7 +43,7 @@ def refused(p: Found) -> bool:
 
 def marked(p: Found) -> str:
     """The profile's name, with :data:`MARK` where it refused the network."""
-    return f"{p['name']} {MARK}" if refused(p) else str(p["name"])
+    return f"{p['name']}\u00a0{MARK}" if refused(p) else str(p["name"])
 
 
 def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
@@ -56,8 +56,8 @@ def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
 
 def about_chips(profiles: Sequence[Found]) -> Iterator[str]:
     """A line for profiles that need more than one chip."""
-    many = {p["name"]: p["chips"] or p["chips_at_least"] or 1 for p in profiles}
-    needed = [f"{name} ({several(chips, 'chip')})" for name, chips in many.items() if chips > 1]
+    many = [(p["name"], "" if p["chips"] else "at least ", p["chips"] or p["chips_at_least"] or 1) for p in profiles]
+    needed = [f"{name} ({least}{several(chips, 'chip')})" for name, least, chips in many if chips > 1]
     if needed:
         yield f"Links and the barrier between chips are in neither energy, latency nor throughput: {listed(needed)}."
 

@@ -244,7 +244,10 @@ def windows(report: Report) -> Iterator[Section]:
 def memory(report: Report) -> Iterator[Section]:
     """Bytes read and written."""
     held = report["memory"]
-    rows = [[Cell(name), count(value, slug("memory", "bytes", name))] for name, value in held["bytes"].items()]
+    rows = [
+        [Cell(name), count(value, slug("memory", "bytes", name), 0 if float(value).is_integer() else 1)]
+        for name, value in held["bytes"].items()
+    ]
     about = f"Exact counts times assumed widths. {held['about']}."
     blocks: list[Block] = [Table("Bytes an inference", ("what", "bytes"), rows), prose([about])] if rows else []
     yield Section("memory", "Memory traffic: counts × word widths", label_of(report, "memory"), blocks)

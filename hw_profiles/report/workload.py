@@ -15,7 +15,7 @@ def workload(report: Mapping[str, Any]) -> Iterator[str]:
     yield "## Memory traffic (counts × word widths)"
     yield ""
     memory = report["memory"]
-    rows = [[name, number(amount)] for name, amount in memory["bytes"].items()]
+    rows = [[name, number(amount).removesuffix(".0")] for name, amount in memory["bytes"].items()]
     yield from table(["what", "bytes an inference"], rows, "lr")
     yield ""
     yield f"Modelled: exact counts times assumed widths. {memory['about']}."
