@@ -194,8 +194,8 @@ def refuse_same_names(profiles: Sequence[Profile]) -> None:
             raise InputError(f"profile {profile.path}: is given twice, must be given once; leave one out")
         if other is not profile:
             raise InputError(
-                f"profile {profile.path}: another one ({other.path}) is named {profile.name!r} too, must have a name of its own; change one's "
-                "name, or leave one out"
+                f"profile {profile.path}: another one ({other.path}) is named {profile.name!r} too, must have a name of its own; "
+                "change one's name, or leave one out"
             )
 
 

@@ -92,8 +92,8 @@ def build(
         figures: data of pictures, as ``neurograph.reporting.figures`` makes it; put into the report as it is.
 
     Raises:
-        InputError: the recording is empty or does not fit the network; two profiles have one name; a placement is of another run; effective multiply-adds of what has
-            none, or more of them than there are.
+        InputError: the recording is empty or does not fit the network; two profiles have one name; a placement is of another run; effective
+            multiply-adds of what has none, or more of them than there are.
         ProfileError: a profile that cannot be used.
     """
     if recording.samples < 1:

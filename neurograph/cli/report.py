@@ -44,11 +44,9 @@ def report(
     of_one = {"--recording": recording, "--placement": placement, "--ann": ann, "--sanafe": sanafe, "--measure": measure}
     of_sweep = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler, "--target": target, "--retrain": retrain, "--epochs": epochs}
     if form == "schema":
-        others = {"--data-root": data_root, "--sweep": sweep, **of_sweep}
         own = profile if profile != list(PROFILES) else None
-        _refuse(
-            {"bundle": bundles, "--profile": own, **of_one, **others}, "is not for --format schema, which is of no bundle; leave it out"
-        )
+        others = {"bundle": bundles, "--profile": own, **of_one, "--data-root": data_root, "--sweep": sweep, **of_sweep}
+        _refuse(others, "is not for --format schema, which is of no bundle; leave it out")
     _check(bundles, form)
     for name in ann:
         if ann.count(name) > 1:

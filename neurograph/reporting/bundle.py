@@ -67,8 +67,8 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
-        InputError: two profiles of one name; the bundle has no integers; a recording that is damaged, of another network, or without spikes; no SANA-FE; for a
-            dynamic model anything but profiles.
+        InputError: two profiles of one name; the bundle has no integers; a recording that is damaged, of another network, or without
+            spikes; no SANA-FE; for a dynamic model anything but profiles.
     """
     wanted = wanted or Wanted()
     if isinstance(bundle, DynamicBundle):
@@ -150,9 +150,8 @@ def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> No
     """
     projections = [p.name for p in network.spiking_projections]
     if len(own.synaptic_events) != len(projections):
-        raise InputError(
-            f"recording {path}: is of another network (counts of {len(own.synaptic_events)} projections, here are {len(projections)}); {_ANEW}"
-        )
+        there, here = len(own.synaptic_events), len(projections)
+        raise InputError(f"recording {path}: is of another network (counts of {there} projections, here are {here}); {_ANEW}")
     rows: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         "synaptic events of projection": (
             dict(zip(projections, own.synaptic_events, strict=True)),
@@ -163,13 +162,13 @@ def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> No
         "messages of population": (own.messages, counted.messages),
         "spikes that reach a population from": (own.reached, counted.reached),
     }
-    for what, (said, here) in rows.items():
-        for name, values in here.items():
+    for what, (said, recount) in rows.items():
+        for name, values in recount.items():
             if name not in said or not np.array_equal(said[name], values):
-                there = f"{int(said[name].sum()):,}" if name in said else "no"
+                told = f"{int(said[name].sum()):,}" if name in said else "no"
                 raise InputError(
-                    f"recording {path}: is of another network (it has {there} {what} {name!r}, its spikes make {int(values.sum()):,} on this "
-                    f"bundle's weights); {_ANEW}"
+                    f"recording {path}: is of another network (it has {told} {what} {name!r}, its spikes make {int(values.sum()):,} on "
+                    f"this bundle's weights); {_ANEW}"
                 )
 
 
