@@ -144,7 +144,7 @@ def test_a_recording_with_counts_of_other_weights_is_refused(
     folder: Path, tmp_path: Path, bits: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, run = tmp_path / "bits", tmp_path / "counted.h5"
-    write_bundle(compile_checkpoint(karate_checkpoint(), TARGET, weight_bits=bits), TARGET, path)
+    write_bundle(compile_checkpoint(karate_checkpoint(), TARGET, bits=bits), TARGET, path)
     assert run_command(["simulate", str(path), "--counts", "-o", str(run)]) == 0
     if bits == 8:
         plain = report(capsys, str(folder))
@@ -158,7 +158,7 @@ def test_a_recording_with_counts_of_other_weights_is_refused(
 def test_a_placement_of_another_network_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "place the network again with 'neurograph place'" in refused(capsys, str(folder), "--placement", str(tmp_path / "nothere"))
     other, placed = tmp_path / "other", tmp_path / "p"
-    write_bundle(compile_checkpoint(karate_checkpoint(width=4), TARGET), TARGET, other)
+    write_bundle(compile_checkpoint(karate_checkpoint(attention_width=4), TARGET), TARGET, other)
     assert run_command(["place", str(other), "--profile", "loihi1", "-o", str(placed)]) == 0
     said = refused(capsys, str(folder), "--placement", str(placed))
     assert "is of another network (population '" in said
