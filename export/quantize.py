@@ -158,7 +158,11 @@ def check_integers(network: Network) -> None:
             if isinstance(p.neuron, CubaLIF) and (static or np.any(p.bias)):
                 offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
     if offenders:
-        raise UnsupportedError("Lava's fixed point", offenders, "simulate it with --engine float, or change the neuron")
+        raise UnsupportedError(
+            "Lava's fixed point",
+            offenders,
+            "export it for --target onnx, whose bundle 'simulate --engine float' runs, or change the neuron",
+        )
 
 
 def threshold_above_base(population: Population) -> Array:

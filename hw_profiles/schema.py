@@ -26,9 +26,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -37,7 +36,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from neurograph.errors import ProfileError
+from neurograph.errors import InputError, ProfileError
 from neurograph.hw_profiles.vocabulary import LIMIT_UNITS, PLACEMENT_LIMITS, SHARES, UNITS, VOCABULARY
 
 if sys.version_info >= (3, 11):
@@ -52,6 +51,7 @@ __all__ = [
     "names",
     "near",
     "placement_limits",
+    "refuse_same_names",
     "text_of",
 ]
 
@@ -68,7 +68,14 @@ _WAYS_OUT = {
     "model_type": "write a table [section.constant] with value, unit, status and source",
     "literal_error": "take one of those",
     "string_too_short": "say where the figure comes from",
+    "string_pattern_mismatch": "take letters, digits, '.', '_' and '-', the first of them a letter or a digit",
+    "finite_number": "give a number, or leave the constant out where it is not known",
+    "float_type": "give a number, without quotation marks",
+    "greater_than": "give a value above 0",
 }
+# of an event, in SI units: a value beyond it is one in another unit
+_LARGEST = {"energy": (1.0, "1 J an event"), "time": (60.0, "60 s an event"), "power": (1e6, "1 MW"), "limits": (1e12, "1e12")}
+_MAY_BE_ZERO = ("shared_synapse_lists", "programmable_neurons", "delay_max", "graded_spike_bits")
 
 
 class _Strict(BaseModel):
@@ -81,10 +88,10 @@ class Constant(_Strict):
     ``includes`` names the shares of a chip's energy that were measured with it; they have no price of their own then.
     """
 
-    value: float = Field(ge=0)
+    value: float = Field(ge=0, strict=True)
     unit: str
-    low: float | None = Field(default=None, ge=0)
-    high: float | None = Field(default=None, ge=0)
+    low: float | None = Field(default=None, ge=0, strict=True)
+    high: float | None = Field(default=None, ge=0, strict=True)
     status: Status
     source: str = Field(min_length=1)
     url: str = ""
@@ -120,7 +127,7 @@ class Profile(_Strict):
     """What is known of one chip.
 
     Args:
-        name: how the command line calls it.
+        name: how the command line calls it: letters, digits, dots, dashes.
         title: for people.
         level: "operations" (arithmetic only) or "chip events" (which may have limits alone).
         node_nm: the process's name in nanometres.
@@ -130,10 +137,10 @@ class Profile(_Strict):
         path: the file as it was given; the name alone for a profile that comes with neurograph.
     """
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = Field(min_length=1)
     level: Level
-    node_nm: float | None = Field(default=None, gt=0)
+    node_nm: float | None = Field(default=None, gt=0, strict=True)
     scope: str = Field(min_length=1)
     energy: Mapping[str, Constant] = Field(default_factory=dict)
     time: Mapping[str, Constant] = Field(default_factory=dict)
@@ -172,6 +179,24 @@ def placement_limits(profile: Profile) -> Mapping[str, float]:
             f"{len(PLACEMENT_LIMITS)} limits; add {'it' if len(missing) == 1 else 'them'}, with a source"
         )
     return MappingProxyType({key: constant.value for key, constant in profile.limits.items()})
+
+
+def refuse_same_names(profiles: Sequence[Profile]) -> None:
+    """See that no two profiles have one name, by which placements and constants are kept.
+
+    Raises:
+        InputError: two that have.
+    """
+    seen: dict[str, Profile] = {}
+    for profile in profiles:
+        other = seen.setdefault(profile.name, profile)
+        if other is not profile and other.path == profile.path:
+            raise InputError(f"profile {profile.path}: is given twice, must be given once; leave one out")
+        if other is not profile:
+            raise InputError(
+                f"profile {profile.path}: another one ({other.path}) is named {profile.name!r} too, must have a name of its own; "
+                "change one's name, or leave one out"
+            )
 
 
 def names() -> tuple[str, ...]:
@@ -230,16 +255,27 @@ def _parse(data: bytes, label: str) -> Profile:
     try:
         profile = Profile(**content, sha256=hashlib.sha256(data).hexdigest(), path=label)
     except ValidationError as error:
-        raise ProfileError(f"profile {label}: {_explain(error)}") from None
-    for problem in _problems(profile):
+        raise ProfileError(f"profile {label}: {_explain(error, _unknown(content))}") from None
+    for problem in _unknown(content) + _problems(profile):
         raise ProfileError(f"profile {label}: {problem}")
     return profile
 
 
-def _explain(error: ValidationError) -> str:
+def _unknown(content: Mapping[str, Any]) -> list[str]:
+    """Constants that no section has, with the names near theirs."""
+    return [
+        _line(f"{section}.{key} is not a constant that neurograph knows{near(key, meanings)}; {section} may hold {', '.join(meanings)}")
+        for section, meanings in VOCABULARY.items()
+        for key in (content[section] if isinstance(content.get(section), dict) else ())
+        if key not in meanings
+    ]
+
+
+def _explain(error: ValidationError, typos: Sequence[str]) -> str:
     """What is wrong on one line: names that are not known first, for a typo there explains what is missing."""
-    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
-    said = "; ".join(_problem(problem) for problem in problems[:3])
+    found = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    problems = [*typos, *(_problem(problem) for problem in found)]
+    said = "; ".join(problems[:3])
     return said + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
 
 
@@ -256,7 +292,7 @@ def _problem(problem: Any) -> str:
     elif problem["type"] == "value_error":
         said = f"{key}: {problem['ctx']['error']}"
     else:
-        said = f"{key} = {problem['input']!r}: {problem['msg']}"
+        said = f"{key} = {_short(problem['input'])}: {problem['msg']}"
     way_out = _WAYS_OUT.get(problem["type"])
     return _line(f"{said}, {way_out}" if way_out else said)
 
@@ -277,9 +313,9 @@ def _problems(profile: Profile) -> list[str]:
         constants: Mapping[str, Constant] = getattr(profile, section)
         for key, constant in constants.items():
             if key not in meanings:
-                close = near(key, meanings)
-                found.append(f"{section}.{key} is not a constant that neurograph knows{close}; {section} may hold {', '.join(meanings)}")
-            elif section == "limits" and constant.unit != LIMIT_UNITS[key]:
+                continue
+            largest, bound = _LARGEST[section]
+            if section == "limits" and constant.unit != LIMIT_UNITS[key]:
                 found.append(f"limits.{key}.unit = {constant.unit!r} must be {LIMIT_UNITS[key]!r}; convert the value")
             elif section == "limits" and constant.unit != "KiB" and not constant.value.is_integer():
                 found.append(f"limits.{key}.value = {constant.value:g} {constant.unit} is not whole; give a whole number")
@@ -287,10 +323,18 @@ def _problems(profile: Profile) -> list[str]:
                 found.append(f"{section}.{key}.unit = {constant.unit!r} is no unit of {section}; take one of {', '.join(UNITS[section])}")
             elif not constant.source.strip():
                 found.append(f"{section}.{key}.source = {constant.source!r} is empty; say where the figure comes from")
-            elif not math.isfinite(constant.si[2]):
-                found.append(f"{section}.{key}.value = {constant.value!r} is not finite; give a number")
+            elif constant.si[2] > largest:
+                found.append(f"{section}.{key}.{_largest(constant)} {constant.unit} is more than {bound}: see to the unit")
+            elif section == "limits" and not constant.value and key not in _MAY_BE_ZERO:
+                found.append(f"limits.{key}.value = 0 {constant.unit}, must be at least 1; leave it out where there is no such limit")
     needed = ("mac_fp32", "add_fp32") if profile.level == "operations" else ()
     found += [f"energy.{key} is missing; a profile of level 'operations' needs it" for key in needed if key not in profile.energy]
+    found += [
+        f"energy.{key}.value = {profile.energy[key].value:g} {profile.energy[key].unit}, must be more than 0, for costs are divided by it; "
+        "give what one costs"
+        for key in needed
+        if key in profile.energy and not profile.energy[key].si[0]
+    ]
     found += _charged_twice(profile)
     if profile.level == "chip events":
         priced = bool(profile.energy or profile.time)
@@ -302,6 +346,11 @@ def _problems(profile: Profile) -> list[str]:
         if "neuron_update_active" in profile.energy and "neuron_access" in profile.energy:
             found.append("energy.neuron_update_active and energy.neuron_access are two ways to say the same cost; keep one of them")
     return found
+
+
+def _largest(constant: Constant) -> str:
+    """Its greatest number, with the key that holds it."""
+    return f"value = {constant.value:g}" if constant.high in (None, constant.value) else f"high = {constant.high:g}"
 
 
 def _charged_twice(profile: Profile) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +15,16 @@ from neurograph.errors import BundleError, InputError, NeurographError
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["atomic_folder", "broken_member", "cannot_write", "refuse_foreign", "sha256", "write_file", "write_hdf5"]
+__all__ = ["atomic_folder", "broken_member", "cannot_write", "refuse_foreign", "refuse_special", "sha256", "write_file", "write_hdf5"]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
     """Write ``content`` to a temporary sibling and rename it to ``path``.
 
     Raises:
-        error: it cannot be written, as ``{what} {path}: ...``; what was at the path before is unharmed.
+        error: it cannot be written, as ``{what} {path}: ...``; what was at the path before is unharmed. A device or a pipe is there.
     """
+    refuse_special(path, what, error)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         temporary.write_bytes(content)
@@ -31,6 +33,20 @@ def write_file(path: Path, content: bytes, what: str = "output", error: type[Neu
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise cannot_write(f"{what} {path}", cause, error) from None
+
+
+def refuse_special(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> None:
+    """Refuse to put a file where a device, a pipe or a socket is, which renaming would remove.
+
+    Raises:
+        error: one is there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nothing is there, or writing will say why it cannot be written
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise error(f"{what} {path}: is a device or pipe, must be a file; name a file, or leave -o out to print")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from neurograph import data, training
@@ -24,10 +26,11 @@ def spiky(model, seed=0):
     return model
 
 
-def karate_checkpoint():
-    """A checkpoint of it on karate."""
+def karate_checkpoint(**changes):
+    """A checkpoint of it on karate, some of its config changed."""
     graph = data.load("karate")
     config, _ = training.preset(graph)
+    config = replace(config, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = spiky(SpikeGraphormer(config, graph.edge_index).eval())

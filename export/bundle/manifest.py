@@ -31,6 +31,8 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
     Raises:
         BundleError: no bundle, another version, or a file that is missing or changed.
     """
+    if not (path / MANIFEST).is_file() and (path / "bundle" / MANIFEST).is_file():
+        raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle, but {path / 'bundle'} is one; give that")
     if not (path / MANIFEST).is_file():
         raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
     try:

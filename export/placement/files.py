@@ -32,6 +32,7 @@ from neurograph.sim.recording import Recording
 __all__ = ["FORMAT", "VERSION", "load", "save", "summary", "to_json"]
 
 FORMAT, VERSION = "neurograph.placement", 1
+_AGAIN = "place the network again with 'neurograph place'"
 
 
 def save(placement: Placement, path: Path) -> None:
@@ -54,19 +55,23 @@ def load(path: Path, network: Network, *, recording: Recording | None = None) ->
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise PlacementError(
                 f"placement {path}: is {content['format']} version {content['version']}, this neurograph reads {FORMAT} version {VERSION}; "
-                "place the network again"
+                f"{_AGAIN}"
             )
         limits = Limits(**content["limits"])
         cores = content["core_map"]
         chip, tile, slot = (np.array([core[key] for core in cores], dtype=np.int64) for key in ("chip", "tile", "slot"))
         mesh = Mesh(chip, tile, slot, **content["mesh"])
+        _check_populations(content["populations"], network, path)
         core_of = _cores(network, cores, path)
         method, seed = str(content["method"]), int(content["seed"])
     except OSError as error:
-        raise PlacementError(f"placement {path}: cannot be read ({error.strerror or error}); export the bundle again") from None
+        raise PlacementError(f"placement {path}: cannot be read ({error.strerror or error}); {_AGAIN}") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise PlacementError(f"placement {path}: is damaged ({type(error).__name__}: {error}); export the bundle again") from None
-    return evaluate(network, limits, core_of, mesh, recording=recording, method=method, seed=seed)
+        raise PlacementError(f"placement {path}: is damaged ({type(error).__name__}: {error}); {_AGAIN}") from None
+    try:
+        return evaluate(network, limits, core_of, mesh, recording=recording, method=method, seed=seed)
+    except PlacementError as error:
+        raise PlacementError(f"placement {path}: {error}") from None
 
 
 def summary(placement: Placement) -> dict[str, Any]:
@@ -130,18 +135,32 @@ def _ranges(numbers: Array) -> list[list[int]]:
     return [[int(run[0]), int(run[-1]) + 1] for run in np.split(numbers, cut)]
 
 
+def _check_populations(there: dict[str, list[int]], network: Network, path: Path) -> None:
+    """See that a placement is of this network: the same populations, of the same nodes and features.
+
+    Raises:
+        PlacementError: the first that differs.
+    """
+    here = {p.name: list(grid(p)) for p in placed(network)}
+    for name in sorted({*there, *here}, key=lambda name: (name not in here, name)):
+        if there.get(name) != here.get(name):
+            shapes = (f"of shape {tuple(of[name])} {at}" if name in of else f"not {at}" for of, at in ((there, "there"), (here, "here")))
+            raise PlacementError(
+                f"placement {path}: is of another network (population {name!r} {', '.join(shapes)}); place this bundle with "
+                "'neurograph place'"
+            )
+
+
 def _cores(network: Network, core_map: list[dict[str, Any]], path: Path) -> dict[str, Array]:
     found = {p.name: np.full(grid(p), -1, dtype=np.int64) for p in placed(network)}
     for core, entry in enumerate(core_map):
         for part in entry["slices"]:
             if part["population"] not in found:
-                raise PlacementError(f"placement {path}: population {part['population']!r} is not in the network; place the network again")
+                raise PlacementError(f"placement {path}: population {part['population']!r} is not in the network; {_AGAIN}")
             table = found[part["population"]]
             nodes, features = (np.concatenate([np.arange(*run) for run in part[key]]) for key in ("nodes", "features"))
             block = np.ix_(nodes, features)
             if (table[block] >= 0).any():
-                raise PlacementError(
-                    f"placement {path}: neurons of population {part['population']!r} lie on two cores; place the network again"
-                )
+                raise PlacementError(f"placement {path}: neurons of population {part['population']!r} lie on two cores; {_AGAIN}")
             table[block] = core
     return {name: table.ravel() for name, table in found.items()}

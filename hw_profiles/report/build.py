@@ -25,9 +25,10 @@ from neurograph.hw_profiles.energy import Component, Estimate, Interval, estimat
 from neurograph.hw_profiles.neurobench_names import neurobench_names
 from neurograph.hw_profiles.report.comparisons import comparisons
 from neurograph.hw_profiles.routing import Routing
-from neurograph.hw_profiles.schema import Constant, Profile, load
+from neurograph.hw_profiles.schema import Constant, Profile, load, refuse_same_names
 from neurograph.hw_profiles.timing import least_cores
 from neurograph.network import Network
+from neurograph.report_profiles import PROFILES
 from neurograph.sim.recording import Recording
 
 __all__ = ["SCHEMA_VERSION", "build", "build_counted", "to_json"]
@@ -62,7 +63,7 @@ def build(
     network: Network,
     recording: Recording,
     *,
-    profiles: Sequence[str | Profile] = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2"),
+    profiles: Sequence[str | Profile] = PROFILES,
     host_macs: Mapping[str, int] | None = None,
     bundle_name: str,
     accuracy: float | None = None,
@@ -91,8 +92,8 @@ def build(
         figures: data of pictures, as ``neurograph.reporting.figures`` makes it; put into the report as it is.
 
     Raises:
-        InputError: the recording is empty or does not fit the network; a placement is of another run; effective multiply-adds of what has
-            none, or more of them than there are.
+        InputError: the recording is empty or does not fit the network; two profiles have one name; a placement is of another run; effective
+            multiply-adds of what has none, or more of them than there are.
         ProfileError: a profile that cannot be used.
     """
     if recording.samples < 1:
@@ -141,6 +142,7 @@ def build_counted(
         InputError, ProfileError: as :func:`build`.
     """
     loaded = [profile if isinstance(profile, Profile) else load(profile) for profile in profiles]
+    refuse_same_names(loaded)
     placed, refused = routing or {}, routing_refused or {}
     estimates = [estimate(counts, p, placed.get(p.name), refused=refused.get(p.name)) for p in loaded]
     estimates = [replace(e, not_included={**e.not_included, **(not_included or {})}) for e in estimates]

@@ -9,6 +9,7 @@ from typing import Any
 
 from neurograph.cli.declare import option
 from neurograph.errors import InputError
+from neurograph.files import refuse_special, write_file
 
 __all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "write_text"]
 
@@ -80,10 +81,11 @@ def check_output(path: Path) -> None:
     """Refuse an output file before the work is done that it is for.
 
     Raises:
-        InputError: its folder does not exist, or it is a folder itself.
+        InputError: its folder does not exist, or it is a folder, a device or a pipe itself.
     """
     if path.is_dir():
         raise InputError(f"output {path}: is a folder, must be a file; choose another -o")
+    refuse_special(path)
     if not path.parent.is_dir():
         raise InputError(f"output {path}: the folder {path.parent} does not exist; make it or choose another -o")
 
@@ -94,6 +96,4 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    from neurograph.files import write_file
-
     write_file(path, text.encode())

@@ -11,18 +11,18 @@ from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import check_folder, opened_any
 from neurograph.cli.output import check_output, log, write_text
 from neurograph.errors import InputError
+from neurograph.report_profiles import PROFILES
 
 __all__ = ["report"]
 
 FORMATS = ("md", "json", "html", "csv", "latex", "bibtex", "schema")
 OF_SEVERAL = ("md", "json", "csv", "latex")
-PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
 
 
 def report(
     bundles: list[Path] = argument([], help="Bundle folder; several are compared, the first with the others."),
     profile: list[str] = option(list(PROFILES), "--profile", help="Name or path of a TOML; may be repeated."),
-    form: str = option("md", "--format", help=f"{', '.join(FORMATS)}; schema, of the JSON, takes no bundle."),
+    form: str | None = option(None, "--format", help=f"{', '.join(FORMATS)}; md if not given; schema, of the JSON, takes no bundle."),
     output: Path | None = option(None, "-o", "--output", help="File to write; stdout if not given."),
     as_json: bool = option(False, "--json", help="The same as --format json."),
     recording: Path | None = option(None, "--recording", help="Recording of 'simulate -o' to count; the bundle's own sample if not given."),
@@ -40,14 +40,23 @@ def report(
     epochs: int | None = option(None, "--epochs", min=1, help="Sweep: at most of each training."),
 ) -> int:
     """Count every operation of one inference and print its energy under each profile."""
-    form = "json" if as_json else form
+    form = _form(form, as_json)
     of_one = {"--recording": recording, "--placement": placement, "--ann": ann, "--sanafe": sanafe, "--measure": measure}
     of_sweep = {"--jobs": jobs, "--engine": engine, "--scheduler": scheduler, "--target": target, "--retrain": retrain, "--epochs": epochs}
+    if form == "schema":
+        own = profile if profile != list(PROFILES) else None
+        others = {"bundle": bundles, "--profile": own, **of_one, "--data-root": data_root, "--sweep": sweep, **of_sweep}
+        _refuse(others, "is not for --format schema, which is of no bundle; leave it out")
     _check(bundles, form)
+    for name in ann:
+        if ann.count(name) > 1:
+            raise InputError(f"--ann {name}: is given {ann.count(name)} times, must be given once; leave the others out")
     if sweep:
         from neurograph.cli.sweep import sweep_report
 
         _refuse({**of_one, "--data-root": data_root}, "is for a report of one bundle, not for --sweep; leave it out")
+        if form not in ("md", "json"):
+            raise InputError(f"--format {form}: is not for --sweep, which writes its tables and plots to -o; leave it out, or take json")
         chosen: dict[str, Any] = {name.removeprefix("--"): value for name, value in of_sweep.items()}
         return sweep_report(_only(bundles, "--sweep"), sweep, profile, PROFILES, output, as_json=form == "json", **chosen)
     _refuse(of_sweep, "is for --sweep only; give e.g. --sweep bits=2,4,8, or leave it out")
@@ -70,6 +79,17 @@ def report(
         write_text(text, output)
         log(f"report {output}")
     return 0
+
+
+def _form(form: str | None, as_json: bool) -> str:
+    """The format that is asked for, Markdown if none is.
+
+    Raises:
+        InputError: two that differ.
+    """
+    if as_json and form not in (None, "json"):
+        raise InputError(f"--json: is the same as --format json, but --format {form} is given too; give one of them")
+    return "json" if as_json else form or "md"
 
 
 def _check(bundles: list[Path], form: str) -> None:
@@ -120,7 +140,7 @@ def _of_one(path: Path, profiles: list[str], form: str, given: Mapping[str, Any]
     if is_dynamic(path):
         _refuse(given, "is not for a bundle of a dynamic model; leave it out")
     recording, placement, anns, sanafe, measure = given.values()
-    return rendered(report_of(bundle, profiles, Wanted(recording, placement, anns, data_root, sanafe, measure)), form)
+    return rendered(report_of(bundle, profiles, Wanted(recording, placement, tuple(anns), data_root, sanafe, measure)), form)
 
 
 def _of_several(paths: list[Path], profiles: list[str], form: str) -> str:

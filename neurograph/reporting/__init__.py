@@ -4,7 +4,8 @@ A report is a plain dict (:func:`neurograph.hw_profiles.report.build` says what 
 writes it out.
 """
 
-from neurograph.reporting.bundle import PROFILES, Wanted, report_of
+from neurograph.report_profiles import PROFILES
+from neurograph.reporting.bundle import Wanted, report_of
 from neurograph.reporting.several import comparison_of
 
 __all__ = ["PROFILES", "Wanted", "comparison_of", "report_of"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,23 @@ import scipy.sparse as sp
 
 from neurograph.errors import InputError
 from neurograph.export.bundle.windows import DynamicBundle
-from neurograph.hw_profiles import baselines, load
+from neurograph.hw_profiles import baselines
 from neurograph.hw_profiles.report import build
-from neurograph.network import Network
+from neurograph.network import Network, Population
+from neurograph.report_profiles import PROFILES
 from neurograph.reporting.branches import branches_of
 from neurograph.reporting.dynamic import report_of_dynamic
 from neurograph.reporting.figures import figures_of
+from neurograph.reporting.profiles import load_profiles
 from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
 from neurograph.sim.recording import Recording
 from neurograph.sim.recording_file import load as load_recording
+from neurograph.sim.tally import Tally, tally_of
 
-__all__ = ["PROFILES", "Wanted", "report_of"]
+__all__ = ["Wanted", "report_of"]
 
-PROFILES = ("horowitz45", "loihi1", "loihi1-sanafe", "loihi2")
+_ANEW = "simulate this bundle: 'neurograph simulate BUNDLE -o FILE.h5'"
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,16 @@ class Wanted:
 
     recording: Path | None = None
     placement: Path | None = None
-    anns: Sequence[str] = ()
+    anns: tuple[str, ...] = ()
     data_root: Path | None = None
     sanafe: bool = False
     measure: bool = False
+
+    @property
+    def given(self) -> list[str]:
+        """The options of ``neurograph report`` that ask for it."""
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return ["--" + {"anns": "ann"}.get(name, name).replace("_", "-") for name in names]
 
 
 def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | None = None) -> dict[str, Any]:
@@ -58,15 +67,16 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
 
     Raises:
         ProfileError: a profile that cannot be used. PlacementError: a placement of another chip or network.
-        InputError: the bundle has no integers; a recording that is damaged, of another network, or without spikes; no SANA-FE; for a
-            dynamic model anything but profiles.
+        InputError: two profiles of one name; the bundle has no integers; a recording that is damaged, of another network, or without
+            spikes; no SANA-FE; for a dynamic model anything but profiles.
     """
     wanted = wanted or Wanted()
     if isinstance(bundle, DynamicBundle):
-        if wanted != Wanted(anns=wanted.anns) or wanted.anns:
-            raise InputError(f"report of {bundle.path}: a dynamic model is run, placed and compared as it is; leave {wanted} out")
+        if wanted != Wanted():
+            options = ", ".join(wanted.given)
+            raise InputError(f"bundle {bundle.path}: of a dynamic model, which is run, placed and compared as it is; leave {options} out")
         return report_of_dynamic(bundle, profiles)
-    loaded = [load(name) for name in profiles]
+    loaded = load_profiles(profiles)
     own = wanted.recording is None
     run = recorded(wanted.recording, bundle.quantized) if wanted.recording is not None else fixed.run(bundle.quantized, bundle.inputs)
     placed, refused = placements(bundle, run, loaded, wanted.placement)
@@ -106,16 +116,60 @@ def recorded(path: Path, network: Network) -> Recording:
     """A recording of a bundle's integer network from its file.
 
     Raises:
-        InputError: it misses the spikes of a population, or is of another network, with how to make one.
+        InputError: it misses the spikes of a population, or is of another network (shapes, or its own counts, are not what its spikes
+            give on these weights), with how to make one.
     """
     run = load_recording(path)
-    missing = [p.name for p in network.populations.values() if not p.is_static and p.name not in run.spikes]
+    missing = [p.name for p in _recorded(network) if p.name not in run.spikes]
     if missing:
         raise InputError(
             f"recording {path}: holds no spikes of {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}; make one with "
             "'neurograph simulate BUNDLE -o FILE.h5', which records every population unless --record says otherwise"
         )
+    for p in _recorded(network):
+        expected = (run.samples, network.ticks, *p.shape)
+        if run.spikes[p.name].shape != expected:
+            raise InputError(
+                f"recording {path}: population {p.name!r} has shape {run.spikes[p.name].shape}, the network needs {expected} (samples, "
+                f"ticks, *shape); {_ANEW}"
+            )
+    if run.tally is not None:
+        _check_tally(path, network, run.tally, tally_of(network, {p.name: run.spikes[p.name] for p in _recorded(network)}))
     return run
+
+
+def _recorded(network: Network) -> list[Population]:
+    return [p for p in network.populations.values() if not p.is_static]
+
+
+def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> None:
+    """See that a recording's own counts are those of its spikes on this network's weights.
+
+    Raises:
+        InputError: the first that differs.
+    """
+    projections = [p.name for p in network.spiking_projections]
+    if len(own.synaptic_events) != len(projections):
+        there, here = len(own.synaptic_events), len(projections)
+        raise InputError(f"recording {path}: is of another network (counts of {there} projections, here are {here}); {_ANEW}")
+    rows: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+        "synaptic events of projection": (
+            dict(zip(projections, own.synaptic_events, strict=True)),
+            dict(zip(projections, counted.synaptic_events, strict=True)),
+        ),
+        "spikes of population": (own.spikes, counted.spikes),
+        "active updates of population": (own.updates_active, counted.updates_active),
+        "messages of population": (own.messages, counted.messages),
+        "spikes that reach a population from": (own.reached, counted.reached),
+    }
+    for what, (said, recount) in rows.items():
+        for name, values in recount.items():
+            if name not in said or not np.array_equal(said[name], values):
+                told = f"{int(said[name].sum()):,}" if name in said else "no"
+                raise InputError(
+                    f"recording {path}: is of another network (it has {told} {what} {name!r}, its spikes make {int(values.sum()):,} on "
+                    f"this bundle's weights); {_ANEW}"
+                )
 
 
 def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:

@@ -15,7 +15,7 @@ from neurograph.errors import BundleError, PlacementError, ProfileError
 from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.export.placement import Limits
 from neurograph.export.placement.windows import PlacedWindows, place_windows, sequence
-from neurograph.hw_profiles import baselines, load
+from neurograph.hw_profiles import baselines
 from neurograph.hw_profiles.counts import Counts, count
 from neurograph.hw_profiles.report import build_counted
 from neurograph.hw_profiles.routing import Routing
@@ -23,6 +23,7 @@ from neurograph.hw_profiles.schema import Profile, placement_limits
 from neurograph.hw_profiles.sequence import added_counts, added_routing
 from neurograph.reporting.dynamic_host import HostParts, between_windows, host_parts, nonzeros_of, states_written, total_between
 from neurograph.reporting.figures import figures_of
+from neurograph.reporting.profiles import load_profiles
 from neurograph.sim.windows import WindowRun, run_windows
 from neurograph.windows import DynamicNetwork
 
@@ -40,9 +41,9 @@ def report_of_dynamic(bundle: DynamicBundle, profiles: Sequence[str]) -> dict[st
         profiles: names, or paths of TOML files.
 
     Raises:
-        ProfileError: a profile that cannot be used. BundleError: the bundle holds no sample.
+        ProfileError: a profile that cannot be used. InputError: two of one name. BundleError: the bundle holds no sample.
     """
-    loaded = [load(name) for name in profiles]
+    loaded = load_profiles(profiles)
     dynamic = bundle.quantized
     _check_sample(bundle)
     runs = runs_of(dynamic)
@@ -166,7 +167,8 @@ def _rivals(bundle: DynamicBundle) -> list[baselines.Baseline]:
         return []
     sizes = {key: config[key] for key in ("in_features", "width", "classes")}
     there = [(len(window.nodes), nonzeros_of(window.network)) for window in bundle.network.windows if window.network is not None]
-    gcn = baselines.gru_gcn(there, nodes=bundle.network.nodes, layers=config["layers"], last=config.get("last", False), **sizes)
+    own, last = config.get("own", True), config.get("last", False)
+    gcn = baselines.gru_gcn(there, nodes=bundle.network.nodes, layers=config["layers"], own=own, last=last, **sizes)
     transformers = [baselines.graph_transformer(nodes=nodes, **sizes) for nodes, _ in there]
     note = f"1 layer of width {config['width']} on the nodes of each of {len(there)} snapshots, no feed-forward part"
     return [baselines.in_turn(transformers, "dense graph transformer", note), gcn]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.hw_profiles.report.compare import compare
-from neurograph.reporting.bundle import PROFILES, report_of
+from neurograph.report_profiles import PROFILES
+from neurograph.reporting.bundle import report_of
 
 __all__ = ["comparison_of", "distinct_names"]
 
@@ -20,7 +21,8 @@ def comparison_of(bundles: Sequence[Any], profiles: Sequence[str] = PROFILES) ->
         profiles: names, or paths of TOML files.
 
     Raises:
-        InputError: fewer than two, or a folder twice. ProfileError: a profile that cannot be used. BundleError: a bundle has no integers.
+        InputError: fewer than two, or a folder twice; two profiles of one name. ProfileError: a profile that cannot be used.
+        BundleError: a bundle has no integers.
     """
     return compare([report_of(bundle, profiles) for bundle in bundles], distinct_names([bundle.path for bundle in bundles]))
 

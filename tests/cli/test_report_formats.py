@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from latex_runs import skip_without, typeset
 from neurograph.cli.main import run_command
 from neurograph.cli.report import FORMATS as NAMED
 from neurograph.cli.report import OF_SEVERAL
+from neurograph.errors import InputError
+from neurograph.files import write_file
 from neurograph.hw_profiles.report import COMPARISONS, FORMATS
 from neurograph.hw_profiles.report.latex import document
 
@@ -97,6 +100,33 @@ def test_bad_input(capsys, bundles, tmp_path):
     refused(capsys, "report", four, tmp_path, says=str(tmp_path))
     refused(capsys, "report", four, bundles / "two", "--format", "bibtex", says=["bibtex: is of one bundle, 2 were given"])
     refused(capsys, "report", four, bundles / "two", "--measure", says="--measure: is for a report of one bundle, 2 were given")
+
+
+def test_options_that_contradict_each_other_are_refused(capsys, bundles, tmp_path):
+    four = bundles / "four"
+    refused(capsys, "report", four, "--json", "--format", "csv", says="--json: is the same as --format json, but --format csv is given too")
+    refused(capsys, "report", four, "--json", "--format", "md", says="--format md is given too")
+    assert call(capsys, "report", four, "--profile", "loihi1", "--json", "--format", "json")[0] == 0
+    refused(capsys, "report", four, "--format", "schema", says="bundle: is not for --format schema")
+    refused(capsys, "report", "--format", "schema", "--sanafe", says="--sanafe: is not for --format schema")
+    refused(capsys, "report", "--format", "schema", "--profile", "loihi1", says="--profile: is not for --format schema")
+    refused(capsys, "report", four, "--ann", "gcn", "--ann", "mlp", "--ann", "gcn", says="--ann gcn: is given 2 times")
+    sweep = ["--sweep", "profile=loihi1", "-o", tmp_path / "out"]
+    refused(capsys, "report", four, *sweep, "--format", "html", says="--format html: is not for --sweep")
+
+
+def test_the_folder_around_a_bundle_names_the_bundle(capsys, bundles, tmp_path):
+    shutil.copytree(bundles / "four", tmp_path / "bundle")
+    refused(capsys, "report", tmp_path, says=[f"{tmp_path}: has no manifest.json", f"but {tmp_path / 'bundle'} is one; give that"])
+
+
+def test_a_pipe_is_not_replaced_by_a_report(capsys, bundles, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused(capsys, "report", bundles / "four", "-o", pipe, says=[f"output {pipe}: is a device or pipe, must be a file", "leave -o out"])
+    with pytest.raises(InputError, match="graph .*: is a device or pipe"):
+        write_file(pipe, b"x", "graph")
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "latex"])

@@ -181,6 +181,24 @@ def test_a_value_without_a_range_is_its_own_range(tmp_path: Path) -> None:
         ('"chip events"', '"operations"', ["energy.mac_fp32", "missing"]),
         ('name = "mine"', 'name = "mine"\nsha256 = "0"', ["sha256", "remove it"]),
         ("[energy", "[[energy", ["is not TOML"]),
+        ("value = 2.0", "value = nan", ["finite", "give a number, or leave the constant out"]),
+        ("value = 2.0", 'value = "2.0"', ["energy.synaptic_event.value = '2.0'", "without quotation marks"]),
+        ("low = 1.0", 'low = "1.0"', ["energy.synaptic_event.low = '1.0'", "without quotation marks"]),
+        ("value = 2.0", "value = true", ["energy.synaptic_event.value = True", "give a number"]),
+        ("high = 4.0", "high = 1e305", ["energy.synaptic_event.high = 1e+305 pJ is more than 1 J an event: see to the unit"]),
+        (
+            'value = 2.0\nunit = "pJ"\nlow = 1.0\nhigh = 4.0',
+            'value = 2\nunit = "J"',
+            ["value = 2 J is more than 1 J an event: see to the unit"],
+        ),
+        ('name = "mine"', 'name = "a\\nb"', ["name = ", "letters, digits"]),
+        ('name = "mine"', 'name = "mine\\n"', ["letters, digits"]),
+        ('name = "mine"', 'name = "a|b"', ["name = 'a|b'", "letters, digits"]),
+        ('name = "mine"', 'name = "<b>"', ["letters, digits"]),
+        ('name = "mine"', 'name = ".."', ["letters, digits"]),
+        ('name = "mine"', 'name = ""', ["letters, digits"]),
+        ("[energy.synaptic_event]\nvalue = 2.0", '[energy.synaptic_evnt]\nvalue = "2"', ["near it: 'synaptic_event'", "quotation marks"]),
+        ("[energy.synaptic_event]", "[energy]\nspke = 3\n[energy.synaptic_event]", ["energy.spke is not", "near it: 'spike'"]),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
@@ -255,12 +273,41 @@ def test_limits_that_placement_lacks_are_all_named(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"synaptic_memory_per_core": (1024, "bits")}, r"limits\.synaptic_memory_per_core\.unit = 'bits' must be 'KiB'; convert the value"),
+        ({"neurons_per_core": (0, "neurons")}, r"limits\.neurons_per_core\.value = 0 neurons, must be at least 1; leave it out"),
+        ({"synaptic_memory_per_core": (0, "KiB")}, r"limits\.synaptic_memory_per_core\.value = 0 KiB, must be at least 1"),
+        ({"cores_per_chip": (2e12, "cores")}, r"limits\.cores_per_chip\.value = 2e\+12 cores is more than 1e12: see to the unit"),
         ({"neurons_per_core": (10.5, "neurons")}, r"limits\.neurons_per_core\.value = 10\.5 neurons is not whole"),
     ],
 )
 def test_limits_that_would_be_misread_are_refused(tmp_path: Path, changes: dict[str, tuple[object, str]], said: str) -> None:
     with pytest.raises(ProfileError, match=said):
         load(own_limits(tmp_path, **changes))
+
+
+def test_limits_that_say_no_or_none_are_zero(tmp_path: Path) -> None:
+    zeros = {"shared_synapse_lists": (0, "bool"), "programmable_neurons": (0, "bool"), "delay_max": (0, "steps")}
+    assert {load(own_limits(tmp_path, **zeros)).limits[key].value for key in zeros} == {0}
+
+
+@pytest.mark.parametrize("key", ["mac_fp32", "add_fp32"])
+@pytest.mark.parametrize("value", ["0", "0.0", "5e-324"])
+def test_arithmetic_that_costs_nothing_is_refused(tmp_path: Path, key: str, value: str) -> None:
+    head = GOOD[: GOOD.index("[energy")].replace("chip events", "operations")
+    tables = [OTHER.format(key=f"energy.{name}", unit="pJ") for name in ("mac_fp32", "add_fp32")]
+    good = head + "".join(tables)
+    assert load(write(tmp_path, good)).energy[key].value == 1
+    path = write(tmp_path, good.replace(f"[energy.{key}]\nvalue = 1", f"[energy.{key}]\nvalue = {value}"))
+    with pytest.raises(ProfileError, match=rf"energy\.{key}\.value = .* pJ, must be more than 0.*give what one costs"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "unit", "said"), [("time", "barrier", "s", "60 s an event"), ("power", "static_chip", "W", "1 MW")]
+)
+def test_times_and_powers_of_another_unit_are_refused(tmp_path: Path, section: str, key: str, unit: str, said: str) -> None:
+    text = GOOD + OTHER.format(key=f"{section}.{key}", unit=unit).replace("value = 1", "value = 2e6")
+    with pytest.raises(ProfileError, match=rf"{section}\.{key}\.value = 2e\+06 {unit} is more than {said}: see to the unit"):
+        load(write(tmp_path, text))
 
 
 def test_times_without_energies_are_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def test_a_trained_gcn_does_the_work_of_the_formula(bundle: Bundle) -> None:
-    report = report_of(bundle, ["horowitz45"], Wanted(anns=["gcn"]))
+    report = report_of(bundle, ["horowitz45"], Wanted(anns=("gcn",)))
     rows = {(row["name"], row["accounting"]): row for row in report["baselines"]}
     formula, trained = rows["GCN", "fp32"], rows["gcn, trained", "fp32"]
     assert trained["macs"] == formula["macs"]

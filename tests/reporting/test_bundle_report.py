@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,16 @@ from spiky import karate_checkpoint
 
 from neurograph.cli.chips import on_profile
 from neurograph.cli.main import run_command
+from neurograph.errors import InputError
 from neurograph.export.bundle import open_bundle, write_bundle
+from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.export.compile import compile_checkpoint
 from neurograph.export.targets import TARGETS
-from neurograph.reporting import report_of
+from neurograph.hw_profiles.report import build
+from neurograph.hw_profiles.schema import text_of
+from neurograph.report_profiles import PROFILES
+from neurograph.reporting import Wanted, comparison_of, report_of
+from neurograph.reporting.profiles import load_profiles
 
 TARGET = on_profile(TARGETS["loihi2"], None)
 
@@ -103,3 +112,62 @@ def test_static_power_is_a_component_and_energies_add_up(folder: Path) -> None:
     loihi1 = next(p for p in made["profiles"] if p["name"] == "loihi1")
     assert loihi1["components"]["static"]["energy_j"] == pytest.approx(0.1044 * loihi1["latency_s"] * loihi1["chips"])
     assert loihi1["on_chip_j"]["total"] == pytest.approx(loihi1["events_j"]["total"] + loihi1["static_j"]["total"])
+
+
+def mine(folder: Path) -> Path:
+    """A profile of the user's with the name of a shipped one."""
+    path = folder / "mine.toml"
+    path.write_text(text_of("loihi1").replace("value = 23.6", "value = 24.6", 1))
+    return path
+
+
+def test_two_profiles_of_one_name_are_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = ["--profile", "loihi1", "--profile", "loihi1"]
+    own = ["--profile", "loihi1", "--profile", str(mine(tmp_path))]
+    assert "profile loihi1: is given twice" in refused(capsys, str(folder), *again)
+    said = refused(capsys, str(folder), *own)
+    assert "mine.toml: another one (loihi1) is named 'loihi1' too, must have a name of its own; change one's name" in said
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    assert "is given twice" in refused(capsys, str(folder), str(other), *again)
+    assert "is named 'loihi1' too" in refused(capsys, str(folder), str(other), *own)
+    assert [p.name for p in load_profiles(["loihi1", "loihi2"])] == ["loihi1", "loihi2"]
+
+
+def test_the_profiles_of_a_report_that_names_none_stand_in_one_place() -> None:
+    defaults = [inspect.signature(function).parameters["profiles"].default for function in (build, report_of, comparison_of)]
+    assert all(default is PROFILES for default in defaults)
+
+
+@pytest.mark.parametrize("bits", [2, 8])
+def test_a_recording_with_counts_of_other_weights_is_refused(
+    folder: Path, tmp_path: Path, bits: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, run = tmp_path / "bits", tmp_path / "counted.h5"
+    write_bundle(compile_checkpoint(karate_checkpoint(), TARGET, bits=bits), TARGET, path)
+    assert run_command(["simulate", str(path), "--counts", "-o", str(run)]) == 0
+    if bits == 8:
+        plain = report(capsys, str(folder))
+        assert report(capsys, str(folder), "--recording", str(run))["counts"] == plain["counts"]
+        return
+    said = refused(capsys, str(folder), "--recording", str(run))
+    assert re.search(r"is of another network \(it has [\d,]+ synaptic events of projection '.*', its spikes make [\d,]+ on this", said)
+    assert "simulate this bundle: 'neurograph simulate BUNDLE -o FILE.h5'" in said
+
+
+def test_a_placement_of_another_network_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "place the network again with 'neurograph place'" in refused(capsys, str(folder), "--placement", str(tmp_path / "nothere"))
+    other, placed = tmp_path / "other", tmp_path / "p"
+    write_bundle(compile_checkpoint(karate_checkpoint(attention_width=4), TARGET), TARGET, other)
+    assert run_command(["place", str(other), "--profile", "loihi1", "-o", str(placed)]) == 0
+    said = refused(capsys, str(folder), "--placement", str(placed))
+    assert "is of another network (population '" in said
+    assert "place this bundle with 'neurograph place'" in said
+
+
+def test_options_that_a_dynamic_bundle_has_not_are_named() -> None:
+    bundle = DynamicBundle.__new__(DynamicBundle)
+    object.__setattr__(bundle, "path", Path("b"))
+    wanted = Wanted(anns=("gcn",), data_root=Path("d"), measure=True)
+    with pytest.raises(InputError, match=r"^bundle b: of a dynamic model, .*; leave --ann, --data-root, --measure out$"):
+        report_of(bundle, ["loihi1"], wanted)

@@ -31,7 +31,7 @@ from neurograph.hw_profiles import count, estimate, load
 from neurograph.hw_profiles.report import rendered
 from neurograph.hw_profiles.sequence import added_counts
 from neurograph.reporting import report_of
-from neurograph.reporting.dynamic import counts_of, routing_of
+from neurograph.reporting.dynamic import _rivals, counts_of, routing_of
 from neurograph.reporting.dynamic_host import between_windows, host_parts
 from neurograph.training.dynamic_checkpoint import load_dynamic_model
 from neurograph.windows import host_work, is_swapped
@@ -304,6 +304,22 @@ def test_a_bundle_of_some_windows_or_of_an_older_export_says_what_is_not_counted
     said = report["profiles"][0]["not_included"]["host"]
     assert "the encoder is not counted" in said and "the readout is not counted" in said
     assert report["host_macs"] == {} and report["baselines"] == [] and "accuracy" not in report
+
+
+def test_the_gru_gcn_has_the_nodes_own_term_where_the_model_has_it(bundles: Path, tmp_path: Path) -> None:
+    part = tmp_path / "plain"
+    shutil.copytree(bundles / "dysign-onchip", part)
+    manifest = json.loads((part / "manifest.json").read_text())
+    manifest["origin"]["config"]["own"] = False
+    (part / "manifest.json").write_text(json.dumps(manifest))
+    with_own, without = (_rivals(open_dynamic(path))[1].terms for path in (bundles / "dysign-onchip", part))
+    assert with_own["encoder linear"] == 2 * without["encoder linear"]
+    assert with_own["GRU gates"] == without["GRU gates"]
+
+
+def test_two_profiles_of_one_name_are_refused_of_a_dynamic_model_too(bundles: Path) -> None:
+    with pytest.raises(InputError, match="profile loihi1: is given twice"):
+        report_of(open_dynamic(bundles / "dysign"), ["loihi1", "loihi2", "loihi1"])
 
 
 def test_windows_without_a_sample_say_how_to_make_one(bundles: Path, tmp_path: Path) -> None:

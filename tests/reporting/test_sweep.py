@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,11 @@ def test_the_folder_holds_rows_tables_and_a_plot(swept) -> None:
         lines = list(csv.DictReader(file))
     assert [float(line["energy_j"]) for line in lines] == [row["energy_j"] for row in rows]
     assert (swept / "table.md").read_text().count("\n| loihi1 |") == 2
-    assert lines[2]["on_chip_j"] == "" and "★" in (swept / "table.md").read_text()
+    table = (swept / "table.md").read_text()
+    assert lines[2]["on_chip_j"] == "" and "★" in table
+    assert "with host, µJ (low–high) |" in table and "The price of the host's multiply-adds, in the figures with host alone, is " in table
+    at = next(line for line in table.splitlines() if line.startswith("| loihi1 |")).split(" | ")
+    assert re.fullmatch(r"[\d.,]+ \([\d.,]+–[\d.,]+\)", at[4]), at
 
 
 def test_a_sweep_that_was_cut_off_goes_on(model, swept, tmp_path, monkeypatch) -> None:
@@ -206,6 +211,7 @@ def test_a_grid_that_makes_no_sense_is_refused(texts, says) -> None:
         (["MODEL", "--sweep", "width=8", "-o", "OUT"], "needs models trained anew, must be given with --retrain"),
         (["MODEL", "--sweep", "seed=1", "-o", "OUT"], "--retrain"),
         (["MODEL", "--sweep", "bits=2"], "no -o is given"),
+        (["MODEL", "--sweep", "bits=2", "--profile", "loihi1", "--profile", "loihi1", "-o", "OUT"], "profile loihi1: is given twice"),
         (["MODEL", "--sweep", "bits=2", "-o", "OUT", "--engine", "ray"], "must be processes or dask"),
         (["MODEL", "--sweep", "bits=2", "-o", "OUT", "--scheduler", "tcp://x:1"], "is for --engine dask only"),
         (["MODEL", "--sweep", "bits=2", "-o", "OUT", "--target", "loihi9"], "target 'loihi9'"),

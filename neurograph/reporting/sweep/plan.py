@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from neurograph.errors import InputError
-from neurograph.hw_profiles import load
+from neurograph.hw_profiles.schema import Profile
+from neurograph.reporting.profiles import load_profiles
 from neurograph.reporting.sweep.grid import KEYS, Grid
 from neurograph.reporting.sweep.source import Source, open_source
 from neurograph.reporting.sweep.work import Pricing, Training
@@ -31,6 +32,7 @@ class Plan:
         profiles: name or path → (name, hash).
         target: for which a checkpoint is compiled, or a bundle was. target_sha256: of its profile; None of a bundle, which has its own.
         retrain: whether models are trained anew, epochs: so many at most.
+        host_statuses: profile's name → how the price of the host's multiply-adds came to be, of chips that have one.
     """
 
     source: Source
@@ -40,6 +42,7 @@ class Plan:
     target_sha256: str | None = None
     retrain: bool = False
     epochs: int | None = None
+    host_statuses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def common(self) -> dict[str, Any]:
@@ -121,18 +124,14 @@ def make_plan(
     source = open_source(path)
     if source.width is None and "width" in grid.numbers:
         raise InputError(f"--sweep width: {source.about} has no width, must be a model with one; sweep another key")
-    return Plan(source, grid, checked, source.target or target or TARGET, digest, retrain, epochs)
+    found = {given: (profile.name, profile.sha256) for given, profile in checked.items()}
+    hosts = {p.name: p.energy["host_mac"].status for p in checked.values() if p.level == "chip events" and "host_mac" in p.energy}
+    return Plan(source, grid, found, source.target or target or TARGET, digest, retrain, epochs, hosts)
 
 
-def _profiles(texts: Sequence[str]) -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
-    for text in texts:
-        profile = load(text)
-        if profile.name in {name for name, _ in found.values()}:
-            raise InputError(f"profile {text}: another one is named {profile.name!r} too, must have a name of its own; change one's name")
-        given = str(Path(text).resolve()) if Path(text).is_file() else text
-        found[given] = (profile.name, profile.sha256)
-    return found
+def _profiles(texts: Sequence[str]) -> dict[str, Profile]:
+    """Profiles by name, or by whole path."""
+    return {str(Path(p.path).resolve()) if Path(p.path).is_file() else p.path: p for p in load_profiles(texts)}
 
 
 def _refuse_for_bundle(path: Path, grid: Grid, target: str | None, retrain: bool) -> None:

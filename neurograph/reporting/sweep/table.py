@@ -17,7 +17,7 @@ __all__ = ["about", "heads_and_cells", "to_csv", "to_markdown"]
 _FIGURES = {
     "accuracy %": "accuracy",
     "on chip, µJ (low–high)": "on_chip",
-    "with host, µJ": "energy_j",
+    "with host, µJ (low–high)": "with_host",
     "latency, ms": "latency_s",
     "EDP, nJ·s": "energy_delay_js",
     "synaptic events": "synaptic_events",
@@ -25,7 +25,7 @@ _FIGURES = {
     "neurons": "neurons",
     "cores": "cores",
 }
-_SCALES = {"accuracy": 1e2, "energy_j": 1e6, "latency_s": 1e3, "energy_delay_js": 1e9}
+_SCALES = {"accuracy": 1e2, "latency_s": 1e3, "energy_delay_js": 1e9}
 
 
 def about(plan: Plan, rows: Sequence[Row]) -> list[str]:
@@ -47,6 +47,10 @@ def about(plan: Plan, rows: Sequence[Row]) -> list[str]:
     assumed = sorted({row.profile for row in rows if "assumed" in row.statuses.split(", ")})
     if assumed:
         lines.append(f"Constants of {', '.join(assumed)} are in part assumed.")
+    hosts = {name: status for name, status in plan.host_statuses.items() if any(row.profile == name for row in rows)}
+    for status in sorted(set(hosts.values())):
+        of = ", ".join(name for name, own in hosts.items() if own == status)
+        lines.append(f"The price of the host's multiply-adds, in the figures with host alone, is {status} in {of}.")
     return lines
 
 
@@ -100,16 +104,23 @@ def _note(row: Row) -> str:
 
 def _cell(row: Row, name: str) -> str:
     if name == "on_chip":
-        if row.on_chip_j is None:
-            return ""
-        low, high = (_three(1e6 * (value or 0.0)) for value in (row.on_chip_low_j, row.on_chip_high_j))
-        return f"{_three(1e6 * row.on_chip_j)} ({low}–{high})"
+        return _range(row.on_chip_j, row.on_chip_low_j, row.on_chip_high_j)
+    if name == "with_host":
+        return _range(row.energy_j, row.energy_low_j, row.energy_high_j)
     value: Any = getattr(row, name)
     if value is None:
         return ""
     if name == "accuracy":
         return f"{100 * value:.2f}"
     return _three(value * _SCALES[name]) if name in _SCALES else f"{value:,.0f}"
+
+
+def _range(*joules: float | None) -> str:
+    """Value, low and high in microjoules; one number where they are the same."""
+    if any(value is None for value in joules):
+        return ""
+    value, low, high = (_three(1e6 * (one or 0.0)) for one in joules)
+    return f"{value} ({low}–{high})" if low != high else value
 
 
 def _three(value: float) -> str:
