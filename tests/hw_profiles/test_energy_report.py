@@ -9,7 +9,9 @@ import pytest
 
 from neurograph.errors import InputError
 from neurograph.hw_profiles.baselines import gcn, graph_transformer
+from neurograph.hw_profiles.counts import count
 from neurograph.hw_profiles.report import build, to_json, to_markdown
+from neurograph.hw_profiles.report.build import build_counted
 from neurograph.hw_profiles.report.markdown import number, si
 from neurograph.hw_profiles.schema import load, names
 from neurograph.network import Network
@@ -188,3 +190,11 @@ def test_numbers_have_thousands_separators() -> None:
     assert number(1234567) == "1,234,567"
     assert number(1234.56) == "1,234.6"
     assert number(None) == "–"
+
+
+def test_two_profiles_of_one_name_are_refused(network: Network, recording: Recording) -> None:
+    own = load("loihi1").model_copy(update={"path": "mine.toml"})
+    with pytest.raises(InputError, match=r"profile mine\.toml: another one \(loihi1\) is named 'loihi1' too"):
+        build(network, recording, profiles=["loihi1", own], bundle_name="b")
+    with pytest.raises(InputError, match="profile loihi1: is given twice"):
+        build_counted(count(network, recording), engine="fixed", profiles=["loihi1", "loihi2", "loihi1"], bundle_name="b")
