@@ -36,8 +36,7 @@ PREFACE = (
 )
 _ABOUT_TIMES = (
     "Energy and latency: one inference alone, static power over its latency included where one is published; *on chip* leaves the host's",
-    "share out, and so does energy × delay. Throughput:",
-    "inferences streamed without a gap. Host and input/output are in no time.",
+    "share out, and so does energy × delay. Throughput: inferences streamed without a gap. Host and input/output are in no time.",
 )
 _EVENLY = (
     "before placement, on the least number of cores that holds the neurons, events spread evenly. More cores would be faster, so a chip "
