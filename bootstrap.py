@@ -85,8 +85,9 @@ def demo(arguments):
 
 
 def test(arguments):
-    """The test suite, two processes wide."""
-    return subprocess.call([str(BIN / "python"), "-m", "pytest", *(arguments or ["-n", "2"])], cwd=ROOT)
+    """The test suite, two processes wide. Threads of theirs that wait sleep: spinning, they would take the cores from one another."""
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+    return subprocess.call([str(BIN / "python"), "-m", "pytest", *(arguments or ["-n", "2"])], cwd=ROOT, env=environment)
 
 
 def lint(arguments):
