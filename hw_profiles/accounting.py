@@ -32,9 +32,11 @@ from neurograph.hw_profiles.interval import Interval
 from neurograph.hw_profiles.rules import mean
 from neurograph.hw_profiles.schema import Profile
 
-__all__ = ["Accounting", "Cost", "Split", "accountings", "memory_bytes", "traffic_bits"]
+__all__ = ["SPARSE_HOST", "Accounting", "Cost", "Split", "accountings", "memory_bytes", "traffic_bits"]
 
+SPARSE_HOST = "propagation"  # how the name of a host part ends that multiplies by a sparse matrix
 _ADDRESS_BITS = 32
+_STATES = ("states read", "states written")
 _SRAM = ("sram_32kib_64b", "sram_8kib_64b", "sram_1mib_64b")  # value, low, high
 
 
@@ -142,10 +144,6 @@ class Accounting:
         return Split(self.addition, self.bit.scaled(self.weight_bits + 2 * self.state_bits), self.address)
 
 
-_STATES = ("states read", "states written")
-SPARSE_HOST = "propagation"  # how the name of a host part ends that multiplies by a sparse matrix
-
-
 def traffic_bits(counts: Counts, weight_bits: int, state_bits: int) -> dict[str, float]:
     """Bits that the spiking network reads and writes an inference, host left out, by what they are; means over samples.
 
@@ -185,7 +183,7 @@ def accountings(profile: Profile, ticks: int, *, skips_zeros: bool = False) -> t
     plain = Accounting("fp32", "fp32", mac, mac, add, 32, 32, 32)
     found = [plain]
     if skips_zeros:
-        found.append(Accounting("fp32, zeros skipped", "fp32", mac, mac, add, 32, 32, 32, skips_zeros=True))
+        found.append(replace(plain, name=f"{plain.name}, zeros skipped", skips_zeros=True))
     bits = math.ceil(math.log2(ticks + 1))
     small = None
     if {"mac_int8", "add_int8"} <= set(profile.energy):

@@ -232,7 +232,7 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
     samples = len(next(iter(tally.spikes.values()))) if tally.spikes else recording.samples
     none = np.zeros(samples, dtype=np.int64)
     projections = tuple(
-        _count_projection(p, events, _sends_numbers(network.populations[p.source]))
+        _count_projection(p, events, network.populations[p.source].sends_numbers)
         for p, events in zip(network.spiking_projections, tally.synaptic_events, strict=True)
     )
     events_in = dict.fromkeys(network.populations, none)
@@ -257,7 +257,7 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
                 state_resets=0
                 if getattr(population.neuron, "state", "kept") == "kept"
                 else population.size,  # sources and relays have none
-                graded=_sends_numbers(population),
+                graded=population.sends_numbers,
             )
         )
     depths = [p.depth for p in network.populations.values() if not p.is_static]
@@ -329,11 +329,6 @@ def _macs(weights: Weights) -> int:
         return right
     # the features first, node by node, then the sum over neighbours
     return int(left.shape[1]) * right + int(np.count_nonzero(left.data)) * e
-
-
-def _sends_numbers(population: Population) -> bool:
-    """Graded spikes, or the real values of a source: a synaptic event of theirs is a multiply."""
-    return population.is_graded or population.is_real
 
 
 def _recorded(network: Network) -> list[Population]:

@@ -25,6 +25,10 @@ class Interval:
     def times(self, other: Interval) -> Interval:
         return Interval(self.value * other.value, self.low * other.low, self.high * other.high)
 
+    def to_json(self) -> dict[str, float]:
+        """As reports hold an energy: ``total``, ``low``, ``high``."""
+        return {"total": self.value, "low": self.low, "high": self.high}
+
     @staticmethod
     def exactly(value: float) -> Interval:
         return Interval(value, value, value)

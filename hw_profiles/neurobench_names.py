@@ -55,8 +55,7 @@ def neurobench_names(counts: Counts, network: Network) -> dict[str, float]:
         )
     events = {"Effective_ACs": 0, "Effective_MACs": 0}
     for projection, counted in zip(projections, counts.projections, strict=True):
-        source = network.populations[projection.source]
-        numbers = source.is_real or source.is_graded
+        numbers = network.populations[projection.source].sends_numbers
         events["Effective_MACs" if numbers else "Effective_ACs"] += int(counted.synaptic_events.sum())
     stored = [p.weights.values for p in projections]
     weights, zeros = sum(v.size for v in stored), sum(int(np.count_nonzero(v == 0)) for v in stored)

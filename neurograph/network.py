@@ -227,6 +227,11 @@ class Population:
         return isinstance(self.neuron, (Graded, Product)) or (isinstance(self.neuron, Source) and self.neuron.kind == "graded")
 
     @property
+    def sends_numbers(self) -> bool:
+        """Whether what goes out is a number, real or integer, in place of a spike: a synaptic event of it is a multiply."""
+        return self.is_real or self.is_graded
+
+    @property
     def ports(self) -> int:
         """How many sums of inputs a neuron keeps apart: two of a Product, else one."""
         return 2 if isinstance(self.neuron, Product) else 1

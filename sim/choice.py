@@ -48,4 +48,4 @@ def refuse_limit(max_memory: int | None) -> None:
 
 def _has_values(network: Network) -> bool:
     """Whether something other than binary spikes goes from population to population."""
-    return any(p.is_graded or p.is_real for p in network.populations.values())
+    return any(p.sends_numbers for p in network.populations.values())

@@ -63,64 +63,35 @@ def build(
     network: Network,
     recording: Recording,
     *,
+    bundle_name: str,
     profiles: Sequence[str | Profile] = PROFILES,
     host_macs: Mapping[str, int] | None = None,
-    bundle_name: str,
-    accuracy: float | None = None,
-    baselines: Sequence[Baseline] = (),
-    model_info: Mapping[str, Any] | None = None,
-    routing: Mapping[str, Routing] | None = None,
-    routing_refused: Mapping[str, str] | None = None,
-    host_macs_effective: Mapping[str, int] | None = None,
-    figures: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Report:
     """Count a recording and price it.
 
     Args:
         network: the network that the recording is of, with depths set where ``align_delays`` has run.
         recording: spikes of every population but static sources.
-        profiles: names, paths, or profiles already loaded.
         host_macs: multiply-adds per inference off chip, by name; None counts what turns static inputs into currents.
-        bundle_name: what the report calls the network.
-        accuracy: 0 to 1, measured elsewhere.
-        baselines: networks with real values to stand beside, see :mod:`neurograph.hw_profiles.baselines`.
-        model_info: anything for the head of the report (model, dataset, protocol).
-        routing: profile's name → what a placement on it makes of this recording. A profile that is not in it is estimated without.
-        routing_refused: profile's name → why the network has no placement on it; the report says so.
-        host_macs_effective: of ``host_macs``, by name, those whose input is not 0: what a host that skips zeros would do. Stated beside
-            the dense count, which is the one that is priced.
-        figures: data of pictures, as ``neurograph.reporting.figures`` makes it; put into the report as it is.
+        bundle_name, profiles, more: as of :func:`build_counted`.
 
     Raises:
-        InputError: the recording is empty or does not fit the network; two profiles have one name; a placement is of another run; effective
-            multiply-adds of what has none, or more of them than there are.
-        ProfileError: a profile that cannot be used.
+        InputError: the recording is empty or does not fit the network, and as :func:`build_counted`. ProfileError: as there.
     """
     if recording.samples < 1:
         raise InputError("recording: holds 0 samples, a report needs at least 1; run the network on some input")
     counts = count(network, recording, host_macs=host_macs)
-    return build_counted(
-        counts,
-        engine=recording.engine,
-        profiles=profiles,
-        bundle_name=bundle_name,
-        accuracy=accuracy,
-        baselines=baselines,
-        model_info=model_info,
-        routing=routing,
-        routing_refused=routing_refused,
-        host_macs_effective=host_macs_effective,
-        figures=figures,
-        neurobench=neurobench_names(counts, network),
-    )
+    named = neurobench_names(counts, network)
+    return build_counted(counts, engine=recording.engine, bundle_name=bundle_name, profiles=profiles, neurobench=named, **more)
 
 
 def build_counted(
     counts: Counts,
     *,
     engine: str,
-    profiles: Sequence[str | Profile],
     bundle_name: str,
+    profiles: Sequence[str | Profile],
     accuracy: float | None = None,
     baselines: Sequence[Baseline] = (),
     model_info: Mapping[str, Any] | None = None,
@@ -131,15 +102,27 @@ def build_counted(
     not_included: Mapping[str, str] | None = None,
     neurobench: Mapping[str, float] | None = None,
 ) -> Report:
-    """Price what is counted already; arguments as of :func:`build`.
+    """Price what is counted already.
 
     Args:
         engine: that recorded.
+        bundle_name: what the report calls the network.
+        profiles: names, paths, or profiles already loaded.
+        accuracy: 0 to 1, measured elsewhere.
+        baselines: networks with real values to stand beside, see :mod:`neurograph.hw_profiles.baselines`.
+        model_info: anything for the head of the report (model, dataset, protocol).
+        routing: profile's name → what a placement on it makes of the recording. A profile that is not in it is estimated without.
+        routing_refused: profile's name → why the network has no placement on it; the report says so.
+        host_macs_effective: of the multiply-adds off chip, by name, those whose input is not 0: what a host that skips zeros would do.
+            Stated beside the dense count, and priced in the lines that skip zeros.
+        figures: data of pictures, as ``neurograph.reporting.figures`` makes it; put into the report as it is.
         not_included: component → why it has no number, of every profile, beside what the estimate itself leaves out.
         neurobench: :func:`neurograph.hw_profiles.neurobench_names.neurobench_names`.
 
     Raises:
-        InputError, ProfileError: as :func:`build`.
+        InputError: two profiles have one name; a placement is of another run; effective multiply-adds of what has none, or more of them
+            than there are.
+        ProfileError: a profile that cannot be used.
     """
     loaded = [profile if isinstance(profile, Profile) else load(profile) for profile in profiles]
     refuse_same_names(loaded)
@@ -281,10 +264,6 @@ def _projections(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _range(interval: Interval) -> dict[str, float]:
-    return {"total": interval.value, "low": interval.low, "high": interval.high}
-
-
 def _spread(interval: Interval | None) -> dict[str, float] | None:
     return None if interval is None else {"value": interval.value, "low": interval.low, "high": interval.high}
 
@@ -318,14 +297,14 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
         "scope": e.profile.scope,
         "window": e.window,
         "energy_j": {
-            **(_range(energy) if known else dict.fromkeys(("total", "low", "high"))),
+            **(energy.to_json() if known else dict.fromkeys(("total", "low", "high"))),
             "components": {c.name: c.energy_j.value for c in e.components},
         },
         "components": {c.name: _component(c) for c in e.components},
-        "streamed_j": None if e.streamed_j is None else _range(e.streamed_j),
+        "streamed_j": None if e.streamed_j is None else e.streamed_j.to_json(),
         "variants_j": dict(e.variants),
-        "on_chip_j": _range(on_chip) if e.profile.level == "chip events" and known else None,
-        "events_j": _range(e.events_j) if e.profile.level == "chip events" and known else None,
+        "on_chip_j": on_chip.to_json() if e.profile.level == "chip events" and known else None,
+        "events_j": e.events_j.to_json() if e.profile.level == "chip events" and known else None,
         "host_share": _host_share(e, counts),
         "static_share": 0.0 if e.static_j is None or not on_chip.value else e.static_j.value / on_chip.value,
         "latency_s": None if e.latency_s is None else e.latency_s.value,
@@ -335,7 +314,7 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
         "time_model": e.times.model or None,
         "busiest_over_mean": e.times.busiest_over_mean,
         "energy_delay_js": e.energy_delay_js,
-        "static_j": None if e.static_j is None else _range(e.static_j),
+        "static_j": None if e.static_j is None else e.static_j.to_json(),
         "cores": None if e.routing is None else e.cores,
         "chips": None if e.routing is None else e.chips,
         "cores_at_least": None if e.profile.level == "operations" else least[0],

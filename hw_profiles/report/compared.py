@@ -7,7 +7,7 @@ from typing import Any
 
 from neurograph.hw_profiles.report import pictures
 from neurograph.hw_profiles.report.parts import Block, Cell, Section, Table, count, energy, items, label_of, prose, shown, slug
-from neurograph.hw_profiles.report.remarks import how_counted
+from neurograph.hw_profiles.report.remarks import ABOUT_ACCOUNTINGS, ABOUT_HEADLINE, BELOW_BREAK_EVEN, constants_of_rivals, how_counted
 from neurograph.hw_profiles.report.text import ratio, si
 
 __all__ = ["headline", "rivals"]
@@ -18,8 +18,7 @@ Report = Mapping[str, Any]
 def headline(report: Report) -> Iterator[Section]:
     """How much of the first ratio survives, a table a network."""
     lines = report["headline"]
-    about = "Energy of a network with real values over that of this one: above 1 the spiking network needs less. Each line is on one level."
-    blocks: list[Block] = [prose([about])] if lines else []
+    blocks: list[Block] = [prose(ABOUT_HEADLINE)] if lines else []
     header = ("what is counted", "level", "constants", "spiking", "real values", "times less", "low", "high")
     for name in dict.fromkeys(line["baseline"] for line in lines):
         rows = [_headline(line, slug("headline", name, str(i))) for i, line in enumerate(lines) if line["baseline"] == name]
@@ -57,15 +56,9 @@ def rivals(report: Report) -> Iterator[Section]:
         prose([how_counted(report)]),
         items(f"- {name}: {note}" for name, note in {b["name"]: b["note"] for b in report["baselines"]}.items()),
         Table("Networks with real values", header, rows),
-        prose(
-            [
-                f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it.",
-                "*b-bit*: activations of ⌈log2(T + 1)⌉ bits, which carry what T spikes can, times 8-bit weights. *With memory*: reads and",
-                "writes of weights, states, sums and spikes, and the arithmetic of addresses; no value is used twice from one read.",
-            ]
-        ),
+        prose([constants_of_rivals(report), *ABOUT_ACCOUNTINGS]),
         _break_even(report),
-        prose(["Below the break-even activity (events a synapse) the spiking network needs less energy at this level."]),
+        prose([BELOW_BREAK_EVEN]),
     ]
     caption = f"Energy at level “operations”, {report['baselines'][0]['accounting']}, over activity; the baselines do not depend on it."
     blocks += shown(pictures.break_even(report), caption)

@@ -46,14 +46,10 @@ def comparisons(
     }
 
 
-def _range(interval: Interval) -> dict[str, float]:
-    return {"total": interval.value, "low": interval.low, "high": interval.high}
-
-
 def _spiking(way: Accounting, cost: Cost, events: float) -> dict[str, Any]:
     split = cost.at(events)
     shares = {"compute": split.compute.value, "memory": split.memory.value, "addressing": split.addressing.value}
-    return {"accounting": way.name, "number_format": way.number_format, "energy_j": {**_range(split.total), "components": shares}}
+    return {"accounting": way.name, "number_format": way.number_format, "energy_j": {**split.total.to_json(), "components": shares}}
 
 
 def _baseline(baseline: Baseline, way: Accounting, cost: Cost, events: float, arithmetic: Profile) -> dict[str, Any]:
@@ -68,8 +64,8 @@ def _baseline(baseline: Baseline, way: Accounting, cost: Cost, events: float, ar
         "profile": arithmetic.name,
         "macs": sum(terms.values()),
         "terms": dict(terms),
-        "energy_j": {**_range(real), "components": way.terms(baseline)},
-        "spiking_j": _range(spiking),
+        "energy_j": {**real.to_json(), "components": way.terms(baseline)},
+        "spiking_j": spiking.to_json(),
         "spiking_over_baseline": spiking.value / real.value,
         **({} if baseline.accuracy is None else {"accuracy": baseline.accuracy}),
     }
@@ -107,31 +103,32 @@ def _headline(
     arithmetic: Profile,
     effective: Mapping[str, int],
 ) -> Iterator[dict[str, Any]]:
-    def line(what: str, level: str, profile: str, spiking: Interval, real: Interval) -> dict[str, Any]:
+    def line(what: str, level: str, profile: str, spiking: Interval, real: Interval, found: dict[str, float] | None) -> dict[str, Any]:
         return {
             "baseline": baseline.name,
             "line": what,
             "level": level,
             "profile": profile,
-            "spiking_j": _range(spiking),
-            "baseline_j": _range(real),
-            "ratio": _ratio(real, spiking),
+            "spiking_j": spiking.to_json(),
+            "baseline_j": real.to_json(),
+            "ratio": found,
         }
+
+    def on_operations(what: str, spiking: Interval, real: Interval) -> dict[str, Any]:
+        return line(what, "operations", arithmetic.name, spiking, real, _ratio(real, spiking))
 
     plain = costs[0][0]
     additions, graded = mean(counts.synaptic_events), mean(counts.graded_events)
     if baseline.ends:
         spikes = plain.addition.scaled(additions) + plain.graded_mac.scaled(graded)
-        yield line(CORE, "operations", arithmetic.name, spikes, plain.mac.scaled(baseline.core_macs))
+        yield on_operations(CORE, spikes, plain.mac.scaled(baseline.core_macs))
     for way, cost in costs:
-        yield line(f"everything, {way.name}", "operations", arithmetic.name, cost.at(additions + graded).total, way.real(baseline).total)
+        yield on_operations(f"everything, {way.name}", cost.at(additions + graded).total, way.real(baseline).total)
     for e in estimates:
         if "host_mac" not in e.profile.energy or e.profile.level != "chip events" or e.refused is not None:
             continue  # of a chip that has no place for the network there is no ratio
-        yield from (
-            {**line(what, "chip events", e.profile.name, spiking, real), "ratio": found}
-            for what, spiking, real, found in _on_chip(baseline, e, counts, effective)
-        )
+        for what, spiking, real, found in _on_chip(baseline, e, counts, effective):
+            yield line(what, "chip events", e.profile.name, spiking, real, found)
 
 
 def _on_chip(

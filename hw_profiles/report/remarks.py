@@ -7,10 +7,35 @@ from typing import Any
 
 from neurograph.hw_profiles.report.text import number, several, si
 
-__all__ = ["MARK", "about_chips", "about_refused", "amount", "effective", "how_counted", "listed", "marked", "refused", "rivals_of"]
+__all__ = [
+    "ABOUT_ACCOUNTINGS",
+    "ABOUT_HEADLINE",
+    "BELOW_BREAK_EVEN",
+    "MARK",
+    "about_chips",
+    "about_refused",
+    "amount",
+    "constants_of_rivals",
+    "effective",
+    "how_counted",
+    "listed",
+    "marked",
+    "refused",
+    "rivals_of",
+]
 
 Found = Mapping[str, Any]
 MARK = "†"  # of a profile whose chip refused the network
+ABOUT_HEADLINE = (
+    "Energy of a network with real values over that of this one: above 1 the spiking network needs less. Each line is on one level.",
+    "From low to high: on level *operations* all constants low together or high together, which both sides share; on level *chip events*",
+    "the chip's constants and the host's price each anywhere in their ranges, the host the same on both sides.",
+)
+ABOUT_ACCOUNTINGS = (
+    "*b-bit*: activations of ⌈log2(T + 1)⌉ bits, which carry what T spikes can, times 8-bit weights. *With memory*: reads and writes",
+    "of weights, states, sums and spikes, and the arithmetic of addresses; no value is used twice from one read.",
+)
+BELOW_BREAK_EVEN = "Below the break-even activity (events a synapse) the spiking network needs less energy at this level."
 
 
 def listed(names: Sequence[str]) -> str:
@@ -34,6 +59,11 @@ def how_counted(report: Found) -> str:
     if formula:
         said.append(f"of the {listed(formula)} by formula")
     return f"Multiply-adds {' and '.join(said)}." if said else ""
+
+
+def constants_of_rivals(report: Found) -> str:
+    """Which constants the networks with real values are priced by."""
+    return f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."
 
 
 def refused(p: Found) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from neurograph.hw_profiles.report.remarks import how_counted
+from neurograph.hw_profiles.report.remarks import ABOUT_ACCOUNTINGS, ABOUT_HEADLINE, BELOW_BREAK_EVEN, constants_of_rivals, how_counted
 from neurograph.hw_profiles.report.text import low_high, number, ratio, si, table
 
 __all__ = ["headline", "rivals"]
@@ -17,9 +17,7 @@ def headline(report: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "## How much of the headline survives (modelled)"
     yield ""
-    yield "Energy of a network with real values over that of this one: above 1 the spiking network needs less. Each line is on one level."
-    yield "In brackets: on level *operations* all constants low together or high together, which both sides share; on level *chip events*"
-    yield "the chip's constants and the host's price each anywhere in their ranges, the host the same on both sides."
+    yield from ABOUT_HEADLINE
     for name in dict.fromkeys(line["baseline"] for line in report["headline"]):
         yield ""
         yield f"Against the {name}:"
@@ -73,10 +71,8 @@ def rivals(report: Mapping[str, Any]) -> Iterator[str]:
     header = ["network", "accounting", "numbers", "multiply-adds", "energy", "low to high", "spiking", "low to high", "spiking / it"]
     yield from table(header, rows, "lllrrrrrr")
     yield ""
-    constants = report["baselines"][0]["profile"]
-    yield f"Level *operations*, constants of {constants}; the spiking side has its host multiply-adds in it."
-    yield "*b-bit*: activations of ⌈log2(T + 1)⌉ bits, which carry what T spikes can, times 8-bit weights. *With memory*: reads and writes"
-    yield "of weights, states, sums and spikes, and the arithmetic of addresses; no value is used twice from one read."
+    yield constants_of_rivals(report)
+    yield from ABOUT_ACCOUNTINGS
     yield ""
     rows = [
         [
@@ -93,4 +89,4 @@ def rivals(report: Mapping[str, Any]) -> Iterator[str]:
     header = ["break-even with", "accounting", "a synapse and tick", "a synapse", "now, a synapse and tick", "cheaper", "note"]
     yield from table(header, rows, "llrrrll")
     yield ""
-    yield "Below the break-even activity (events a synapse) the spiking network needs less energy at this level."
+    yield BELOW_BREAK_EVEN

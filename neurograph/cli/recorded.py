@@ -119,7 +119,7 @@ def counts_of(network: Any, run: Recording) -> dict[str, Any]:
     """
     tally: Any = run.tally
     projections = list(zip(network.spiking_projections, tally.synaptic_events, strict=True))
-    graded = [events for p, events in projections if network.populations[p.source].is_graded or network.populations[p.source].is_real]
+    graded = [events for p, events in projections if network.populations[p.source].sends_numbers]
     neurons = sum(p.size for p in network.populations.values() if not p.is_source)
     series = {
         "synaptic_events": _sums(tally.synaptic_events, run.samples) - _sums(graded, run.samples),

@@ -11,16 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from neurograph.data import GraphData
 from neurograph.errors import InputError
 from neurograph.hw_profiles.baselines import Baseline
-from neurograph.models.baselines import baseline
 from neurograph.nn import as_features
 from neurograph.operations import PRODUCTS, OperationCounts, count_operations
 from neurograph.reporting.branches import Branches, branches_of
-from neurograph.training import fit, parameter_groups, settings_for
+from neurograph.reproduce.run import train_baseline
+from neurograph.training import settings_for
 from neurograph.training.protocols import protocol
 
 __all__ = ["ANNS", "trained_baselines"]
@@ -54,12 +52,8 @@ def trained_baselines(bundle: Any, names: Sequence[str], root: Path | None, epoc
 def _trained(name: str, dataset: str, seed: int, branches: Branches, root: Path | None, epochs: int | None) -> Baseline:
     settings = settings_for(name, dataset)
     graph = settings.prepare(protocol(dataset).graph(dataset, root, seed))
-    recipe = settings.how()
     sizes = _sizes(name, branches)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = baseline(name, graph, **{**{k: v for k, v in settings.model.items() if k != "name"}, **sizes})
-        found = fit(model, graph, parameter_groups(model, recipe), recipe, epochs)
+    model, found = train_baseline(settings, graph, seed, epochs, **sizes)
     counts = count_operations(model.eval(), as_features(graph.x))
     return _as_baseline(name, counts, graph, sizes, found.test_accuracy, found.epochs, seed)
 

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from neurograph.errors import BundleError, PlacementError, ProfileError
+from neurograph.errors import BundleError
 from neurograph.export.bundle.windows import DynamicBundle
-from neurograph.export.placement import Limits
 from neurograph.export.placement.windows import PlacedWindows, place_windows, sequence
 from neurograph.hw_profiles import baselines
 from neurograph.hw_profiles.counts import Counts, count
 from neurograph.hw_profiles.report import build_counted
 from neurograph.hw_profiles.routing import Routing
-from neurograph.hw_profiles.schema import Profile, placement_limits
+from neurograph.hw_profiles.schema import Profile
 from neurograph.hw_profiles.sequence import added_counts, added_routing
 from neurograph.reporting.dynamic_host import HostParts, between_windows, host_parts, nonzeros_of, states_written, total_between
 from neurograph.reporting.figures import figures_of
 from neurograph.reporting.profiles import load_profiles
+from neurograph.reporting.routing import on_each_chip
 from neurograph.sim.windows import WindowRun, run_windows
 from neurograph.windows import DynamicNetwork
 
@@ -106,21 +106,7 @@ def placements_of(
     Returns:
         profile's name → all windows on one placement, and profile's name → why they have none on it.
     """
-    found: dict[str, PlacedWindows] = {}
-    refused: dict[str, str] = {}
-    alike: dict[Limits, PlacedWindows] = {}
-    for profile in profiles:
-        if profile.level != "chip events":
-            continue
-        try:
-            limits = Limits.of(profile.name, placement_limits(profile))
-            key = replace(limits, target="")
-            if key not in alike:
-                alike[key] = place_windows(dynamic, runs, limits)
-            found[profile.name] = alike[key]
-        except (PlacementError, ProfileError) as error:
-            refused[profile.name] = str(error)
-    return found, refused
+    return on_each_chip(profiles, lambda profile, limits: place_windows(dynamic, runs, limits))
 
 
 def routing_of(placed: PlacedWindows, target: str) -> Routing:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.export.placement.windows import whole_graph
+from neurograph.hw_profiles.accounting import SPARSE_HOST
 from neurograph.network import Network, Projection
 from neurograph.sim.windows import WindowRun
 from neurograph.weights import Identity, Kron
@@ -51,7 +52,7 @@ def host_parts(bundle: Any) -> HostParts:
     else:
         features, width = config["in_features"], config["width"]
         macs["encoder, linear"] = (2 if config.get("own", True) else 1) * nodes * features * width
-        macs["encoder, propagation"] = sum(nonzeros_of(window.network) for window in there) * features
+        macs[f"encoder, {SPARSE_HOST}"] = sum(nonzeros_of(window.network) for window in there) * features
     if dynamic.feedback:
         macs["feedback of rates"] = nodes * sum(weights.size for _, weights in dynamic.feedback.values())
     if labels is None:

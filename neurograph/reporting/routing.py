@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from neurograph.errors import PlacementError, ProfileError
 from neurograph.export import placement
@@ -15,9 +15,10 @@ from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Profile, placement_limits
 from neurograph.sim.recording import Recording
 
-__all__ = ["placements", "routings"]
+__all__ = ["on_each_chip", "own_or_new", "placements", "routings"]
 
 _FILE = "placement.json"
+Placed = TypeVar("Placed")
 
 
 def placements(
@@ -34,29 +35,50 @@ def placements(
     Raises:
         PlacementError: ``given`` is of another chip or network, or damaged.
     """
-    found: dict[str, Placement] = {}
-    own_chip = None if given is None else _given(given, bundle, recording, profiles)
+    fixed = None if given is None else _given(given, bundle, recording, profiles)
+    target = None if fixed is None else fixed.limits.target
+    others = [profile for profile in profiles if profile.name != target]
+    found, refused = on_each_chip(others, lambda profile, limits: own_or_new(bundle, recording, profile, limits))
+    if fixed is not None:
+        found[fixed.limits.target] = fixed
+    return {profile.name: found[profile.name] for profile in profiles if profile.name in found}, refused
+
+
+def on_each_chip(
+    profiles: Sequence[Profile], place: Callable[[Profile, placement.Limits], Placed]
+) -> tuple[dict[str, Placed], dict[str, str]]:
+    """Place on the chip of each profile of level "chip events", once for profiles of the same limits.
+
+    Returns:
+        profile's name → what ``place`` gives for it, and profile's name → why it, or the profile, refuses.
+    """
+    found: dict[str, Placed] = {}
     refused: dict[str, str] = {}
-    alike: dict[Any, Placement] = {}  # limits but for the chip's name → placement
+    alike: dict[placement.Limits, Placed] = {}  # limits but for the chip's name → placement
     for profile in profiles:
         if profile.level != "chip events":
             continue
         try:
             limits = placement.Limits.of(profile.name, placement_limits(profile))
             key = replace(limits, target="")
-            if own_chip is not None and own_chip.limits == limits:
-                found[profile.name] = own_chip
-                continue
             if key not in alike:
-                own = bundle.path / _FILE
-                if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
-                    alike[key] = placement.load(own, bundle.quantized, recording=recording)
-                else:
-                    alike[key] = placement.place(bundle.quantized, limits, recording=recording)
+                alike[key] = place(profile, limits)
             found[profile.name] = alike[key]
         except (PlacementError, ProfileError) as error:
             refused[profile.name] = str(error)
     return found, refused
+
+
+def own_or_new(bundle: Any, recording: Recording, profile: Profile, limits: placement.Limits) -> Placement:
+    """A bundle's network as it was placed on this very profile at export, or placed now.
+
+    Raises:
+        PlacementError: the network fits no number of chips.
+    """
+    own = bundle.path / _FILE
+    if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
+        return placement.load(own, bundle.quantized, recording=recording)
+    return placement.place(bundle.quantized, limits, recording=recording)
 
 
 def _given(path: Path, bundle: Any, recording: Recording, profiles: Sequence[Profile]) -> Placement:

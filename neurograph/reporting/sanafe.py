@@ -31,6 +31,7 @@ from neurograph.hw_profiles.energy import Estimate, estimate
 from neurograph.hw_profiles.routing import Routing
 from neurograph.hw_profiles.schema import Profile, load, placement_limits
 from neurograph.network import Network
+from neurograph.reporting.routing import own_or_new
 from neurograph.reporting.sanafe_child import TIME_LIMIT_S, replay, sanafe_python
 from neurograph.sim import fixed
 from neurograph.sim.recording import Recording
@@ -145,7 +146,9 @@ def crosscheck_of(bundle: Any, *, recording: Recording | None = None, placement:
     try:
         refuse(bundle.quantized, profile)
         run = recording or fixed.run(bundle.quantized, bundle.inputs)
-        return crosscheck(placement or _placed(bundle, profile, run), run, profile, python)
+        if placement is None:
+            placement = own_or_new(bundle, run, profile, placing.Limits.of(profile.name, placement_limits(profile)))
+        return crosscheck(placement, run, profile, python)
     except (UnsupportedError, PlacementError) as error:
         return {"engine": "SANA-FE", "profile": profile.name, "refused": str(error)}
 
@@ -163,14 +166,6 @@ def refuse(network: Network, profile: Profile) -> None:
     if spiking:
         raise UnsupportedError("SANA-FE", spiking, "compare a network of static inputs")
     target.check(network)
-
-
-def _placed(bundle: Any, profile: Profile, run: Recording) -> Placement:
-    """A bundle's network as it was placed on this profile, or placed now."""
-    own = bundle.path / "placement.json"
-    if own.is_file() and bundle.manifest["profile_sha256"] == profile.sha256:
-        return placing.load(own, bundle.quantized, recording=run)
-    return placing.place(bundle.quantized, placing.Limits.of(profile.name, placement_limits(profile)), recording=run)
 
 
 def _lines(

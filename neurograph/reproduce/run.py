@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,10 +18,13 @@ from neurograph.nn import as_features
 from neurograph.nn.record import returned_spikes
 from neurograph.reproduce.tables import Row
 from neurograph.sim.recording import Recording
-from neurograph.training import Checkpoint, Recipe, Settings, accuracy, fit, parameter_groups, settings_for, train
+from neurograph.training import Checkpoint, Fit, Recipe, Settings, accuracy, fit, parameter_groups, settings_for, train
 from neurograph.training.protocols import protocol
 
-__all__ = ["Run", "identity", "recorded_accuracy", "run"]
+if TYPE_CHECKING:
+    from neurograph.models.baselines import OnGraph
+
+__all__ = ["Run", "identity", "recorded_accuracy", "run", "train_baseline"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def run(row: Row, dataset: str, seed: int, root: Path | None = None, epochs: int
     settings = _settings(row, dataset)
     graph = settings.prepare(protocol(dataset).graph(dataset, root, seed))
     if row.model in BASELINE_NAMES:
-        return _baseline(settings, graph, seed, epochs)
+        fitted = train_baseline(settings, graph, seed, epochs)[1]
+        return Run(fitted.val_accuracy, fitted.test_accuracy, fitted.epochs, fitted.wall_s)
     result = train(settings.config(graph), graph, seed, settings.how(), epochs)
     found = Run(result.val_accuracy, result.test_accuracy, result.epochs, result.wall_s, mask_alive=result.mask_alive)
     if not row.fixed:
@@ -78,15 +82,21 @@ def _settings(row: Row, dataset: str) -> Settings:
     return base.model_copy(update={"model": {**base.model, **row.fields}, "recipe": {**base.recipe, **row.recipe}})
 
 
-def _baseline(settings: Settings, graph: GraphData, seed: int, epochs: int | None) -> Run:
+def train_baseline(settings: Settings, graph: GraphData, seed: int, epochs: int | None = None, **sizes: Any) -> tuple[OnGraph, Fit]:
+    """A network with real values with its settings, trained on a graph; torch's global generator is left as it was.
+
+    Args:
+        epochs: at most; None: as the recipe says.
+        sizes: fields of the model, in place of those of the settings.
+    """
     from neurograph.models.baselines import baseline
 
     recipe: Recipe = settings.how()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = baseline(settings.name, graph, **{key: value for key, value in settings.model.items() if key != "name"})
-        found = fit(model, graph, parameter_groups(model, recipe), recipe, epochs)
-    return Run(found.val_accuracy, found.test_accuracy, found.epochs, found.wall_s)
+        fields = {key: value for key, value in settings.model.items() if key != "name"}
+        model = baseline(settings.name, graph, **{**fields, **sizes})
+        return model, fit(model, graph, parameter_groups(model, recipe), recipe, epochs)
 
 
 def _in_integers(checkpoint: Checkpoint) -> float:

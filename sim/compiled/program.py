@@ -73,7 +73,7 @@ class Program:
 
 def unsupported(network: Network) -> list[str]:
     """What the kernels do not run: values in place of spikes."""
-    return [f"population {p.name!r}" for p in network.populations.values() if p.is_graded or p.is_real]
+    return [f"population {p.name!r}" for p in network.populations.values() if p.sends_numbers]
 
 
 class _Store:

@@ -40,7 +40,7 @@ class Arrivals:
 
     def __init__(self, projection: Projection, source: Population, device: torch.device) -> None:
         weights = projection.weights
-        self.from_sums = not source.is_graded and not source.is_real and _one_signed(weights)
+        self.from_sums = not source.sends_numbers and _one_signed(weights)
         self.repeat, self.missed = 1, False
         self.pattern: DeviceWeights | None = None
         if self.from_sums:

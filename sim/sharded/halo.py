@@ -75,7 +75,7 @@ def halos_of(part: Part, world: World) -> Mapping[str, Halo]:
         if in_all[i]:
             population = part.network.populations[name]
             features = population.size // population.shape[0]
-            binary = not (population.is_graded or population.is_real)
+            binary = not population.sends_numbers
             halos[name] = Halo(world, send[name], [len(one) for one in wanted[i]], features, binary=binary)
     return halos
 
