@@ -21,7 +21,6 @@ from typing import Any
 import machine
 import numpy as np
 
-from neurograph.cli.run import available_engines, compare_engines
 from neurograph.data import GraphData, load
 from neurograph.export.bundle import open_bundle, write_bundle
 from neurograph.export.compile import compile_checkpoint
@@ -31,6 +30,7 @@ from neurograph.sim import fixed, floating
 from neurograph.training import load as load_checkpoint
 from neurograph.training import save as save_checkpoint
 from neurograph.training import settings_for, train
+from neurograph.verification import verify
 
 TARGET = TARGETS["loihi2"]
 
@@ -73,7 +73,7 @@ def check(path: Path) -> dict[str, Any]:
     bundle = open_bundle(path)
     start = time.perf_counter()
     with machine.PeakMemory() as peak:
-        comparisons = compare_engines(bundle, available_engines(bundle), lambda c: print(_line(c), file=sys.stderr))
+        comparisons = verify(bundle, done=lambda c: print(_line(c), file=sys.stderr))
     return {
         "ok": all(c.ok for c in comparisons),
         "pairs": [c.to_json() for c in comparisons],

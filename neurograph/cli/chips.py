@@ -1,4 +1,4 @@
-"""place, and what `export` needs to know of chips: a target with the limits of its profile."""
+"""place, and what `export` says of a placement."""
 
 from __future__ import annotations
 
@@ -10,27 +10,10 @@ from neurograph.cli.inputs import opened
 from neurograph.cli.output import JSON, log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["on_profile", "place", "placement_lines"]
+__all__ = ["place", "placement_lines"]
 
 MARKER = "placement.json"
 OWN = (MARKER, "core_map.svg", "sanafe")
-
-
-def on_profile(target: Any, profile: str | None) -> Any:
-    """A target with the limits of its profile, or of one that is named in its place; a target that is no chip as it is.
-
-    Raises:
-        ProfileError, PlacementError: no such profile, or one without a limit that placement needs. InputError: a profile for no chip.
-    """
-    if not target.chip and profile is None:
-        return target
-    from neurograph.hw_profiles import load
-    from neurograph.hw_profiles.schema import placement_limits
-
-    if not target.chip:  # refused by name, whatever the profile holds
-        return target.on(profile, "", {})
-    found = load(profile or target.profile)
-    return target.on(found.name, found.sha256, placement_limits(found))
 
 
 def place(

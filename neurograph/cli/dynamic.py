@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from neurograph.cli.chips import on_profile
+from neurograph.chips import target as target_named
 from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes
 from neurograph.errors import InputError, LavaMissingError
 
@@ -58,7 +58,6 @@ def export_dynamic(
     file: Path, target: str, output: Path | None, *, profile: str | None, bits: int, snapshots: int | None, verify: bool
 ) -> dict[str, Any]:
     """Export, and return what ``export --json`` prints."""
-    from neurograph.export import targets
     from neurograph.export.bundle.manifest import MANIFEST
     from neurograph.export.bundle.windows import Labels
     from neurograph.export.bundle.windows_write import write_dynamic
@@ -70,7 +69,7 @@ def export_dynamic(
     start = time.perf_counter()
     path = output or file.with_suffix("")
     refuse_foreign(path, MANIFEST)
-    chosen = on_profile(targets.find(target), profile)
+    chosen = target_named(target, profile)
     checkpoint = load_dynamic_model(file)
     steps = checkpoint.steps()
     if snapshots is not None and snapshots > len(steps):

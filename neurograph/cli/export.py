@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neurograph.cli.chips import on_profile, placement_lines
+from neurograph.chips import target as target_named
+from neurograph.cli.chips import placement_lines
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import export_dynamic, refuse_given
 from neurograph.cli.model_files import Request, check_request, compile_file
 from neurograph.cli.output import JSON, comparison_line, log, print_json
 from neurograph.errors import InputError
 
-__all__ = ["export", "export_model", "verify_bundle"]
+__all__ = ["export", "export_model"]
 
 
 def export(
@@ -67,7 +68,7 @@ def export_model(
     """Export, and return what ``export --json`` prints."""
     from neurograph.export import targets
 
-    chosen = on_profile(targets.find(target), profile)
+    chosen = target_named(target, profile)
     for name, value, values in (("--gates", gates, targets.GATES), ("--relays", relays, targets.RELAYS)):
         if value not in values:
             raise InputError(f"{name} {value!r}: must be {' or '.join(values)}")
@@ -93,6 +94,7 @@ def export_model(
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
     from neurograph.files import refuse_foreign
+    from neurograph.verification import verify as compare_all
 
     path = output or request.file.with_suffix("")
     refuse_foreign(path, bundles.MANIFEST)
@@ -107,7 +109,7 @@ def export_model(
     if placed is not None:
         for line in placement_lines(placed):
             log(line)
-    comparisons = verify_bundle(bundle) if verify else []
+    comparisons = compare_all(bundle, done=lambda c: log(comparison_line(c)), say=log) if verify else []
     ok = all(c.ok for c in comparisons) and (not verify or _readout_holds(bundle))
     if comparisons:
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
@@ -147,10 +149,3 @@ def _say_rounding(bundle: Any, report: Any) -> None:
     log(f"float against fixed, {report.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
     for warning in report.warnings():
         log(f"warning: {warning}")
-
-
-def verify_bundle(bundle: Any) -> list[Any]:
-    """Compare all engines that are to be had on the bundle's sample; one line each to stderr."""
-    from neurograph.cli.run import available_engines, compare_engines
-
-    return compare_engines(bundle, available_engines(bundle), lambda c: log(comparison_line(c)))

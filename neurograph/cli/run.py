@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from neurograph.errors import InputError
 from neurograph.export.bundle.manifest import is_dynamic
 from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, INTEGER_ENGINES
 
-__all__ = ["available_engines", "check", "compare_engines", "simulate"]
+__all__ = ["check", "simulate"]
 
 
 def simulate(
@@ -158,54 +158,23 @@ def check(
         return check_dynamic(bundle, engines, windows, timeout_s, as_json)
     refuse_given("a bundle of one network", {"--windows": (windows, None)})
     found = opened(bundle)
-    chosen = [e.strip() for e in engines.split(",")] if engines else available_engines(found)
+    from neurograph.verification import engines_of, verify
+
+    chosen = [e.strip() for e in engines.split(",")] if engines else engines_of(found, log)
     if device != "cpu" and not set(chosen) & set(DEVICE_ENGINES):
         raise InputError(
             f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
         )
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
+
+    def tell(comparison: Any) -> None:
+        if not as_json:
+            print(comparison_line(comparison), flush=True)
+
+    comparisons = verify(found, chosen, done=tell, say=log, timeout_s=timeout_s, device=device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
     return 0 if ok else 1
-
-
-def available_engines(bundle: Any) -> list[str]:
-    """The engines that can be compared here, for what the bundle was made for; says so where Lava is missing."""
-    from neurograph.errors import LavaMissingError
-    from neurograph.sim.lava import runtime
-
-    engines = ["float"] if bundle.expected("torch") is None else ["torch", "float"]
-    if bundle.onnx_file is not None:
-        return [*engines, "onnx"]
-    engines.append("fixed")
-    try:
-        runtime.find()
-    except LavaMissingError as error:
-        log(f"without Lava, so its pipeline is stepped here: {error}")
-        return [*engines, "pipelined-float", "pipelined-fixed"]
-    return [*engines, "lava-float", "lava-fixed", *(["netx"] if bundle.manifest["target"] == "netx" else [])]
-
-
-def compare_engines(
-    bundle: Any, engines: Sequence[str], done: Callable[[Any], None], timeout_s: float = 170.0, device: str = "cpu"
-) -> list[Any]:
-    """Compare what promises the same spikes among ``engines``, those of them that can on ``device``; ``done`` hears of each comparison."""
-    from neurograph.sim import check as checks
-
-    def record(engine: str) -> Any:
-        if engine == "torch":
-            recorded = bundle.expected("torch")
-            if recorded is None:
-                raise InputError("engine 'torch': this bundle was not exported from a torch model; leave it out of --engines")
-            return recorded
-        if engine.startswith(("lava", "netx")):
-            log(f"running {engine} ...")
-        there = device if engine in DEVICE_ENGINES else "cpu"
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
-        return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
-
-    return checks.check(bundle.network, bundle.integers, checks.pairs_of(engines), record, done)
 
 
 def _say_overflow(run: Any) -> None:

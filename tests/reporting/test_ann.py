@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 from spiky import karate_checkpoint
 
-from neurograph.cli.chips import on_profile
+from neurograph.chips import target
 from neurograph.cli.main import run_command
 from neurograph.errors import InputError
 from neurograph.export.bundle import Bundle, write_bundle
 from neurograph.export.compile import compile_checkpoint
-from neurograph.export.targets import TARGETS
 from neurograph.hw_profiles.report import to_markdown
 from neurograph.reporting import Wanted, report_of
 from neurograph.reporting.ann import trained_baselines
 from neurograph.reporting.bundle import _rivals
 
-TARGET = on_profile(TARGETS["loihi2"], None)
+TARGET = target("loihi2")
 
 
 @pytest.fixture(scope="module")

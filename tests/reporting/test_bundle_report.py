@@ -12,20 +12,19 @@ from typing import Any
 import pytest
 from spiky import karate_checkpoint
 
-from neurograph.cli.chips import on_profile
+from neurograph.chips import target
 from neurograph.cli.main import run_command
 from neurograph.errors import InputError
 from neurograph.export.bundle import open_bundle, write_bundle
 from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.export.compile import compile_checkpoint
-from neurograph.export.targets import TARGETS
 from neurograph.hw_profiles.report import build
 from neurograph.hw_profiles.schema import text_of
 from neurograph.report_profiles import PROFILES
 from neurograph.reporting import Wanted, comparison_of, report_of
 from neurograph.reporting.profiles import load_profiles
 
-TARGET = on_profile(TARGETS["loihi2"], None)
+TARGET = target("loihi2")
 
 
 @pytest.fixture(scope="module")
