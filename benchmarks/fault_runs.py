@@ -18,6 +18,10 @@ from typing import Protocol
 
 from fault_commands import CASES, Case
 
+REASONS = {  # by whether it is read-only: of the system, and of SQLite
+    False: ("No space left on device", "disk is full"),
+    True: ("Read-only file system", "unable to open database file"),
+}
 MARK = "NEUROGRAPH_FAULT"
 ORPHANS_S = 20.0  # that processes of a killed parent may take to see it
 LIBRARIES = (
@@ -45,10 +49,10 @@ class Running(Protocol):
 class Warm:
     """A command in a process that has its libraries already: forked from a server, so that a moment of it is seldom one of loading."""
 
-    def __init__(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, words: list[str], folder: Path, errors: str, environment: Mapping[str, str]) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(LIBRARIES))
-        self._process = context.Process(target=enter, args=(words, folder, dict(environment)))
+        self._process = context.Process(target=enter, args=(words, folder, errors, dict(environment)))
         self._process.start()
 
     @property
@@ -68,12 +72,12 @@ class Warm:
         self._process.kill()
 
 
-def enter(words: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+def enter(words: list[str], folder: Path, errors: str, environment: Mapping[str, str]) -> None:
     """Be the program ``neurograph`` in a session of its own."""
     os.setsid()
     os.chdir(folder)
     os.environ.update(environment)
-    for number, name in enumerate((os.devnull, os.devnull, "stderr")):
+    for number, name in enumerate((os.devnull, os.devnull, errors)):
         os.dup2(os.open(name, os.O_RDWR), number)
     sys.argv = ["neurograph", *words]
     from neurograph.__main__ import run
@@ -87,10 +91,12 @@ class Place:
 
     Args:
         warm: commands begin with their libraries loaded.
+        errors: file that takes what they say on stderr.
     """
 
     folder: Path
     warm: bool = False
+    errors: str = "stderr"
     environment: dict[str, str] = field(init=False)
     _sessions: set[int] = field(default_factory=set)
 
@@ -107,9 +113,9 @@ class Place:
     def start(self, words: list[str], **more: str) -> Running:
         """A session of its own, as a terminal would have it in the foreground."""
         environment = {**self.environment, **more}
-        with (self.folder / "stderr").open("w") as said:
+        with (self.folder / self.errors).open("w") as said:
             if self.warm:
-                running: Running = Warm(words, self.folder, environment)
+                running: Running = Warm(words, self.folder, self.errors, environment)
             else:
                 running = subprocess.Popen(
                     [sys.executable, "-m", "neurograph", *words],
@@ -130,7 +136,7 @@ class Place:
         return status, self.said(), time.monotonic() - begun
 
     def said(self) -> str:
-        return (self.folder / "stderr").read_text(errors="replace")
+        return (self.folder / self.errors).read_text(errors="replace")
 
     def forget(self, case: Case) -> None:
         """Remove what a case is to begin without."""
@@ -185,6 +191,7 @@ class Place:
 def prepared(folder: Path, *, warm: bool = False) -> Place:
     """A place with a model, another one and a bundle."""
     place = Place(folder, warm)
+    place.run(["--version"])  # starts the server
     for name, seed in (("model.pt", "0"), ("other.pt", "1")):
         status, said, _ = place.run(["train", "spikegraphormer", "--dataset", "karate", "--epochs", "30", "--seed", seed, "-o", name])
         assert status == 0, said
@@ -289,6 +296,68 @@ def again(place: Place, name: str) -> str:
         return f"the next run: status {status}, {said.strip().splitlines()[-1:]}"
     left = place.leftovers()
     return place.broken(case) or (f"the next run left {', '.join(left[:3])}" if left else "")
+
+
+def no_room(place: Place, name: str, size: int, *, read_only: bool = False) -> str:
+    """Run a command whose output folder is a file system of so many bytes; what is wrong then, or "". It may be that all fits.
+
+    Raises:
+        PermissionError: none can be mounted here.
+    """
+    case = CASES[name]
+    with small_disk(place.out, size, read_only=read_only):
+        status, said, _ = place.run(case.command("out"))
+        return refusal(status, said, read_only) or place.broken(case) or ", ".join(place.leftovers("out"))
+
+
+def refusal(status: int, said: str, read_only: bool) -> str:
+    """What is wrong with how a command said that it cannot write, or ""; it may also have had room."""
+    if any(word in said for word in NOISE):
+        return f"status {status}, {next(line for line in said.splitlines() if any(word in line for word in NOISE))}"
+    if status == 0 and not read_only:
+        return ""
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    good = status == 2 and len(errors) == 1 and said.splitlines()[-1:] == errors and "out/" in errors[0]
+    return "" if good and any(why in errors[0] for why in REASONS[read_only]) else f"status {status}, {said.splitlines()[-1:]}"
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def without_cache(place: Place, name: str, *, read_only: bool) -> str:
+    """Run a command that can write nothing into the user's cache; what is wrong then, or "".
+
+    Raises:
+        PermissionError: no small file system can be mounted here.
+    """
+    case = CASES[name]
+    with small_disk(place.folder / "cache", 4096, read_only=read_only):
+        if not read_only:
+            (place.folder / "cache" / "full").write_bytes(bytes(4096))
+        status, said, _ = place.run(case.command("out"))
+    return place.broken(case) if status == 0 and "error:" not in said else f"status {status}, {said.splitlines()[-1:]}"
+
+
+def at_once(place: Place, dice: random.Random, apart_s: float) -> str:
+    """Two exports of two models into one folder, begun at most so far apart, and runs of what is there; what is wrong then, or ""."""
+    first = place.start(["export", "model.pt", "--target", "loihi2", "--no-verify", "-o", "out/b"])
+    time.sleep(dice.uniform(0, apart_s))
+    others = Place(place.folder, place.warm, "stderr-2"), Place(place.folder, place.warm, "stderr-3")
+    second = others[0].start(["export", "other.pt", "--target", "loihi2", "--no-verify", "-o", "out/b"])
+    while first.poll() is None or second.poll() is None:
+        if (place.out / "b").is_dir():
+            status, said, _ = others[1].run(["simulate", "out/b", "--json"])
+            if status not in (0, 2) or any(word in said for word in NOISE):
+                return f"simulate: status {status}, {said.splitlines()[-1:]}"
+        time.sleep(0.01)
+    for running, said in ((first, place.said()), (second, others[0].said())):
+        if running.poll() not in (0, 2) or any(word in said for word in NOISE):
+            return f"export: status {running.poll()}, {said.splitlines()[-1:]}"
+    if first.poll() and second.poll():
+        return f"no export won: {place.said().splitlines()[-1:]}, {others[0].said().splitlines()[-1:]}"
+    return place.broken(CASES["export"]) or ", ".join(place.leftovers("out"))
 
 
 @contextmanager

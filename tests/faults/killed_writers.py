@@ -13,7 +13,18 @@ from neurograph import siblings
 from neurograph.files import atomic_folder, write_file
 from neurograph.hdf5_stream import stream_hdf5
 
-EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "fcntl.flock", "ctypes.dlsym", "shutil.rmtree", "os.scandir"}
+EVENTS = {
+    "open",
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.chmod",
+    "fcntl.flock",
+    "ctypes.dlsym",
+    "shutil.rmtree",
+    "os.scandir",
+}
 
 
 def write(kind, target, text):
@@ -81,7 +92,9 @@ def main(folder):
                 left, beside = read(kind, target), len(list(target.parent.iterdir()))
                 again = forked(kind, target, "two", 0) and read(kind, target)
                 after = [path.name for path in target.parent.iterdir()]
-                found.append({"kind": kind, "old": old, "at": at, "ended": ended, "left": left, "beside": beside, "again": again, "after": after})
+                found.append(
+                    {"kind": kind, "old": old, "at": at, "ended": ended, "left": left, "beside": beside, "again": again, "after": after}
+                )
     print(json.dumps(found))
 
 
