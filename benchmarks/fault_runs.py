@@ -294,7 +294,7 @@ def again(place: Place, name: str) -> str:
     status, said, _ = place.run(case.command("out"))
     if status != 0:
         return f"the next run: status {status}, {said.strip().splitlines()[-1:]}"
-    left = place.leftovers()
+    left = [path for path in place.leftovers() if not Path(path).name.startswith(".") or any(f".{o}." in path for o in case.outputs)]
     return place.broken(case) or (f"the next run left {', '.join(left[:3])}" if left else "")
 
 

@@ -9,7 +9,8 @@ full        the outputs lie on a file system of a random size below what they ne
 read-only   the same of a read-only one. no-cache: the user's cache is full, or read-only: all goes on.
 at-once     two exports into one folder and runs of what is there: one wins whole, each ends with status 0, or 2.
 
-Commands that take long are tried a third as often. --warm: commands begin with their libraries loaded, so that fewer moments fall into that.
+Commands that take long are tried a sixth as often. --warm: commands begin with their
+libraries loaded, so that fewer moments fall into loading them.
 Exit status 1 if anything was not well.
 """
 
@@ -82,7 +83,7 @@ def main() -> int:
     given = options.parse_args()
     print(f"# {describe()}, seed {given.seed}{', libraries loaded before' if given.warm else ''}\n")
     print("| command | fault | tries | good | bad |\n|---|---|---|---|---|", flush=True)
-    begun, sums, wrong = time.monotonic(), dict.fromkeys(FAULTS, 0), []
+    begun, sums, wrong = time.monotonic(), dict.fromkeys(FAULTS, 0), 0
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         place = prepared(Path(folder), warm=given.warm)
         for fault in given.faults.split(","):
@@ -91,15 +92,13 @@ def main() -> int:
                 attempt = attempts(place, fault, name, dice)
                 if attempt is None:
                     continue
-                tries = 1 if fault == "read-only" else max(1, given.tries // (3 if name in LONG else 1))
+                tries = 1 if fault == "read-only" else max(1, given.tries // (6 if name in LONG else 1))
                 bad = [said for said in map(attempt, range(tries)) if said]
                 print(f"| {name} | {fault} | {tries} | {tries - len(bad)} | {len(bad)} |", flush=True)
                 sums[fault] += tries
-                wrong += [f"{name}, {fault}: {said}" for said in bad]
-    print(
-        f"\n{', '.join(f'{count} × {fault}' for fault, count in sums.items() if count)}: {len(wrong)} bad, {time.monotonic() - begun:.0f} s"
-    )
-    print("\n".join(wrong), file=sys.stderr)
+                wrong += len(bad)
+                print("".join(f"{name}, {fault}: {said}\n" for said in bad), end="", file=sys.stderr, flush=True)
+    print(f"\n{', '.join(f'{count} × {fault}' for fault, count in sums.items() if count)}: {wrong} bad, {time.monotonic() - begun:.0f} s")
     return 1 if wrong else 0
 
 

@@ -17,7 +17,7 @@ try:
 except ImportError:  # not POSIX: nothing is locked, so nothing is thrown away
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["locked", "put_folder", "scratch_folder", "shown", "sibling", "synced"]
+__all__ = ["clear", "locked", "put_folder", "scratch_folder", "shown", "sibling", "synced"]
 
 _PARTIAL, _REPLACED = ".partial", ".replaced"
 _DIGITS = 8
@@ -35,7 +35,7 @@ def sibling(target: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    _clear(target)
+    clear(target.parent, target.name)
     lock = None
     while lock is None:  # one that was just made and not yet locked may have been thrown away by another process
         path = _name(target, _PARTIAL)
@@ -146,15 +146,16 @@ def _target_of(name: str) -> str | None:
     return None
 
 
-def _clear(target: Path) -> None:
-    """Remove the siblings of a target that belong to no process that lives."""
+def clear(folder: Path, name: str | None = None) -> None:
+    """Remove the siblings in a folder that belong to no process that lives: those of the target of this name, or of all."""
     with contextlib.suppress(OSError):
-        for path in target.parent.iterdir():
-            if _target_of(path.name) != target.name or path.is_symlink():
+        for path in folder.iterdir():
+            target = _target_of(path.name)
+            if target is None or name not in (None, target) or path.is_symlink():
                 continue
             if path.suffix == _REPLACED:
                 with contextlib.suppress(OSError):
-                    path.rename(target)  # fails where a new one is there
+                    path.rename(folder / target)  # fails where a new one is there
             lock = _lock(path, wait=False)
             if lock is not None:
                 _remove(path)

@@ -82,11 +82,12 @@ def _processor() -> str:
 def _make(path: Path) -> None:
     """Compile it under another name, then rename."""
     from neurograph.files import put_file
-    from neurograph.siblings import sibling
+    from neurograph.siblings import clear, sibling
 
     compiler = _compiler()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear(path.parent)  # of other versions too, which nobody may make again
         with sibling(path) as made:
             failed = _compile(compiler, made)
             if not failed:
