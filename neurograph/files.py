@@ -11,28 +11,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurograph.errors import BundleError, InputError, NeurographError
+from neurograph.siblings import put_folder, shown, sibling, synced
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["atomic_folder", "broken_member", "cannot_write", "refuse_foreign", "refuse_special", "sha256", "write_file", "write_hdf5"]
+__all__ = [
+    "atomic_folder",
+    "broken_member",
+    "cannot_write",
+    "put_file",
+    "refuse_foreign",
+    "refuse_special",
+    "sha256",
+    "write_file",
+    "write_hdf5",
+]
 
 
 def write_file(path: Path, content: bytes, what: str = "output", error: type[NeurographError] = InputError) -> None:
-    """Write ``content`` to a temporary sibling and rename it to ``path``.
+    """Write ``content`` to a temporary sibling, wait until it is on the disk, and rename it to ``path``.
 
     Raises:
         error: it cannot be written, as ``{what} {path}: ...``; what was at the path before is unharmed. A device or a pipe is there.
     """
     refuse_special(path, what, error)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with sibling(path) as temporary:
+            temporary.write_bytes(content)
+            put_file(temporary, path)
     except OSError as cause:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise cannot_write(f"{what} {path}", cause, error) from None
+        raise cannot_write(f"{what} {shown(path)}", cause, error) from None
+
+
+def put_file(temporary: Path, path: Path) -> None:
+    """Rename a written file to ``path``, in whose place it is there even after the power failed: first the content, then the name.
+
+    Raises:
+        OSError: the disk failed, or it cannot be renamed.
+    """
+    synced(temporary)
+    temporary.replace(path)
+    _sync_names(path.parent)
 
 
 def refuse_special(path: Path, what: str = "output", error: type[NeurographError] = InputError) -> None:
@@ -73,23 +93,17 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
     Raises:
         BundleError: something else is there, or the folder cannot be written. Nothing half-written is left.
     """
-    import shutil
-    import tempfile
-
     refuse_foreign(target, marker)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with sibling(target, folder=True) as temporary:
+            yield temporary
+            temporary.chmod(0o755)
+            synced(temporary)
+            put_folder(temporary, target)
+            _sync_names(target.parent)
     except OSError as cause:
         raise cannot_write(f"output {target}", cause, BundleError) from None
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        _swap(temporary, target)
-    except OSError as cause:
-        raise cannot_write(f"output {target}", cause, BundleError) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_foreign(target: Path, marker: str) -> None:
@@ -113,17 +127,14 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _swap(temporary: Path, target: Path) -> None:
-    if not target.exists():
-        temporary.rename(target)
-        return
-    import shutil
-    import tempfile
-
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.rename(old / "old")
-    temporary.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+def _sync_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can; the files are whole without it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> NeurographError:

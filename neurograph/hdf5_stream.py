@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import h5py
 
 from neurograph.errors import InputError, NeurographError
-from neurograph.files import cannot_write
+from neurograph.files import cannot_write, put_file
+from neurograph.siblings import sibling
 
 __all__ = ["stream_hdf5"]
 
@@ -31,18 +31,19 @@ def stream_hdf5(
     Raises:
         error: it cannot be written, as ``{what} {path}: ...``; what was at the path before is unharmed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        disk = _Disk(temporary)
-    except OSError as cause:
-        raise cannot_write(f"{what} {path}", cause, error) from None
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(sibling(path))
+            disk = _Disk(temporary)
+        except OSError as cause:
+            raise cannot_write(f"{what} {path}", cause, error) from None
+        stack.callback(disk.close)
 
-    def check() -> None:
-        if disk.failure is not None:
-            raise cannot_write(f"{what} {path}", disk.failure, error) from None
+        def check() -> None:
+            if disk.failure is not None:
+                raise cannot_write(f"{what} {path}", disk.failure, error) from None
 
-    theirs = False
-    try:
+        theirs = False
         try:
             with h5py.File(disk, "w", libver=("v110", "v110")) as file:
                 try:
@@ -52,7 +53,7 @@ def stream_hdf5(
                     raise
             disk.close()
             check()
-            temporary.replace(path)
+            put_file(temporary, path)
         except OSError as cause:
             check()
             if theirs:
@@ -61,10 +62,6 @@ def stream_hdf5(
         except Exception:
             check()  # whatever HDF5 made of it, a full disk is the reason
             raise
-    finally:
-        disk.close()
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 class _Disk(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -64,8 +65,7 @@ class KeptLines(Generic[Result]):
             if self._cut:
                 os.truncate(self._path, self._path.read_bytes().rfind(b"\n") + 1)
                 self._cut = False
-            with self._path.open("a") as file:
-                file.write(self._line(identity, result))
+            _append(self._path, self._line(identity, result))
         except OSError as error:
             raise cannot_write(f"{self._name}s {self._path}", error, InputError) from None
         self._results[_key(identity)] = result
@@ -85,6 +85,18 @@ class KeptLines(Generic[Result]):
 
     def _line(self, identity: Mapping[str, Any], result: Any) -> str:
         return json.dumps({"identity": dict(identity), self._name: asdict(result)}) + "\n"
+
+
+def _append(path: Path, line: str) -> None:
+    """A whole line or nothing, as far as the disk lets us."""
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a") as file:
+            file.write(line)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 def _key(identity: Mapping[str, Any]) -> str:

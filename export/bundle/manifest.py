@@ -7,9 +7,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurograph.errors import BundleError
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["DYNAMIC_FORMAT", "DYNAMIC_VERSION", "FORMAT", "MANIFEST", "VERSION", "Files", "is_dynamic", "open_files"]
 
@@ -49,6 +52,7 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
     files = Files(path, manifest)
     for name in names:
         if not (path / name).is_file():
+            files._refuse_another()
             raise BundleError(f"bundle {path}: {name} is missing; export it again")
         if whole:
             files.path_of(name)
@@ -78,11 +82,52 @@ class Files:
         """
         if name not in self._checked:
             digest = hashlib.sha256()
-            with (self.path / name).open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
+            try:
+                with (self.path / name).open("rb") as file:
+                    while block := file.read(1 << 20):
+                        digest.update(block)
+            except FileNotFoundError:
+                self._refuse_another()
+                raise
             self._check(name, digest.hexdigest())
         return self.path / name
+
+    def hdf5(self, name: str) -> h5py.File:
+        """A file of HDF5, open for reading.
+
+        Raises:
+            BundleError: it is not what was exported, or another bundle was put in this one's place.
+        """
+        import h5py
+
+        file = h5py.File(self.path_of(name), "r")
+        try:
+            self._refuse_another()
+        except BundleError:
+            file.close()
+            raise
+        return file
+
+    def rewrite(self, manifest: str) -> None:
+        """Write another manifest for the same files.
+
+        Raises:
+            BundleError: another bundle was put in this one's place, or it cannot be written.
+        """
+        from neurograph.files import write_file
+        from neurograph.siblings import locked
+
+        with locked(self.path):
+            self._refuse_another()
+            write_file(self.path / MANIFEST, manifest.encode(), error=BundleError)
+
+    def _refuse_another(self) -> None:
+        try:
+            same = json.loads((self.path / MANIFEST).read_text())["files"] == self.manifest["files"]
+        except (ValueError, KeyError, TypeError, OSError):
+            same = False
+        if not same:
+            raise BundleError(f"bundle {self.path}: another export put its own in this place meanwhile; run the command again")
 
     def content(self, name: str) -> bytearray:
         """What stands in a file, read once for its hash and for itself.
@@ -98,5 +143,6 @@ class Files:
 
     def _check(self, name: str, digest: str) -> None:
         if digest != self.manifest["files"].get(name):
+            self._refuse_another()
             raise BundleError(f"bundle {self.path}: {name} is not what was exported (its sha256 differs); export it again")
         self._checked.add(name)

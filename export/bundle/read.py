@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from neurograph.errors import BundleError, InputError, NetworkError
 from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION, Files, open_files
 from neurograph.export.plain_onnx import run_plain
-from neurograph.files import write_file
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
@@ -47,13 +46,17 @@ class Bundle:
     files: Files
 
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
-        """Note in the manifest that the engines were compared, and what came out; it holds null where they were not."""
+        """Note in the manifest that the engines were compared, and what came out; it holds null where they were not.
+
+        Raises:
+            BundleError: another bundle was put in this one's place meanwhile, or the manifest cannot be written.
+        """
         verification = {
             "ok": ok,
             "pairs": [{key: pair[key] for key in ("a", "b", "compared", "mismatched_spikes", "ties")} for pair in pairs],
         }
         text = json.dumps({**self.manifest, "verification": verification}, indent=1) + "\n"
-        write_file(self.path / MANIFEST, text.encode(), error=BundleError)
+        self.files.rewrite(text)
 
     def rounding(self) -> dict[str, float]:
         """Share of spike slots in which float and fixed engine differ on the sample, by population; empty without integers."""
@@ -144,9 +147,7 @@ class Bundle:
         return self.files.path_of(name) if name in self.files else None
 
     def _hdf5(self, name: str) -> h5py.File:
-        import h5py
-
-        return h5py.File(self.files.path_of(name), "r")
+        return self.files.hdf5(name)
 
     @cached_property
     def inputs(self) -> dict[str, Array]:

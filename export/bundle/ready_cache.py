@@ -15,6 +15,7 @@ from pathlib import Path
 from neurograph.errors import BundleError, CompilerMissingError
 from neurograph.export.bundle.manifest import Files
 from neurograph.files import write_file
+from neurograph.siblings import clear
 from neurograph.sim.compiled.stored import Outcome, kind, run_stored
 
 __all__ = ["MOST_BYTES", "keep", "run_ready"]
@@ -55,6 +56,7 @@ def keep(files: Files, content: bytes) -> None:
     path = _path(files)
     with contextlib.suppress(OSError, BundleError):
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear(path.parent)
         write_file(path, hashlib.sha256(content).digest() + content, error=BundleError)
         others = sorted(path.parent.glob("ready-*"), key=lambda other: other.stat().st_mtime, reverse=True)
         for old in others[_MOST_FILES:]:

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, NetworkError
-from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, MANIFEST, Files, open_files
-from neurograph.files import write_file
+from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, Files, open_files
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import WindowRun, disagreement
 from neurograph.storage import load_network
@@ -149,7 +148,7 @@ class DynamicBundle:
         keys = ("a", "b", "windows", "compared", "mismatched_spikes", "compared_voltages", "mismatched_voltages", "ties")
         verification = {"ok": ok, "pairs": [{key: pair[key] for key in keys} for pair in pairs]}
         text = json.dumps({**self.manifest, "verification": verification}, indent=1) + "\n"
-        write_file(self.path / MANIFEST, text.encode(), error=BundleError)
+        self.files.rewrite(text)
 
     def _hdf5(self, name: str) -> h5py.File:
-        return h5py.File(self.files.path_of(name), "r")
+        return self.files.hdf5(name)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from neurograph import stopping
 from neurograph.cli.plain import plain_call
 from neurograph.cli.postpone import postpone
 from neurograph.errors import NeurographError
@@ -18,7 +19,13 @@ __all__ = ["main", "run_command"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     postpone()
-    status = run_command(list(sys.argv[1:] if arguments is None else arguments))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        stopping.by_exception()
+        status = run_command(words)
+    except KeyboardInterrupt as error:  # in the moment before or after
+        status = _stopped(error)
+    stopping.at_once()
     gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
     sys.exit(status)
 
@@ -34,28 +41,41 @@ def run_command(arguments: list[str]) -> int:
         result = _with_typer(words, debug) if call is None else call()
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except NeurographError as error:
+    except Exception as error:
+        if stopping.asked() is not None:  # a library made another exception of it
+            return _stopped(error, silent)
+        return _ended(error, arguments, debug, silent)
+    except KeyboardInterrupt as error:
+        return _stopped(error, silent)
+
+
+def _ended(error: Exception, arguments: list[str], debug: bool, silent: bool) -> int:
+    """Say what a command ended with; the exit status."""
+    if isinstance(error, NeurographError):
         return _failed(str(error), debug, silent)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except MemoryError:
+    if isinstance(error, MemoryError):
         return _failed("out of memory: use a smaller graph, --max-memory, or a machine with more", debug, silent)
-    except OSError as error:
+    if isinstance(error, OSError):
         return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug, silent)
-    except Exception as error:
-        if hasattr(error, "format_message"):  # a usage error of the parser
-            message = str(error.format_message())
-            if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
-                return 2
-            return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug, silent)
-        if type(error).__name__ == "Abort":
-            print("interrupted", file=sys.stderr)
-            return 130
-        raise
+    if hasattr(error, "format_message"):  # a usage error of the parser
+        message = str(error.format_message())
+        if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
+            return 2
+        return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug, silent)
+    if type(error).__name__ == "Abort":  # what the parser makes of an interrupt
+        return _stopped(error, silent)
+    raise error
+
+
+def _stopped(error: BaseException, silent: bool = False) -> int:
+    """Say that a command was stopped; the exit status."""
+    stopped = error if isinstance(error, stopping.Stopped) else stopping.asked() or stopping.Stopped()
+    if not silent:
+        print(stopped.word, file=sys.stderr, flush=True)
+    return stopped.status
 
 
 def _with_typer(words: list[str], debug: bool) -> Any:

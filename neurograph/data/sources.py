@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurograph.errors import DataError
+from neurograph.siblings import scratch_folder, sibling
 
 __all__ = ["ROOT_VARIABLE", "Raw", "copied", "held", "quietly"]
 
@@ -64,12 +64,12 @@ def held(raw: Raw, root: str | Path | None) -> Iterator[Path]:
 @contextmanager
 def copied(raw: Raw, root: str | Path | None) -> Iterator[Path]:
     """A temporary root with a copy of the files, for loaders that write beside them; see :func:`held`."""
-    with held(raw, root) as folder, tempfile.TemporaryDirectory(prefix="neurograph-") as name:
-        copy = Path(name, raw.folder)
+    with held(raw, root) as folder, scratch_folder("neurograph-data") as name:
+        copy = name / raw.folder
         copy.mkdir(parents=True)
         for file in (*raw.files, *(file for file in raw.optional if (folder / file).is_file())):
             shutil.copyfile(folder / file, copy / file)
-        yield Path(name)
+        yield name
 
 
 @contextmanager
@@ -116,8 +116,21 @@ def _cached(raw: Raw) -> Path:
         if raw.fetch is None:
             raise DataError(f"dataset {raw.title}: its files may not be handed on, so there is no download; {pass_root}")
         try:
-            with quietly():
-                raw.fetch(cache)
+            _fetch(raw, raw.fetch, cache, folder)
         except Exception as error:
             raise DataError(f"dataset {raw.title}: not in {cache} and its download failed ({_first_line(error)}); {pass_root}") from error
     return folder
+
+
+def _fetch(raw: Raw, fetch: Callable[[Path], object], cache: Path, folder: Path) -> None:
+    """Download beside the cache's folder and move over what has come whole: a download that was stopped is not taken for a dataset."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with sibling(cache / "download", folder=True) as begun:
+        with quietly():
+            fetch(begun)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (
+            *(file for file in raw.optional if (begun / raw.folder / file).is_file()),
+            *raw.files,
+        ):  # those last that are asked for
+            (begun / raw.folder / file).replace(folder / file)

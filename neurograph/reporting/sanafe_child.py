@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.placement import Placement
 from neurograph.export.targets import sanafe
 from neurograph.hw_profiles.schema import Profile
+from neurograph.siblings import scratch_folder
 from neurograph.sim.recording import Recording
 
 __all__ = ["TIME_LIMIT_S", "VARIABLE", "VERSION", "cache_folder", "replay", "sanafe_python"]
@@ -61,9 +61,9 @@ def replay(
         InputError: SANA-FE fails. UnsupportedError: graded spikes, too many synapses, or a run past its time limit.
     """
     energy, time = ({key: constant.si[0] for key, constant in section.items()} for section in (profile.energy, profile.time))
-    with tempfile.TemporaryDirectory() as folder:
-        sanafe.write(placement, recording, Path(folder), energy=energy, time=time)
-        command = [str(interpreter), str(Path(folder, "run.py")), "--json"]
+    with scratch_folder("neurograph-sanafe") as folder:
+        sanafe.write(placement, recording, folder, energy=energy, time=time)
+        command = [str(interpreter), str(folder / "run.py"), "--json"]
         return _run(command, time_limit_s), _run([*command, "--detailed"], time_limit_s)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from neurograph.errors import TrainingError
-from neurograph.files import cannot_write
+from neurograph.files import cannot_write, write_file
 
 __all__ = ["COLUMNS", "Log"]
 
@@ -34,16 +35,16 @@ class Log:
         self._begun = False
         if path is not None:
             self._rows(path)
-            self._write(path, "a", [])  # a folder that is not there is known before the work is done
+            self._append(path, [])  # a folder that is not there is known before the work is done
 
     def add(self, **values: Any) -> None:
         """One epoch."""
         if self._path is None:
             return
         if not self._begun:
-            self._write(self._path, "w", [list(COLUMNS), *self._kept(self._path)])
+            write_file(self._path, _text([list(COLUMNS), *self._kept(self._path)]).encode(), "log", TrainingError)
             self._begun = True
-        self._write(self._path, "a", [[self._stage, *(_short(values[key]) for key in COLUMNS[1:])]])
+        self._append(self._path, [[self._stage, *(_short(values[key]) for key in COLUMNS[1:])]])
 
     def _kept(self, path: Path) -> list[list[str]]:
         """What was logged before the first line of this call: earlier stages whole, and this one's epochs up to ``after``."""
@@ -62,12 +63,18 @@ class Log:
             raise TrainingError(f"log {path}: is no log of a training run, must begin with {','.join(COLUMNS)}; choose another file")
         return whole
 
-    def _write(self, path: Path, mode: str, rows: list[list[Any]]) -> None:
+    def _append(self, path: Path, rows: list[list[Any]]) -> None:
         try:
-            with path.open(mode, newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
+            with path.open("a", newline="") as file:
+                file.write(_text(rows))
         except OSError as error:
             raise cannot_write(f"log {path}", error, TrainingError) from None
+
+
+def _text(rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _short(value: Any) -> Any:

@@ -81,30 +81,37 @@ def _processor() -> str:
 
 def _make(path: Path) -> None:
     """Compile it under another name, then rename."""
-    import subprocess
-    import tempfile
+    from neurograph.files import put_file
+    from neurograph.siblings import clear, sibling
 
     compiler = _compiler()
-    source = tables.definitions() + '#include "engine.c"\n'
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(suffix=".so", dir=path.parent)
-        os.close(descriptor)
+        clear(path.parent)  # of other versions too, which nobody may make again
+        with sibling(path) as made:
+            failed = _compile(compiler, made)
+            if not failed:
+                put_file(made, path)
     except OSError as error:
         raise CompilerMissingError(
             f"compiled engine {path}: cannot be written ({error}); set XDG_CACHE_HOME to a folder that can"
         ) from None
-    command = [compiler, *FLAGS, "-I", str(HERE), "-x", "c", "-", "-o", made]
+    if failed:
+        raise CompilerMissingError(
+            f"compiled engine: {compiler} fails ({failed}); set CC to another compiler. Until then the NumPy engines run"
+        )
+
+
+def _compile(compiler: str, made: Path) -> str:
+    """Compile; why that failed, or ""."""
+    import subprocess
+
+    command = [compiler, *FLAGS, "-I", str(HERE), "-x", "c", "-", "-o", str(made)]
+    source = tables.definitions() + '#include "engine.c"\n'
     try:
         done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=TIME_LIMIT_S)
-        if done.returncode == 0:
-            Path(made).replace(path)
-            return
-        failed = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
     except (OSError, subprocess.TimeoutExpired) as error:
-        failed = str(error)
-    finally:
-        Path(made).unlink(missing_ok=True)
-    raise CompilerMissingError(
-        f"compiled engine: {compiler} fails ({failed}); set CC to another compiler. Until then the NumPy engines run"
-    )
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    return next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")

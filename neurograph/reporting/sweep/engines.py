@@ -6,6 +6,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +21,7 @@ __all__ = ["ENGINES", "LOST", "dask", "processes"]
 ENGINES = ("processes", "dask")
 LOST = "its process was killed or crashed, twice; give it more memory, or run fewer at a time with --jobs"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # what torch's, NumPy's and SciPy's libraries read as they load
+_GRACE_S = 5.0  # for a worker to put its files in order
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -54,7 +57,8 @@ def _pool(
     with _environment(dict.fromkeys(_THREADS, str(threads))):
         pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin)
         try:
-            futures = {pool.submit(work, tasks[index]): index for index in indices}
+            with _interrupts_wait():
+                futures = {pool.submit(work, tasks[index]): index for index in indices}
             broken = False
             for future in as_completed(futures):
                 if isinstance(future.exception(), BrokenProcessPool):
@@ -72,8 +76,34 @@ def _pool(
 
 
 def _begin() -> None:
-    """Start of a worker: an interrupt is for the parent, which then ends its workers."""
+    """Start of a worker: an interrupt is for the parent, which then ends its workers; a parent that was killed cannot."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _leave(number: int, frame: Any) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once: on the way out temporary files are removed
+    raise SystemExit(128 + number)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE_S)
+        os._exit(1)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """An interrupt comes when the block has ended, and never to processes that are started inside."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -11,6 +10,7 @@ from typing import Any
 
 from neurograph.errors import InputError, NeurographError
 from neurograph.reporting.sweep.row import Row, row_of
+from neurograph.siblings import scratch_folder
 
 __all__ = ["Pricing", "Training", "price", "train_one"]
 
@@ -112,8 +112,8 @@ def _report(task: Pricing) -> dict[str, Any]:
 
     target = target_of(task.target)
     compiled = compile_checkpoint(training.load(task.source), target, bits=task.point["bits"], ticks=task.point["ticks"])
-    with tempfile.TemporaryDirectory(prefix="neurograph-sweep-") as folder:
-        bundle = write_bundle(compiled, target, Path(folder) / "bundle", nir_form="graph")
+    with scratch_folder("neurograph-sweep") as folder:
+        bundle = write_bundle(compiled, target, folder / "bundle", nir_form="graph")
         return report_of(bundle, list(task.profiles))
 
 

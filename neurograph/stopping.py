@@ -1,0 +1,96 @@
+"""Ctrl-C and SIGTERM: a program that is stopped says one word and ends with status 130 or 143.
+
+Before a command has begun and after it has ended it leaves at once. In between an exception is raised, so that temporary files, children
+and the terminal are put in order on the way out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+__all__ = ["Stopped", "asked", "at_once", "by_exception"]
+
+_SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_PATIENCE_S = 3.0  # for putting in order, in which further signals are not heard: some senders send two
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked this process to stop.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__(number)
+        self.number = signal.Signals(number)
+
+    @property
+    def status(self) -> int:
+        """Exit status, as shells have it: 128 and the signal's number."""
+        return 128 + self.number
+
+    @property
+    def word(self) -> str:
+        """What to say."""
+        return _SAID[self.number]
+
+
+class _Request:
+    """The first signal that came while a command ran."""
+
+    stopped: Stopped | None = None
+    since = 0.0
+
+
+def asked() -> Stopped | None:
+    """What was raised in this process, even where a library made another exception of it; None where nothing was."""
+    return _Request.stopped
+
+
+def at_once() -> None:
+    """From here on a signal ends the process where it is."""
+    _listen(_leave)
+
+
+def by_exception() -> None:
+    """From here on a signal raises :class:`Stopped` in the main thread.
+
+    Where Python would drop it, in a finaliser or a callback, it is raised again.
+    """
+    _listen(_raise)
+    before = sys.unraisablehook
+
+    def again(dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            before(dropped)
+        elif _Request.stopped is not None:
+            number, _Request.stopped = _Request.stopped.number, None
+            signal.raise_signal(number)
+
+    sys.unraisablehook = again
+
+
+def _listen(handler: Any) -> None:
+    for number in _SAID:
+        # What is ignored stays so (nohup, a shell's background job). A rank may wait in a library for one that died: SIGTERM ends it.
+        if signal.getsignal(number) is not signal.SIG_IGN and (number == signal.SIGINT or "RANK" not in os.environ):
+            signal.signal(number, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os.write(2, f"{_SAID[signal.Signals(number)]}\n".encode())
+    os._exit(128 + number)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    if _Request.stopped is None:
+        _Request.stopped, _Request.since = Stopped(number), time.monotonic()
+        raise _Request.stopped
+    if time.monotonic() > _Request.since + _PATIENCE_S:
+        _leave(number, frame)

@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM at random moments: one word, status 130 or 143, no traceback, nothing left."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+from fault_commands import CASES
+from fault_runs import Place, again, moment, stopped, undisturbed
+
+COMMANDS = ("train", "export", "simulate", "report", "sweep", "place", "tune", "reproduce")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_stopped_command_ends_with_one_word(place, name):
+    dice, length_s = random.Random(name), undisturbed(place, CASES[name])
+    signals = [signal.SIGINT, signal.SIGINT, signal.SIGTERM]
+    assert [stopped(place, name, dice, length_s, number) for number in signals] == [""] * len(signals)
+
+
+@pytest.mark.lava
+def test_a_stopped_check_leaves_no_worker(place, lava):
+    dice, length_s = random.Random(0), undisturbed(place, CASES["check"])
+    assert [stopped(place, "check", dice, length_s, number) for number in (signal.SIGINT, signal.SIGTERM)] == ["", ""]
+
+
+def test_a_command_is_stopped_while_it_loads(place):
+    """From the program's own first line on, with libraries that are not loaded yet."""
+    cold, dice = Place(place.folder), random.Random(0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        assert stopped(cold, "report", dice, 0.5, number) == ""
+    assert again(place, "report") == ""
+
+
+def test_an_ignored_signal_stays_ignored(place):
+    """nohup and a shell's background jobs start programs so."""
+    code = "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.exit(subprocess.call(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, sys.executable, "-m", "neurograph", "simulate", "bundle"]
+    running = subprocess.Popen(
+        command, cwd=place.folder, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    moment(place, running, random.Random(1), 0.3, heard=False)
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(timeout=60) == 0
+
+
+def test_what_python_would_drop_is_raised_again():
+    """An interrupt in a finaliser; and one that a library turned into another exception."""
+    program = """
+import signal, sys, time
+from neurograph import stopping
+from neurograph.cli.main import main
+from neurograph.cli import main as module
+class Finalised:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0)
+def dropped():
+    Finalised()
+    time.sleep(30)
+def turned():
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise ImportError("something") from None
+main.__globals__["plain_call"] = lambda words: {"dropped": dropped, "turned": turned}[words[0]]
+main(sys.argv[1:])
+"""
+    for what, status, word in (("dropped", 130, "interrupted\n"), ("turned", 143, "terminated\n")):
+        done = subprocess.run([sys.executable, "-c", program, what], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (status, word)
