@@ -1,4 +1,4 @@
-"""Turns: workers that run side by side hand on what they made in one order, so that a file that grows from it has the same bytes each time."""
+"""Turns: workers that run side by side hand on what they made in one order, so that a file of it has the same bytes in every run."""
 
 from __future__ import annotations
 
