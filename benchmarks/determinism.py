@@ -110,28 +110,9 @@ def train_here(folder: Path, epochs: int) -> Path:
     return folder / "first" / "trained-1.pt"
 
 
-def compare(
-    folder: Path,
-    environments: Sequence[str],
-    model: Path,
-    *,
-    target: str,
-    epochs: int,
-    threads: Sequence[int],
-    formats: Sequence[str],
-    verify: bool,
-) -> dict[str, dict[str, str]]:
-    """Hashes by environment; a folder each, at unlike depths."""
-    samples = samples_for(model, folder)
-    asked = {
-        "model": str(model),
-        "target": target,
-        "samples": str(samples),
-        "epochs": epochs,
-        "threads": list(threads),
-        "formats": list(formats),
-        "verify": verify,
-    }
+def compare(folder: Path, environments: Sequence[str], model: Path, **asked: Any) -> dict[str, dict[str, str]]:
+    """Hashes by environment; a folder each, at unlike depths. ``asked`` are options of determinism_child.make."""
+    asked["model"] = str(model)
     return {name: made_in(folder.joinpath(*["deeper"] * i, f"e{i}"), ENVIRONMENTS[name], asked) for i, name in enumerate(environments)}
 
 

@@ -37,8 +37,8 @@ WARM = 0.1  # share of the inferences
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def network(nodes: int = 30, features: int = 16, ticks: int = 8) -> Network:
-    """Two layers with a self-loop, 960 neurons."""
+def network(nodes: int = 12, features: int = 8, ticks: int = 8) -> Network:
+    """Two layers with a self-loop, 192 neurons."""
     rng = np.random.default_rng(0)
     neuron = FixedLIF(du=1000, dv=400, vth=200, bias_mant=3, bias_exp=2, scale=1.0)
     populations = [Population("in", (nodes, features), Source())]
