@@ -283,20 +283,30 @@ class _Events(_Part):
         self.group.attrs["__type__"] = "ValuedEventData" if self.valued else "EventData"
 
     def _next(self) -> tuple[int, int, Array, Array, Array | None]:
-        """The next piece, together with those that follow it in time on the same samples."""
+        """The next piece, together with those that follow it on the next samples at the same ticks, or in time on the same samples."""
         s0, t0, counts, _, _ = first = self.held[0]
-        run, end = [first], t0 + counts.shape[1]
+        below, last = [first], s0 + len(counts)
         for piece in self.held[1:]:
-            if piece[0] != s0 or piece[1] != end or len(piece[2]) != len(counts):
+            if piece[:2] != (last, t0) or piece[2].shape[1] != counts.shape[1]:
+                break
+            below.append(piece)
+            last += len(piece[2])
+        run, end = [first], t0 + counts.shape[1]
+        for piece in self.held[1:] if len(below) == 1 else ():
+            if piece[:2] != (s0, end) or len(piece[2]) != len(counts):
                 break
             run.append(piece)
             end += piece[2].shape[1]
-        del self.held[: len(run)]
-        if len(run) == 1:
+        merged = below if len(below) > 1 else run
+        del self.held[: len(merged)]
+        if len(merged) == 1:
             return first
+        neurons = np.concatenate([piece[3] for piece in merged])
+        values = np.concatenate([piece[4] for piece in merged if piece[4] is not None]) if self.valued else None
+        if merged is below:
+            return s0, t0, np.concatenate([piece[2] for piece in below]), neurons, values
         order = np.argsort(np.concatenate([np.repeat(np.arange(len(counts)), piece[2].sum(axis=1)) for piece in run]), kind="stable")
-        values = np.concatenate([piece[4] for piece in run if piece[4] is not None])[order] if self.valued else None
-        return s0, t0, np.concatenate([piece[2] for piece in run], axis=1), np.concatenate([piece[3] for piece in run])[order], values
+        return s0, t0, np.concatenate([piece[2] for piece in run], axis=1), neurons[order], None if values is None else values[order]
 
     def _create(self, neurons: Any, counts: Array) -> None:
         """Empty datasets; a chunk holds about as many events as a sample has, to judge by the first piece, of as many samples as fit."""

@@ -19,6 +19,7 @@ from neurograph.sim.compiled.calls import Machine, address
 from neurograph.sim.compiled.pieces import Pieces
 from neurograph.sim.compiled.results import Results
 from neurograph.sim.compiled.structures import Given, Job
+from neurograph.sim.compiled.turns import Turns
 from neurograph.sim.inputs import Prepared
 from neurograph.sim.recording import Sink
 
@@ -61,12 +62,13 @@ class Workers:
         if sink is None:
             fine = self._finish(job)
         elif count == 1:
-            fine = self._alone(0, 1, job, sink)
+            fine = self._alone(0, 1, job, sink, Turns([(0, 0, 0)]))
         else:
             from concurrent.futures import ThreadPoolExecutor
 
+            turns = Turns([(0, 0, worker) for worker in range(count)])
             with ThreadPoolExecutor(count) as pool:
-                fine = all(list(pool.map(lambda worker: self._alone(worker, count, job, sink), range(count))))
+                fine = all(list(pool.map(lambda worker: self._alone(worker, count, job, sink, turns), range(count))))
         del held
         return self._seen() if fine else None
 
@@ -105,8 +107,14 @@ class Workers:
             self.machine.run(job, 0)
         return not job.refused
 
-    def _alone(self, worker: int, step: int, whole: Job, sink: Sink) -> bool:
-        """What one thread of Python runs: every ``step``-th sample."""
+    def _alone(self, worker: int, step: int, whole: Job, sink: Sink, turns: Turns) -> bool:
+        """What one thread of Python runs: every ``step``-th sample, handed on in the order of rounds, then of ticks, then of workers."""
+        try:
+            return self._in_turn(worker, step, whole, sink, turns)
+        finally:
+            turns.leave(worker)
+
+    def _in_turn(self, worker: int, step: int, whole: Job, sink: Sink, turns: Turns) -> bool:
         job = Job.from_buffer_copy(whole)
         job.sample, job.step, job.workers = worker, step, 1
         job.patience_s = 0  # back after every chunk
@@ -116,7 +124,8 @@ class Workers:
             self.machine.run(job, worker)
             if job.refused:
                 return False
-            pieces.send(sample, slice(first, min(first + self.plan.ticks, job.ticks)))
+            with turns.taken(worker, (job.sample // step, job.tick, worker)):
+                pieces.send(sample, slice(first, min(first + self.plan.ticks, job.ticks)))
         return True
 
     def _seen(self) -> Array:
