@@ -16,8 +16,8 @@ _HEAD = """# Commands
 Made from the declarations that the command line itself is read by.
 
 `neurograph COMMAND --help` prints the same. stdout carries the result (with `--json` one JSON object and nothing else), progress and
-warnings go to stderr. The exit status is 0 good, 1 a check failed, 2 bad input or usage, in one line that says what is wrong and what to do, 130
-interrupted. `--debug`, anywhere on the line, shows the traceback of an error; `neurograph --version` prints the version.
+warnings go to stderr. The exit status is 0 good, 1 a check failed, 2 bad input or usage, in one line that says what is wrong and what
+to do, 130 interrupted. `--debug`, anywhere on the line, shows the traceback of an error; `neurograph --version` prints the version.
 """
 _KINDS = {"str": "text", "Path": "path", "int": "whole number", "float": "number"}
 
