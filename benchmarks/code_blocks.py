@@ -3,9 +3,9 @@
     python benchmarks/code_blocks.py    prints how many there are, how many run, and each that does not, with the reason
 
 ``python`` blocks of a page share one namespace; ``sh`` blocks run in bash, as they stand, in one temporary folder a page, in which ``data``
-is the folder of the shared datasets. ``<!-- not run: REASON -->`` on the line before a block leaves it out. ``<!-- begins with: NAME … -->``
-puts files of README's first commands into the folder: ``karate.pt``, and ``karate``, the bundle. ``toml`` and ``json`` blocks must parse;
-those of SHOWN are only shown. A block of any other language, or one that is indented, is a mistake.
+is the folder of the shared datasets. ``<!-- not run: REASON -->`` on the line before a block leaves it out.
+``<!-- begins with: NAME … -->`` puts files of README's first commands into the folder: ``karate.pt``, and ``karate``, the bundle. ``toml``
+and ``json`` blocks must parse; those of SHOWN are only shown. A block of any other language, or one that is indented, is a mistake.
 """
 
 from __future__ import annotations

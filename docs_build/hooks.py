@@ -24,11 +24,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the command reference, and a page for each file outside docs/ that a page links to."""
+    """Add the command reference, README's promises, and a page for each file outside docs/ that a page links to."""
     from command_pages import commands_page
-    from outside_links import on_the_site, outside_files, shown
+    from outside_links import on_the_site, outside_files, promises_page, shown
 
     files.append(File.generated(config, MADE, content=commands_page()))
+    files.append(File.generated(config, "promises.md", content=promises_page((ROOT / "README.md").read_text())))
     wanted = {path for file in files.documentation_pages() for path in outside_files(file.src_uri, file.content_string)}
     for path in sorted(wanted - {"README.md"}):
         files.append(File.generated(config, on_the_site(path), content=shown(ROOT, path)))

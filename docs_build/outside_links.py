@@ -6,11 +6,13 @@ import posixpath
 import re
 from pathlib import Path
 
-__all__ = ["leads_outside", "moved", "on_the_site", "outside_files", "shown"]
+__all__ = ["leads_outside", "moved", "on_the_site", "outside_files", "promises_page", "shown"]
 
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 _LANGUAGES = {".py": "python", ".toml": "toml", ".c": "c", ".h": "c", ".sh": "sh", ".json": "json"}
 _HOME = {"README.md": "index.md"}
+_SECTIONS = {"README.md#what-is-promised-and-what-is-not": "promises.md"}  # sections of it that are pages here
+_PROMISES = re.compile(r"^## (What is promised.*?)(?=^## )", re.MULTILINE | re.DOTALL)
 
 
 def leads_outside(page: str, target: str) -> str | None:
@@ -53,6 +55,21 @@ def moved(page: str, text: str) -> str:
         path = leads_outside(page, match[2])
         if path is None:
             return match[0]
+        section = _SECTIONS.get(path + match[3][:-1])
+        if section is not None:
+            return f"{match[1]}{posixpath.relpath(section, posixpath.dirname(page) or '.')})"
         return match[1] + posixpath.relpath(on_the_site(path), posixpath.dirname(page) or ".") + match[3]
 
     return _LINK.sub(lead, text)
+
+
+def promises_page(readme: str) -> str:
+    """README's section on what is promised, as a page of docs/.
+
+    Raises:
+        ValueError: it has none.
+    """
+    found = _PROMISES.search(readme)
+    if found is None:
+        raise ValueError("README.md has no section 'What is promised', which is a page of the site")
+    return f"# {found[1].replace('](docs/', '](').rstrip()}\n"

@@ -79,7 +79,9 @@ def run_python(block: Block, module: ModuleType) -> None:
 def run_shell(block: Block, folder: Path) -> None:
     done = subprocess.run(["bash", "-ec", block.code], cwd=folder, env=environment(), capture_output=True, text=True)
     if done.returncode != 0:
-        pytest.fail(f"{block.page}:{block.line} ended with status {done.returncode}:\n{block.code}\n{done.stdout}\n{done.stderr}", pytrace=False)
+        pytest.fail(
+            f"{block.page}:{block.line} ended with status {done.returncode}:\n{block.code}\n{done.stdout}\n{done.stderr}", pytrace=False
+        )
 
 
 @pytest.mark.parametrize("page", pages_with_code())
