@@ -14,6 +14,8 @@ from types import ModuleType
 import pytest
 from code_blocks import PARSED, RUN, SHOWN, Block, begins_with, blocks_of, not_run, pages_with_code
 
+from neurograph import hw_profiles
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -85,14 +87,17 @@ def run_shell(block: Block, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages_with_code())
-def test_every_block_has_a_language_that_is_known_and_parses(page):
+def test_every_block_has_a_language_that_is_known_and_parses(page, tmp_path):
     for block in blocks_of(page):
         where = f"{page}:{block.line}"
         assert block.language in (*RUN, *PARSED, *SHOWN), f"{where}: a block of {block.language}"
         if block.language == "json":
             json.loads(block.code)
         if block.language == "toml":
-            tomllib.loads(block.code)
+            table = tomllib.loads(block.code)
+            if {"name", "level", "scope"} <= table.keys():  # a whole hardware profile
+                (tmp_path / "profile.toml").write_text(block.code)
+                hw_profiles.load(str(tmp_path / "profile.toml"))
         if block.language == "python":
             compile(block.code, where, "exec")
 
