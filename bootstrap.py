@@ -3,6 +3,7 @@
     python3 bootstrap.py demo     the whole way on bundled data
     python3 bootstrap.py test     the test suite
     python3 bootstrap.py lint     ruff, mypy on the wheel, the import contract
+    python3 bootstrap.py docs     the documentation site, into site/; a warning is an error
     python3 bootstrap.py setup    the environment alone
 
 Lava 0.10 runs on Python 3.10 only. Where none is found, the core is installed on the Python at hand (3.10 or newer) and goes on
@@ -109,6 +110,12 @@ def lint(arguments):
     return status
 
 
+def docs(arguments):
+    """The documentation site."""
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.call([str(BIN / "mkdocs"), "build", "--quiet", *arguments], cwd=ROOT, env=environment)
+
+
 def run(command, **options):
     """Run a step of the set-up; end here if it fails."""
     if subprocess.call(command, **options) != 0:
@@ -120,7 +127,7 @@ def say(message):
     print(message, file=sys.stderr, flush=True)
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "setup": lambda arguments: 0}
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "docs": docs, "setup": lambda arguments: 0}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

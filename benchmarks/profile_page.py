@@ -12,9 +12,12 @@ from neurograph.hw_profiles import load, names, overview
 PAGE = "docs/profiles.md"
 _HEAD = """# Hardware profiles
 
-    python benchmarks/profile_page.py --write    # makes this page from hw_profiles/*.toml
-    neurograph profiles list                 # the same in a terminal; --json for programs
-    neurograph profiles show truenorth       # every constant with its range, source, and what was checked of it
+```sh
+neurograph profiles list              # the same in a terminal; --json for programs
+neurograph profiles show truenorth    # every constant with its range, source, and what was checked of it
+```
+
+`python benchmarks/profile_page.py --write` makes this page from `hw_profiles/*.toml`.
 
 The figures are not comparable line by line. A chip's "energy per synaptic operation" is one chip's increment, another's whole power over
 its events, a third's simulation before there was silicon; *inside it* names what was measured with it and so has no line of its own in a
@@ -31,9 +34,12 @@ _OWN = """## A chip of your own
 
 One TOML file, no code. Start from one that is there, check it, use it by its path:
 
-    neurograph profiles show generic --toml > mychip.toml
-    neurograph profiles validate mychip.toml
-    neurograph report cora/ --profile mychip.toml
+<!-- begins with: karate -->
+```sh
+neurograph profiles show generic --toml > mychip.toml
+neurograph profiles validate mychip.toml
+neurograph report karate/ --profile mychip.toml
+```
 
 Every constant is a table `[energy.synaptic_event]` with `value`, `unit`, `status` and `source`; and `low`, `high`, `url`, `checked`, `note`
 and `includes = ["neuron", "static"]` (shares that were measured with it) where there are any. The sections are `energy`, `time`, `power`
