@@ -102,12 +102,13 @@ def load(path: Path) -> Recording:
         )
 
 
-def open_recording(path: Path) -> StoredRecording:
+def open_recording(path: str | Path) -> StoredRecording:
     """Open a recording; ``spikes["name"][samples, ticks]`` reads what it asks for and no more.
 
     Raises:
         InputError: no recording, of another version, cut off or damaged; what is damaged further in is found when it is read.
     """
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"recording {path}: {'is a folder' if path.is_dir() else 'does not exist'}; 'neurograph simulate -o' writes one")
     with reading(path, "the file"):

@@ -27,12 +27,13 @@ __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 Array = NDArray[Any]
 
 
-def open_bundle(path: Path, *, whole: bool = True) -> Bundle:
+def open_bundle(path: str | Path, *, whole: bool = True) -> Bundle:
     """Open a bundle and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
         BundleError: no bundle, another version, or a file that is missing or changed.
     """
+    path = Path(path)
     files = open_files(path, whole=whole)
     return Bundle(path, files.manifest, files)
 

@@ -36,7 +36,7 @@ __all__ = ["refuse_others", "write_bundle"]
 Array = NDArray[Any]
 
 
-def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: str = "auto") -> Bundle:
+def write_bundle(compiled: Compiled, target: Target, path: str | Path, *, nir_form: str = "auto") -> Bundle:
     """Write a bundle, whole or not at all.
 
     Args:
@@ -49,6 +49,7 @@ def write_bundle(compiled: Compiled, target: Target, path: Path, *, nir_form: st
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
         PlacementError: the network fits no number of chips of the target.
     """
+    path = Path(path)
     refuse_others(path)
     expected = _expected(compiled)
     placed = _placed(compiled, target, expected)

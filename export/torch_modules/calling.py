@@ -126,8 +126,7 @@ class _States:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = [p for p in inspect.signature(model.forward).parameters.values() if p.kind in kinds and p.name not in inputs]
         self.required = [p.name for p in parameters if p.default is inspect.Parameter.empty]
-        # A parameter with a default other than None is an option, not a state.
-        self.names = [p.name for p in parameters if p.default is None or p.default is inspect.Parameter.empty]
+        self.names = [p.name for p in parameters if _is_state(p.default)]
         self.names = [name for name in self.names if name not in CONSTANTS]
         self.held: dict[str, Any] = dict.fromkeys(self.required)
 
@@ -148,3 +147,10 @@ class _States:
             self.held = dict(zip(self.names, rest, strict=True))
         else:
             raise IncoherentError(f"forward takes the states {', '.join(self.names)}, but returns {len(rest)} values behind its first")
+
+
+def _is_state(default: Any) -> bool:
+    """Whether a parameter with that default is a state: none, None, or one None a layer. Any other is an option."""
+    if isinstance(default, (tuple, list)):
+        return len(default) > 0 and all(part is None for part in default)
+    return default is None or default is inspect.Parameter.empty

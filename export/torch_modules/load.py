@@ -28,7 +28,7 @@ _SPEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*
 _MOST = 20  # keys that a message lists
 
 
-def load_model(spec: str | None, weights: Path, *, allow_pickle: bool = False) -> nn.Module:
+def load_model(spec: str | None, weights: str | Path, *, allow_pickle: bool = False) -> nn.Module:
     """Build a model and load its weights.
 
     Args:

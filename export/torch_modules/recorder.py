@@ -253,7 +253,9 @@ class Recorder:
             if not own or value.expr.tick != tick - 1:
                 raise IncoherentError(f"neuron {path!r} gets at tick {tick} a state that is not its own of the tick before")
         if tick > 0 and not states and kind.neuron.needs_state:
-            raise IncoherentError(f"neuron {path!r} starts anew at tick {tick}: its state is not handed on")
+            raise IncoherentError(
+                f"neuron {path!r} starts anew at tick {tick}: its state is not handed on; take it in a parameter state=None, and return it"
+            )
 
     def enter_neuron(self, path: str, kind: Kind, module: nn.Module) -> None:
         """A hidden state that was put back to zero between two ticks is no state."""

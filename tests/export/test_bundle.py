@@ -32,6 +32,10 @@ def test_networks_come_back_and_spike_as_expected(bundle, compiled):
     assert set(bundle.expected("torch").spikes) == {p.name for p in bundle.network.neurons}
 
 
+def test_paths_may_be_strings(bundle):
+    assert open_bundle(str(bundle.path)).manifest == bundle.manifest
+
+
 def test_exporting_twice_gives_identical_bytes(bundle, compiled, tmp_path):
     again = write_bundle(compiled, TARGET, tmp_path / "bundle")
     assert again.manifest == bundle.manifest

@@ -155,3 +155,20 @@ def test_a_time_constant_below_the_tick_is_refused():
     model = nt.SequentialState(linear(), nt.LIFBoxCell(nt.LIFBoxParameters(tau_mem_inv=torch.tensor(2000.0))))
     with pytest.raises(UnsupportedError, match=r"module '1': .*LIFBoxCell \(a membrane that moves by 2 to 2"):
         trace_module(model, X)
+
+
+class TwoLayers(torch.nn.Module):
+    """One state a layer, kept in a tuple, as the default says."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.hidden, self.second, self.last = linear(), nt.LIFBoxCell(box()), linear(HIDDEN), nt.LIFBoxCell(box())
+
+    def forward(self, x, state=(None, None)):
+        z, hidden = self.hidden(self.first(x), state[0])
+        z, last = self.last(self.second(z), state[1])
+        return z, (hidden, last)
+
+
+def test_states_whose_default_is_a_tuple_of_none():
+    check(TwoLayers(), X)
