@@ -103,7 +103,7 @@ class Kept:
         try:
             with theirs:
                 self._keeper = subprocess.Popen(
-                    command, stdin=theirs, stdout=pipe or 2, stderr=pipe, env=self._environment, start_new_session=True
+                    command, stdin=theirs.fileno(), stdout=pipe or 2, stderr=pipe, env=self._environment, start_new_session=True
                 )
         except BaseException:
             self._control.close()

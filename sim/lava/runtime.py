@@ -40,6 +40,66 @@ def find() -> Path:
     """
     for interpreter, _ in _candidates():
         return interpreter
+    raise LavaMissingError(
+        f"Lava: no interpreter with lava-nc {LAVA_VERSION}: it is not importable in {sys.executable}, ${VARIABLE} is not set and "
+        f"{cache_folder()} does not exist; {way_out()}"
+    )
+
+
+def status(timeout_s: float = PROBE_LIMIT_S) -> dict[str, Any]:
+    """What would run Lava: ``interpreter``, ``origin``, ``version``, and if none would, ``problem`` and ``way_out``; else None.
+
+    An interpreter that does not answer within ``timeout_s`` is a problem too.
+    """
+    for interpreter, origin in _candidates():
+        version, problem = _probe(interpreter, timeout_s)
+        remedy = None if version else way_out()
+        return {"interpreter": str(interpreter), "origin": origin, "version": version, "problem": problem, "way_out": remedy}
+    return {"interpreter": None, "origin": None, "version": None, "problem": "no interpreter with Lava was found", "way_out": way_out()}
+
+
+def way_out() -> str:
+    """What to do where Lava does not run."""
+    return f"run 'neurograph lava install' (needs Python 3.10), or set ${VARIABLE} to a Python with lava-nc {LAVA_VERSION}"
+
+
+def install() -> Path:
+    """Make an environment with Lava in the user's cache, with a Python 3.10 found on this machine; progress goes to stderr.
+
+    Returns:
+        The interpreter of the new environment.
+
+    Raises:
+        LavaMissingError: no Python 3.10.
+        LavaError: the environment could not be made, or Lava does not import in it.
+    """
+    python, folder = _python310(), cache_folder()
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LavaError(f"Lava install: {folder}: {error.strerror}; set XDG_CACHE_HOME to a folder that is writable") from None
+    interpreter = _interpreter_in(folder)
+    commands = (
+        [str(python), "-m", "venv", str(folder)],
+        [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", f"lava-nc=={LAVA_VERSION}"],
+        [str(interpreter), "-c", _PROBE],
+    )
+    done = False
+    try:
+        with Kept("neurograph-install-", show=True) as child:
+            for command in commands:
+                ended = child.run(command, INSTALL_LIMIT_S)
+                if ended.status != 0:
+                    what = f"took more than {INSTALL_LIMIT_S:g} s" if ended.status is None else ended.how
+                    raise LavaError(f"Lava install: '{' '.join(command)}' {what}; its output above says why")
+        done = True
+    except OSError as error:
+        raise LavaError(f"Lava install: {error.filename or folder}: {error.strerror or error}; mend that and run it again") from None
+    finally:
+        if not done:  # Ctrl-C too
+            shutil.rmtree(folder, ignore_errors=True)
+    return interpreter
 
 
 def _interpreter_in(folder: Path) -> Path:
