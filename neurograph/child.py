@@ -176,7 +176,8 @@ class Kept:
         """The keeper's line; None at the deadline or on Ctrl-C; nothing if it was killed. Meanwhile what the child says is read."""
         said, streams = b"", dict(zip(self._pipes, self._tails, strict=False))
         while not interrupted.is_set() and time.monotonic() < deadline:
-            ready, _, _ = select.select([self._control, *streams], [], [], max(0.0, min(0.1, deadline - time.monotonic())))
+            heard: list[socket.socket | IO[bytes]] = [self._control, *streams]
+            ready, _, _ = select.select(heard, [], [], max(0.0, min(0.1, deadline - time.monotonic())))
             for stream in [s for s in streams if s in ready]:
                 if not streams[stream].read(stream):
                     del streams[stream]

@@ -110,7 +110,7 @@ class Watch(threading.Thread):
         codes = [code for code in map(_exit_code, actors) if code is not None]
         for code in codes:
             if code != 0:
-                fail(f"a Lava process ended with exit code {code}: {_CAUSES.get(code, 'it crashed')}")
+                fail(f"a Lava process ended with exit code {code}: {_CAUSES.get(code, 'it crashed' if code < 0 else 'it left early')}")
         if not codes or self.stopping:
             self.silent_since = None
         elif self.silent_since is None:
@@ -150,7 +150,7 @@ def say(text: str) -> None:
 
 def fail(reason: str) -> NoReturn:
     """Say why, in the one line that whoever started this script looks for, and end everything."""
-    say(f"error: {' '.join(reason.split())}")
+    say(f"error: {' '.join(reason[:4000].split())[:500]}")
     quit_all(1)
 
 
