@@ -141,11 +141,10 @@ def here(
     return Tried(fault, tuple(expected), said["error"] or FINE, said["message"], max(0.0, said["seconds"] - timeout_s), left)
 
 
-def worker_fault(fault: str) -> Tried:
-    """One of :data:`IN_WORKER`."""
+def worker_fault(fault: str, hang_s: float = 15.0) -> Tried:
+    """One of :data:`IN_WORKER`; ``hang_s`` is the time limit of those that hang."""
     expected = IN_WORKER[fault]
-    timeout_s = 15.0 if expected == "LavaTimeoutError" else 90.0
-    return here(fault, [expected], lambda folder: faulty(folder, fault), timeout_s=3.0 if fault.startswith("start-hang") else timeout_s)
+    return here(fault, [expected], lambda folder: faulty(folder, fault), timeout_s=hang_s if expected == "LavaTimeoutError" else 90.0)
 
 
 def interpreter_fault(what: str) -> Tried:
@@ -166,7 +165,7 @@ def started(counter: Counter, count: int = 9) -> list[int]:
     return found
 
 
-def signalled(number: signal.Signals, index: int, expected: Sequence[str]) -> Tried:
+def signalled(number: signal.Signals, index: int, expected: Sequence[str], limit_s: float = 20.0) -> Tried:
     """A signal to one process of a run under way: 0 the keeper, 1 the worker, 2 and more Lava's, in the order of their start."""
 
     def meanwhile(counter: Counter) -> None:
@@ -175,7 +174,7 @@ def signalled(number: signal.Signals, index: int, expected: Sequence[str]) -> Tr
         os.kill(found[index], number)
 
     names = {0: "the keeper", 1: "the worker"}
-    return here(f"{number.name} to {names.get(index, f'process {index} of the run')}", expected, None, ticks=ENDLESS, timeout_s=20.0,
+    return here(f"{number.name} to {names.get(index, f'process {index} of the run')}", expected, None, ticks=ENDLESS, timeout_s=limit_s,
                 meanwhile=meanwhile)  # fmt: skip
 
 

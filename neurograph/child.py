@@ -50,8 +50,8 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What it said that is not blank, standard error last."""
-        return [line.strip() for text in (self.out, self.err) for line in text.splitlines() if line.strip()]
+        """What it said last that is not blank, of 64 KiB each; standard error after standard output."""
+        return [line.strip() for text in (self.out, self.err) for line in text[-_ERR_BYTES:].splitlines() if line.strip()]
 
     @property
     def last_line(self) -> str:
@@ -160,6 +160,8 @@ class Kept:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._keeper.pid, signal.SIGKILL)
             self._keeper.wait()
+            if self._keeper.returncode != 0:
+                self._wait_for_group()
             for stream in self._pipes:
                 stream.close()
             keeper.clean(str(self.folder), self.tag)
@@ -171,6 +173,14 @@ class Kept:
             if time.monotonic() > deadline:
                 return
             time.sleep(0.01)
+
+    def _wait_for_group(self) -> None:
+        """Wait until what was killed in a group that we are not the parent of is gone."""
+        deadline = time.monotonic() + keeper.KILL_S
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < deadline:
+                os.killpg(self._keeper.pid, 0)
+                time.sleep(0.01)
 
     def _answer(self, deadline: float, interrupted: threading.Event) -> bytes | None:
         """The keeper's line; None at the deadline or on Ctrl-C; nothing if it was killed. Meanwhile what the child says is read."""

@@ -14,6 +14,8 @@ __all__ = ["kept", "no_folder", "run_worker"]
 
 _SOCKET_PATH_LIMIT = 60  # multiprocessing adds about 40 characters, and a Unix socket's path has 108
 _NO_LAVA = ("ModuleNotFoundError", "ImportError", "SyntaxError")  # the last: a Python 2, or an early 3
+_CHECK = "'neurograph lava status' checks the runtime"
+_NO_MEMORY = ("SIGKILL", "exit code -9", "MemoryError", "Cannot allocate memory", "can't start new thread", "temporarily unavailable")
 _NO_ROOM = ("No space left on device", "SIGBUS", "/dev/shm is full")
 
 
@@ -51,9 +53,8 @@ def run_worker(child: Kept, command: Sequence[str], timeout_s: float) -> None:
     except OSError as error:
         raise LavaMissingError(f"Lava: {command[0]} cannot be run: {error.strerror or error}; {runtime.way_out()}") from None
     if ended.status is None:
-        raise LavaTimeoutError(
-            f"Lava worker: killed after {timeout_s:g} s, its limit ({_reason(ended)}); give a larger limit (--timeout), or fewer samples"
-        )
+        way_out = "give a larger limit (--timeout), or fewer samples" + ("" if ended.lines else f"; {_CHECK}")
+        raise LavaTimeoutError(f"Lava worker: killed after {timeout_s:g} s, its limit ({_reason(ended)}); {way_out}")
     if ended.status:
         raise _failed(command[0], ended)
 
@@ -69,12 +70,13 @@ def _failed(interpreter: str, ended: Ended) -> LavaError:
 def _way_out(what: str) -> str:
     if any(sign in what for sign in _NO_ROOM):
         return "make room in /dev/shm and in the temporary folder (TMPDIR), or take fewer samples"
-    if "SIGKILL" in what or "exit code -9" in what or "MemoryError" in what or "Cannot allocate memory" in what:
+    if any(sign in what for sign in _NO_MEMORY):
         return "take fewer samples or a smaller graph, or a machine or limit with more memory"
-    return "'neurograph lava status' checks the runtime"
+    return _CHECK
 
 
 def _reason(ended: Ended) -> str:
     """The worker's own word on what went wrong if there is one; Python's resource tracker may speak after it."""
-    errors = [line.removeprefix("error: ") for line in ended.lines if line.startswith("error: ")]
-    return " ".join((errors or [ended.last_line])[-1].split())[:500]
+    lines = [line for line in ended.lines if "resource_tracker" not in line] or [ended.last_line]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return " ".join((errors or lines)[-1].split())[:500]
