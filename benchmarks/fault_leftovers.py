@@ -73,10 +73,10 @@ class Counter:
         folders = len(names(self.folder))
         return Left(processes, files, self._leaked_segments(), sockets, folders)
 
-    def wait(self, seconds: float) -> tuple[Left, float]:
-        """What is there when nothing is left, or after so many seconds, and after how many."""
+    def wait(self, seconds: float, folders: bool = True) -> tuple[Left, float]:
+        """What is there when no process is left (and no folder), or after so many seconds, and after how many."""
         start = time.monotonic()
-        while self.processes() or names(self.folder):
+        while self.processes() or (folders and names(self.folder)):
             if time.monotonic() - start > seconds:
                 break
             time.sleep(0.02)

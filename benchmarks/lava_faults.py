@@ -195,7 +195,7 @@ def starter(number: signal.Signals, when_s: float | None, engine: str = "float",
         child.send_signal(number)
         child.stdout.close()
         child.wait(timeout=60)
-        left, took = counter.wait(30.0)
+        left, took = counter.wait(30.0, folders=not keeper_too)
     finally:
         child.kill()
         child.wait()
@@ -250,7 +250,8 @@ FULL = {
     "/dev/shm of 64 KiB": ("mount -t tmpfs -o size=64k none /dev/shm", ["LavaError"], 8),
     "a temporary folder of 1 MiB": ("mount -t tmpfs -o size=1m none {tmp}", ["LavaError"], 200_000),
     "no folder that is writable": (
-        "mount -t tmpfs -o ro none {tmp} && mount -t tmpfs -o ro none /tmp && mount -t tmpfs -o ro none /var/tmp && cd /proc",
+        " && ".join(f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}" for folder in ("/tmp", "/var/tmp"))
+        + " && cd /proc",
         ["LavaError"],
         8,
     ),

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def replay(
             command = [str(interpreter), str(child.folder / "run.py"), "--json"]
             return _run(child, command, time_limit_s), _run(child, [*command, "--detailed"], time_limit_s)
     except OSError as error:
-        what = f"{error.filename or tempfile.gettempdir()}: {error.strerror or error}"
+        what = f"{error.filename or os.environ.get('TMPDIR') or 'the temporary folder'}: {error.strerror or error}"
         raise InputError(f"SANA-FE: {what}; set ${VARIABLE} to its interpreter, and TMPDIR to a folder with room") from None
 
 

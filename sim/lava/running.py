@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from neurograph.sim.lava import runtime
 
 __all__ = ["kept", "no_folder", "run_worker"]
 
-_SOCKET_PATH_LIMIT = 60  # multiprocessing adds about 40 characters, and a Unix socket's path has 108
+_LONGEST = 40  # our folder adds 29 characters and multiprocessing's socket in it 32, and a Unix socket's path has 107
 _NO_LAVA = ("ModuleNotFoundError", "ImportError", "SyntaxError")  # the last: a Python 2, or an early 3
 _CHECK = "'neurograph lava status' checks the runtime"
 _NO_MEMORY = ("SIGKILL", "exit code -9", "MemoryError", "Cannot allocate memory", "can't start new thread", "temporarily unavailable")
@@ -28,7 +29,7 @@ def kept(prefix: str) -> Iterator[Kept]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            child = Kept(prefix, where="/tmp" if len(tempfile.gettempdir()) > _SOCKET_PATH_LIMIT else None)
+            child = Kept(prefix, where="/tmp" if len(tempfile.gettempdir()) > _LONGEST else None)
             stack.enter_context(child)
         except OSError as error:
             raise no_folder(error) from None
@@ -37,7 +38,7 @@ def kept(prefix: str) -> Iterator[Kept]:
 
 def no_folder(error: OSError) -> LavaError:
     """The error of a temporary folder that takes no files."""
-    where = error.filename or tempfile.gettempdir()
+    where = error.filename or os.environ.get("TMPDIR") or "the temporary folder"
     return LavaError(f"Lava: {where}: cannot be written ({error.strerror or error}); set TMPDIR to a folder that is writable and has room")
 
 

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 PREFIX = "neurograph-run-"
 SHARED_MEMORY = Path("/dev/shm")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-SOCKET_PATH_LIMIT = 60  # multiprocessing adds about 40 characters, and a Unix socket's path has 108
+LONGEST = 40  # our folder adds 24 characters and multiprocessing's socket in it 32, and a Unix socket's path has 107
 _CAUSES = {
     -signal.SIGBUS: "/dev/shm is full, give it more room",
     -signal.SIGKILL: "killed, perhaps for lack of memory",
@@ -49,7 +49,7 @@ def begin(tag: str | None, timeout_s: float | None = None) -> None:
     shared_memory._SHM_SAFE_NAME_LENGTH = len(prefix) + 8  # type: ignore[attr-defined]
     multiprocessing.process.current_process()._config["semprefix"] = prefix  # type: ignore[attr-defined]
     if tag is None:
-        long = len(tempfile.gettempdir()) > SOCKET_PATH_LIMIT
+        long = len(tempfile.gettempdir()) > LONGEST
         tempfile.tempdir = tempfile.mkdtemp(prefix=PREFIX, dir="/tmp" if long else None)
     _bind_children()
     if timeout_s is not None:

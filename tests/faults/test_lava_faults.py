@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from pathlib import Path
 
+import lava_fault_run
 import lava_faults
 import pytest
 
@@ -48,6 +51,17 @@ def test_a_starter_killed_while_lava_is_imported_leaves_nothing():
 def test_lavas_processes_do_not_outlive_the_worker_where_all_above_them_are_killed():
     tried = lava_faults.starter(signal.SIGKILL, None, keeper_too=True)
     assert tried.left.processes == 0  # nobody is left to remove the folder
+
+
+@pytest.mark.parametrize("length", [40, 60])
+def test_a_long_path_of_the_temporary_folder_is_no_fault(length, monkeypatch):
+    """A Unix socket's path has 107 characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        long = Path(folder, "x" * (length - len(folder) - 1))
+        long.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(long))
+        assert lava_fault_run.ended(8, 90.0)["error"] is None
+        assert not any(long.iterdir())
 
 
 @pytest.mark.parametrize("what", list(lava_faults.FULL))
