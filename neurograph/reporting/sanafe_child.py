@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from neurograph.child import Ended, Kept
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.placement import Placement
 from neurograph.export.targets import sanafe
 from neurograph.hw_profiles.schema import Profile
-from neurograph.siblings import scratch_folder
 from neurograph.sim.recording import Recording
 
 __all__ = ["TIME_LIMIT_S", "VARIABLE", "VERSION", "cache_folder", "replay", "sanafe_python"]
@@ -31,7 +31,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "neurograph" / f"sanafe-{VERSION}"
 
 
-def sanafe_python(interpreter: Path | None = None) -> tuple[Path, str]:
+def sanafe_python(interpreter: Path | None = None, probe_limit_s: float = 60.0) -> tuple[Path, str]:
     """An interpreter with SANA-FE, and its version: the one given, else $NEUROGRAPH_SANAFE_PYTHON, this one, the user's cache.
 
     Raises:
@@ -44,12 +44,18 @@ def sanafe_python(interpreter: Path | None = None) -> tuple[Path, str]:
             f"exist; {_WAY_OUT}"
         )
     try:
-        done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"SANA-FE: {python} cannot be run ({error}); {_WAY_OUT}") from None
-    if done.returncode != 0:
-        raise InputError(f"SANA-FE: {python} cannot import it ({_last_line(done.stderr)}); {_WAY_OUT}")
-    return python, done.stdout.strip().splitlines()[-1]
+        with Kept("neurograph-probe-") as child:
+            ended = child.run([str(python), "-c", _PROBE], probe_limit_s)
+    except OSError as error:
+        raise InputError(f"SANA-FE: {python} cannot be run ({error.strerror or error}); {_WAY_OUT}") from None
+    if ended.status is None:
+        raise InputError(f"SANA-FE: {python} cannot be run (no answer within {probe_limit_s:g} s); {_WAY_OUT}")
+    if ended.status != 0:
+        raise InputError(f"SANA-FE: {python} cannot import it ({_said(ended)}); {_WAY_OUT}")
+    version = (ended.out.strip().splitlines() or [""])[-1]
+    if not re.fullmatch(r"\d+(\.\w+)+", version):
+        raise InputError(f"SANA-FE: {python} does not answer as a Python with it would; {_WAY_OUT}")
+    return python, version
 
 
 def replay(
@@ -61,23 +67,30 @@ def replay(
         InputError: SANA-FE fails. UnsupportedError: graded spikes, too many synapses, or a run past its time limit.
     """
     energy, time = ({key: constant.si[0] for key, constant in section.items()} for section in (profile.energy, profile.time))
-    with scratch_folder("neurograph-sanafe") as folder:
-        sanafe.write(placement, recording, folder, energy=energy, time=time)
-        command = [str(interpreter), str(folder / "run.py"), "--json"]
-        return _run(command, time_limit_s), _run([*command, "--detailed"], time_limit_s)
-
-
-def _run(command: list[str], time_limit_s: float) -> dict[str, Any]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=time_limit_s, check=False)
-    except subprocess.TimeoutExpired:
-        raise UnsupportedError("SANA-FE", [f"this network in {time_limit_s:g} s, its time limit"], "export a smaller graph") from None
-    lines = done.stdout.strip().splitlines()
-    if done.returncode not in (0, 1) or not lines or not lines[-1].startswith("{"):  # 1: a count differs, which the lines will show
-        raise InputError(
-            f"SANA-FE: '{command[0]} run.py' ended with status {done.returncode} ({_last_line(done.stderr)}); take sanafe {VERSION}"
-        )
-    found: dict[str, Any] = json.loads(lines[-1])
+        with Kept("neurograph-sanafe-") as child:
+            sanafe.write(placement, recording, child.folder, energy=energy, time=time)
+            command = [str(interpreter), str(child.folder / "run.py"), "--json"]
+            return _run(child, command, time_limit_s), _run(child, [*command, "--detailed"], time_limit_s)
+    except OSError as error:
+        what = f"{error.filename or os.environ.get('TMPDIR') or 'the temporary folder'}: {error.strerror or error}"
+        raise InputError(f"SANA-FE: {what}; set ${VARIABLE} to its interpreter, and TMPDIR to a folder with room") from None
+
+
+def _run(child: Kept, command: list[str], time_limit_s: float) -> dict[str, Any]:
+    ended = child.run(command, time_limit_s)
+    if ended.status is None:
+        raise UnsupportedError("SANA-FE", [f"this network in {time_limit_s:g} s, its time limit"], "export a smaller graph")
+    lines = ended.out.strip().splitlines()
+    failed = f"SANA-FE: '{command[0]} run.py' {ended.how} ({_said(ended)}); take sanafe {VERSION}"
+    if ended.status not in (0, 1) or not lines:  # 1: a count differs, which the lines will show
+        raise InputError(failed)
+    try:
+        found = json.loads(lines[-1])
+    except (ValueError, RecursionError):
+        raise InputError(failed) from None
+    if not isinstance(found, dict):
+        raise InputError(failed)
     return found
 
 
@@ -90,5 +103,5 @@ def _found() -> Path | None:
     return cached if cached.exists() else None
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1]
+def _said(ended: Ended) -> str:
+    return ended.last_line[:500]

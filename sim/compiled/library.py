@@ -11,9 +11,15 @@ import functools
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neurograph.errors import CompilerMissingError
 from neurograph.sim.compiled import tables
+
+if TYPE_CHECKING:
+    from neurograph.child import Kept
+    from neurograph.files import put_file
+    from neurograph.siblings import clear
 
 __all__ = ["available", "library"]
 
@@ -81,37 +87,43 @@ def _processor() -> str:
 
 def _make(path: Path) -> None:
     """Compile it under another name, then rename."""
-    from neurograph.files import put_file
-    from neurograph.siblings import clear, sibling
+    from neurograph.child import Kept
 
     compiler = _compiler()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         clear(path.parent)  # of other versions too, which nobody may make again
-        with sibling(path) as made:
-            failed = _compile(compiler, made)
-            if not failed:
+        # Beside the library, so that it can be renamed to it.
+        with Kept(".engine-", where=str(path.parent)) as child:
+            made, source = child.folder / "engine.so", child.folder / "source.c"
+            source.write_text(tables.definitions() + '#include "engine.c"\n')
+            failed = _compile(child, [compiler, *FLAGS, "-I", str(HERE), str(source), "-o", str(made)], made)
+            if failed is None:
                 put_file(made, path)
+                return
     except OSError as error:
         raise CompilerMissingError(
-            f"compiled engine {path}: cannot be written ({error}); set XDG_CACHE_HOME to a folder that can"
+            f"compiled engine {path}: cannot be written ({error.strerror or error}); set XDG_CACHE_HOME to a folder that can"
         ) from None
-    if failed:
-        raise CompilerMissingError(
-            f"compiled engine: {compiler} fails ({failed}); set CC to another compiler. Until then the NumPy engines run"
-        )
+    raise CompilerMissingError(
+        f"compiled engine: {compiler} fails ({failed}); set CC to another compiler. Until then the NumPy engines run"
+    )
 
 
-def _compile(compiler: str, made: Path) -> str:
-    """Compile; why that failed, or ""."""
-    import subprocess
-
-    command = [compiler, *FLAGS, "-I", str(HERE), "-x", "c", "-", "-o", str(made)]
-    source = tables.definitions() + '#include "engine.c"\n'
+def _compile(child: Kept, command: list[str], made: Path) -> str | None:
+    """Run the compiler; what is wrong with it or with what it made, or None."""
     try:
-        done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=TIME_LIMIT_S)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    if done.returncode == 0:
-        return ""
-    return next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
+        ended = child.run(command, TIME_LIMIT_S)
+    except OSError as error:
+        return error.strerror or str(error)
+    if ended.status is None:
+        return f"not done after {TIME_LIMIT_S} s, its limit"
+    if ended.status != 0:
+        return next((line for line in ended.lines if "error" in line), ended.how)
+    if not made.exists():
+        return "it wrote nothing"
+    try:
+        ctypes.CDLL(str(made)).count_right  # noqa: B018
+    except (OSError, AttributeError) as error:
+        return f"what it wrote cannot be loaded: {error}"
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.errors import InputError, LavaMissingError, NetworkError
+from neurograph.child import Kept
+from neurograph.errors import InputError, LavaError, LavaMissingError, NetworkError
 from neurograph.network import Network
 from neurograph.sim.inputs import prepare
 from neurograph.sim.lava import runtime
 from neurograph.sim.lava.chain import Chain, chain_of
-from neurograph.sim.lava.engine import run_worker, short_folder
 from neurograph.sim.lava.net_file import write_chain
+from neurograph.sim.lava.results import read_array, read_fields, read_json
+from neurograph.sim.lava.running import kept, no_folder, run_worker
 from neurograph.sim.recording import Recording
 
 __all__ = ["Job", "run", "run_net", "run_nets"]
@@ -70,21 +71,31 @@ def run_net(path: Path, inputs: Array, ticks: int, *, timeout_s: float = 170.0, 
 
 def run_nets(jobs: Sequence[Job], *, timeout_s: float = 170.0) -> list[Recording]:
     """Run several files, one after the other in one child process, see :func:`run_net`."""
-    interpreter = runtime.find()
-    with tempfile.TemporaryDirectory(prefix="neurograph-netx-", dir=short_folder()) as name:
-        folder, out = Path(name), Path(name, "out")
+    with kept("neurograph-netx-") as child:
+        return _run_in(child, jobs, timeout_s)
+
+
+def _run_in(child: Kept, jobs: Sequence[Job], timeout_s: float) -> list[Recording]:
+    interpreter, path, out = runtime.find(), child.folder / "jobs.npz", child.folder / "out"
+    try:
         out.mkdir()
-        _write_jobs(jobs, folder / "jobs.npz")
-        try:
-            run_worker([str(interpreter), str(WORKER), str(folder / "jobs.npz"), str(out)], folder, timeout_s)
-        except LavaMissingError as error:
-            if "lava.lib" not in str(error):
-                raise
-            raise LavaMissingError(
-                f"netx: {interpreter} has Lava but no lava-dl, which reads .net files; install lava-dl 0.6.0 there (README, Lava)"
-            ) from None
-        results = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        return [_read(number, job, result, out) for number, (job, result) in enumerate(zip(jobs, results, strict=True))]
+        _write_jobs(jobs, path)
+    except OSError as error:
+        raise no_folder(error) from None
+    try:
+        run_worker(child, [str(interpreter), str(WORKER), str(path), str(out)], timeout_s)
+    except LavaMissingError as error:
+        if "lava.lib" not in str(error):
+            raise
+        raise LavaMissingError(
+            f"netx: {interpreter} has Lava but no lava-dl, which reads .net files; install lava-dl 0.6.0 there (README, Lava)"
+        ) from None
+    path = out / "result.json"
+    found = read_json(path)
+    if not isinstance(found, list) or len(found) != len(jobs):
+        raise LavaError(f"Lava worker: its result {path.name} does not hold {len(jobs)} runs; run it again")
+    wanted = ("layers", "run_s", "startup_s")
+    return [_read(number, job, read_fields(path, wanted, given), out) for number, (job, given) in enumerate(zip(jobs, found, strict=True))]
 
 
 def run(network: Network, inputs: Mapping[str, Array], *, timeout_s: float = 170.0) -> Recording:
@@ -108,14 +119,17 @@ def run(network: Network, inputs: Mapping[str, Array], *, timeout_s: float = 170
     alike = all((bias == bias[:1]).all() for bias in prepared.bias.values())
     chains = [chain_of(network, {name: bias[s] for name, bias in prepared.bias.items()}) for s in range(1 if alike else samples)]
     driven = _input(network, chains[0], prepared.spikes, samples)
-    with tempfile.TemporaryDirectory(prefix="neurograph-net-") as folder:
+    with kept("neurograph-netx-") as child:
         jobs = []
         for number, chain in enumerate(chains):
-            path = Path(folder, f"{number}.net")
-            write_chain(chain, path, network.ticks, network.dt)
+            path = child.folder / f"{number}.net"
+            try:
+                write_chain(chain, path, network.ticks, network.dt)
+            except OSError as error:  # HDF5's has no words for a full disk
+                raise no_folder(error) from None
             part = driven if alike else driven[number : number + 1]
             jobs.append(Job(path, part, network.ticks, stream=not chain.delayed))
-        recordings = run_nets(jobs, timeout_s=timeout_s)
+        recordings = _run_in(child, jobs, timeout_s)
     spikes = dict(prepared.spikes)
     for population in network.neurons:
         level, start, stop = chains[0].slots[population.name]
@@ -155,12 +169,12 @@ def _write_jobs(jobs: Sequence[Job], path: Path) -> None:
 
 def _read(number: int, job: Job, result: Mapping[str, Any], out: Path) -> Recording:
     layers = int(result["layers"])
-    names = list(job.names) if job.names is not None else [f"layer_{index}" for index in range(layers)]
-    if len(names) != layers:
-        raise NetworkError(f"netx: {job.path.name} has {layers} layers with neurons, but {len(names)} names are given")
+    if job.names is not None and len(job.names) != layers:
+        raise NetworkError(f"netx: {job.path.name} has {layers} layers with neurons, but {len(job.names)} names are given")
     spikes = {}
-    for index, name in enumerate(names):
-        values = np.load(out / f"{number}_{index}.npy", allow_pickle=False)
+    for index in range(layers):
+        name = f"layer_{index}" if job.names is None else job.names[index]
+        values = read_array(out / f"{number}_{index}.npy", np.uint8, (len(job.inputs), job.ticks), open_ended=True)
         spikes[name] = values.transpose(0, 1, *reversed(range(2, values.ndim)))
     samples = len(job.inputs)
     fill = layers - (1 if job.static else 0)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from lava.lib.dl.netx import hdf5
@@ -33,7 +31,8 @@ from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from processes import SpikeSource, SpikeSourceModel  # type: ignore[import-not-found]
-from worker import CHANNEL_SLOTS, Watch, fail, name_memory, quit_all, say  # type: ignore[import-not-found]
+from watch import Watch, begin, fail, quit_all, say  # type: ignore[import-not-found]
+from worker import CHANNEL_SLOTS, make_log  # type: ignore[import-not-found]
 
 
 class SpikeLog(AbstractProcess):  # type: ignore[misc]
@@ -65,18 +64,18 @@ class SpikeLogModel(PyLoihiProcessModel):  # type: ignore[misc]
             self.file[self.about["first"] + sample, tick] = spikes
 
 
-def run_job(number: int, job: dict[str, Any], values: Any, out: Path, watched: bool) -> dict[str, Any]:
+def run_job(number: int, job: dict[str, Any], values: Any, out: Path) -> dict[str, Any]:
     """Run all samples of one file; the logs are OUT/<job>_<layer>.npy."""
     start = time.perf_counter()
     seconds, layers = 0.0, 0
     for first in range(0, len(values), len(values) if job["stream"] else 1):
         part = values[first:] if job["stream"] else values[first : first + 1]
-        ran, layers = _run(number, job, part, first, len(values), out, watched)
+        ran, layers = _run(number, job, part, first, len(values), out)
         seconds += ran
     return {"run_s": seconds, "startup_s": time.perf_counter() - start - seconds, "layers": layers}
 
 
-def _run(number: int, job: dict[str, Any], values: Any, first: int, samples: int, out: Path, watched: bool) -> tuple[float, int]:
+def _run(number: int, job: dict[str, Any], values: Any, first: int, samples: int, out: Path) -> tuple[float, int]:
     ticks, static = job["ticks"], job["static"]
     # A run of one sample is reset once, so its interval lies beyond its end.
     period = ticks if job["stream"] else 1 << 30
@@ -95,14 +94,14 @@ def _run(number: int, job: dict[str, Any], values: Any, first: int, samples: int
     for index, layer in enumerate(net.layers):
         path, shape = out / f"{number}_{index}.npy", tuple(int(n) for n in layer.out.shape)
         if first == 0:
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(samples, ticks, *shape))
+            make_log(path, np.uint8, (samples, ticks, *shape))
         log = SpikeLog(shape, str(path), depth + index, first, len(values), ticks)
         layer.out.connect(log.a_in)
         models[log] = SpikeLogModel
     steps = len(values) * ticks + depth + len(net.layers) - 2
     config = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
+    watch = Watch(net)
     net.create_runtime(run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
-    watch = Watch(net.runtime._messaging_infrastructure.actors, watched)
     started = time.perf_counter()
     try:
         net.run(condition=RunSteps(num_steps=steps))
@@ -113,6 +112,7 @@ def _run(number: int, job: dict[str, Any], values: Any, first: int, samples: int
     ran = time.perf_counter() - started
     say(f"ran {job['net']}: {len(net.layers)} layers, {steps} steps in {ran:.1f} s")
     net.stop()
+    watch.end()
     return ran, len(net.layers)
 
 
@@ -128,27 +128,25 @@ def _as_image(values: Any, shape: tuple[int, ...], leading: int) -> Any:
     return values.transpose(*range(leading), *reversed(range(leading, values.ndim)))
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Command line."""
     parser = argparse.ArgumentParser(description="Run lava-dl networks with netx.")
     parser.add_argument("jobs", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tag", required=True, help="prefix of this run's shared-memory segments; also end when the parent process does")
+    parser.add_argument("--tag", required=True, help="prefix of this run's shared-memory segments, which whoever started this will remove")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: quit_all(128 + number))
-    name_memory(options.tag)
-    with np.load(options.jobs, allow_pickle=False) as file:
-        jobs = json.loads(str(file["jobs"]))
-        values = [file[f"values_{number}"] for number in range(len(jobs))]
+    begin(options.tag)
     try:
-        results = [run_job(number, job, given, options.out, True) for number, (job, given) in enumerate(zip(jobs, values, strict=True))]
+        with np.load(options.jobs, allow_pickle=False) as file:
+            jobs = json.loads(str(file["jobs"]))
+            values = [file[f"values_{number}"] for number in range(len(jobs))]
+        results = [run_job(number, job, given, options.out) for number, (job, given) in enumerate(zip(jobs, values, strict=True))]
+        (options.out / "result.json").write_text(json.dumps(results), encoding="utf-8")
     except Exception as error:  # Python would first wait for Lava's processes, which wait for each other
         traceback.print_exc()
         fail(f"{type(error).__name__}: {error}")
-    (options.out / "result.json").write_text(json.dumps(results), encoding="utf-8")
-    return 0
+    quit_all(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

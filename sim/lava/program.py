@@ -36,7 +36,7 @@ __all__ = ["SCRIPTS", "period", "steps", "write"]
 Array = NDArray[Any]
 
 _HERE = Path(__file__).parent
-SCRIPTS: Mapping[str, Path] = {"run.py": _HERE / "worker.py", "processes.py": _HERE / "processes.py"}
+SCRIPTS: Mapping[str, Path] = {"run.py": _HERE / "worker.py", **{name: _HERE / name for name in ("processes.py", "watch.py")}}
 """What stands beside ``program.npz`` in a folder that runs by itself: ``python run.py``."""
 
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from neurograph.child import Kept
 from neurograph.errors import LavaError, LavaMissingError
 
 __all__ = ["LAVA_VERSION", "cache_folder", "find", "install", "status", "way_out"]
 
 LAVA_VERSION = "0.10.0"
 VARIABLE = "NEUROGRAPH_LAVA_PYTHON"
+PROBE_LIMIT_S, INSTALL_LIMIT_S = 60.0, 3600.0
 _PROBE = "import importlib.metadata, lava.magma, lava.proc; print(importlib.metadata.version('lava-nc'))"
 
 
@@ -44,10 +46,13 @@ def find() -> Path:
     )
 
 
-def status() -> dict[str, Any]:
-    """What would run Lava: ``interpreter``, ``origin``, ``version``, and if none would, ``problem`` and ``way_out``; else None."""
+def status(timeout_s: float = PROBE_LIMIT_S) -> dict[str, Any]:
+    """What would run Lava: ``interpreter``, ``origin``, ``version``, and if none would, ``problem`` and ``way_out``; else None.
+
+    An interpreter that does not answer within ``timeout_s`` is a problem too.
+    """
     for interpreter, origin in _candidates():
-        version, problem = _probe(interpreter)
+        version, problem = _probe(interpreter, timeout_s)
         remedy = None if version else way_out()
         return {"interpreter": str(interpreter), "origin": origin, "version": version, "problem": problem, "way_out": remedy}
     return {"interpreter": None, "origin": None, "version": None, "problem": "no interpreter with Lava was found", "way_out": way_out()}
@@ -69,19 +74,31 @@ def install() -> Path:
         LavaError: the environment could not be made, or Lava does not import in it.
     """
     python, folder = _python310(), cache_folder()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LavaError(f"Lava install: {folder}: {error.strerror}; set XDG_CACHE_HOME to a folder that is writable") from None
     interpreter = _interpreter_in(folder)
     commands = (
         [str(python), "-m", "venv", str(folder)],
         [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", f"lava-nc=={LAVA_VERSION}"],
         [str(interpreter), "-c", _PROBE],
     )
-    for command in commands:
-        done = subprocess.run(command, stdout=sys.stderr, check=False)
-        if done.returncode != 0:
+    done = False
+    try:
+        with Kept("neurograph-install-", show=True) as child:
+            for command in commands:
+                ended = child.run(command, INSTALL_LIMIT_S)
+                if ended.status != 0:
+                    what = f"took more than {INSTALL_LIMIT_S:g} s" if ended.status is None else ended.how
+                    raise LavaError(f"Lava install: '{' '.join(command)}' {what}; its output above says why")
+        done = True
+    except OSError as error:
+        raise LavaError(f"Lava install: {error.filename or folder}: {error.strerror or error}; mend that and run it again") from None
+    finally:
+        if not done:  # Ctrl-C too
             shutil.rmtree(folder, ignore_errors=True)
-            raise LavaError(f"Lava install: '{' '.join(command)}' ended with status {done.returncode}; its output above says why")
     return interpreter
 
 
@@ -106,32 +123,49 @@ def _importable() -> bool:
         return False
 
 
-def _probe(interpreter: Path) -> tuple[str | None, str | None]:
+def _probe(interpreter: Path, timeout_s: float) -> tuple[str | None, str | None]:
     """Version of Lava in ``interpreter``, or what is wrong."""
     try:
-        done = subprocess.run([str(interpreter), "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, f"{interpreter} cannot be run: {error}"
-    if done.returncode != 0:
-        return None, (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return done.stdout.strip(), None
+        with Kept("neurograph-probe-") as child:
+            ended = child.run([str(interpreter), "-c", _PROBE], timeout_s)
+    except OSError as error:
+        return None, f"{interpreter} cannot be run: {error.strerror or error}"
+    if ended.status is None:
+        return None, f"{interpreter} cannot be run: no answer within {timeout_s:g} s"
+    if ended.status != 0:
+        return None, ended.last_line if ended.status > 0 else f"{interpreter} {ended.how}"
+    version = ended.out.strip()
+    if not re.fullmatch(r"\d+(\.\w+)+", version):
+        return None, f"{interpreter} does not answer as a Python with Lava would"
+    return version, None
 
 
 def _python310() -> Path:
-    """A Python 3.10: this one, one on PATH, one of pyenv's, one of uv's."""
+    """A Python 3.10 that runs: this one, one on PATH, one of pyenv's, one of uv's."""
     if sys.version_info[:2] == (3, 10):
         return Path(sys.executable)
-    on_path = shutil.which("python3.10")
-    if on_path:
-        return Path(on_path)
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    for python in sorted(pyenv.glob("3.10.*/bin/python")):
-        return python
-    if shutil.which("uv"):
-        done = subprocess.run(["uv", "python", "find", "3.10"], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return Path(done.stdout.strip())
+    for python in filter(None, (shutil.which("python3.10"), *sorted(pyenv.glob("3.10.*/bin/python")), _uv_python310())):
+        if (
+            _answer([str(python), "-c", "import sys; print(sys.version_info[:2])"]) == "(3, 10)"
+        ):  # a shim of pyenv's may be there and not run
+            return Path(python)
     raise LavaMissingError(
         f"Lava install: no Python 3.10 on PATH, in {pyenv} or known to uv, and lava-nc {LAVA_VERSION} runs on no later one; install one "
         f"('uv python install 3.10') and run it again"
     )
+
+
+def _uv_python310() -> str | None:
+    uv = shutil.which("uv")
+    return uv and _answer([uv, "python", "find", "3.10"])
+
+
+def _answer(command: list[str]) -> str | None:
+    """What a command prints, if it ends well and soon."""
+    try:
+        with Kept("neurograph-probe-") as child:
+            ended = child.run(command, 20.0)
+    except OSError:
+        return None
+    return ended.out.strip() if ended.status == 0 else None

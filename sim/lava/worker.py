@@ -1,7 +1,8 @@
 """Run a neurograph program in Lava: ``python worker.py [PROGRAM.npz [OUT_DIR]] [--engine fixed|float] [--record spikes,voltages]``.
 
-A plain script over NumPy, SciPy and Lava, with ``processes.py`` beside it. The same file is ``lava/run.py`` of an exported bundle, where it
-runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a mismatch.
+A plain script over NumPy, SciPy and Lava, with ``processes.py`` and ``watch.py`` beside it. The same file is ``lava/run.py`` of an exported
+bundle, where it runs ``program.npz`` beside it and compares with the spikes stored there: one line a population, exit status 1 on a
+mismatch.
 
 Timing: tick t of sample s of a population happens at machine step ``s·period + steps_per_tick·t + depth`` (Lava counts steps from 1), so
 all samples follow each other in one run. In a "gated" program neurons hold still at all other steps; in a "cleared" one the last step of
@@ -10,20 +11,21 @@ each period stands for the host's clearing of all state and of all spikes under 
 
 from __future__ import annotations
 
-import argparse
-import json
-import multiprocessing
-import os
 import signal
-import sys
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # importing Lava takes seconds: until it is, Ctrl-C just ends this
+
+import argparse
+import errno
+import json
+import os
 import tempfile
-import threading
 import time
 import traceback
 import zipfile
-from multiprocessing import shared_memory
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -43,6 +45,7 @@ from processes import (  # type: ignore[import-not-found]
     SpikeSource,
 )
 from scipy.sparse.csgraph import connected_components
+from watch import Watch, begin, fail, quit_all, say  # type: ignore[import-not-found]
 
 TAGS = {"float": "floating_pt", "fixed": "fixed_pt"}
 CHANNEL_SLOTS = 1  # a step sends one message a channel and ends when all are read; Lava's default of 64 takes gigabytes of shared memory
@@ -144,7 +147,7 @@ class Machine:
     def _graded(self, number: int, population: dict[str, Any]) -> Any:
         about, shape = self.about, (population["size"],)
         path = self.out / f"spikes_{number}.npy"
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.int32, shape=(about["samples"], about["ticks"], *shape))
+        make_log(path, np.int32, (about["samples"], about["ticks"], *shape))
         options = {
             "depth": population["depth"],
             "period": about["period"],
@@ -165,7 +168,7 @@ class Machine:
         files = {kind: str(self.out / f"{kind}_{number}.npy") for kind in self.record}
         for kind, path in files.items():
             dtype = np.uint8 if kind == "spikes" else state
-            np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(about["samples"], about["ticks"], size))
+            make_log(path, dtype, (about["samples"], about["ticks"], size))
         bias, current = np.atleast_2d(value(population["bias"])), value(population["current"])
         options = {
             "depth": population["depth"],
@@ -231,7 +234,7 @@ class Machine:
         count, label = connected_components(graph, directed=False)
         return [[p for p, part in zip(self.all, label, strict=True) if part == number] for number in range(count)]
 
-    def run(self, watched: bool) -> dict[str, float]:
+    def run(self) -> dict[str, float]:
         """Run every part for all steps; returns the seconds of start-up and of the run."""
         seconds = {"startup_s": 0.0, "run_s": 0.0}
         models = MODELS[self.about["engine"]]
@@ -241,10 +244,10 @@ class Machine:
             config = Loihi2SimCfg(
                 select_tag=TAGS[self.about["engine"]], exception_proc_model_map={process: models[type(process)] for process in part}
             )
+            watch = Watch(part[0])
             part[0].create_runtime(run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
             started = time.perf_counter()
             say(f"compiled {len(part)} processes in {started - start:.1f} s")
-            watch = Watch(part[0].runtime._messaging_infrastructure.actors, watched)
             try:
                 part[0].run(condition=RunSteps(num_steps=self.about["steps"]))
             except RuntimeError:  # Lava says only how many processes failed
@@ -254,68 +257,10 @@ class Machine:
             ended = time.perf_counter()
             say(f"ran {self.about['steps']} steps in {ended - started:.1f} s")
             part[0].stop()
+            watch.end()
             seconds["startup_s"] += started - start
             seconds["run_s"] += ended - started
         return seconds
-
-
-class Watch(threading.Thread):
-    """Ends the run when a Lava process died, which Lava itself would wait for forever, or when whoever started this script is gone."""
-
-    def __init__(self, actors: Any, watched: bool) -> None:
-        super().__init__(daemon=True)
-        self.actors, self.over, self.parent = list(actors), threading.Event(), os.getppid() if watched else None
-        self.start()
-
-    def run(self) -> None:
-        while not self.over.wait(0.2):
-            if self.parent is not None and os.getppid() != self.parent:
-                quit_all(1)
-            self.check()
-
-    def check(self) -> None:
-        """Fail with the first error of a Lava process, or if one is gone."""
-        for actor in self.actors:
-            error = actor.exception
-            if error:
-                say(error[1])
-                fail(f"{type(error[0]).__name__}: {error[0]}")
-            if not actor._is_done and not actor.is_alive():
-                why = "/dev/shm is full, give it more room" if actor.exitcode == -signal.SIGBUS else "killed, perhaps for lack of memory"
-                fail(f"a Lava process ended with exit code {actor.exitcode}: {why}")
-
-    def stop(self) -> None:
-        """End the watch, before Lava ends its processes."""
-        self.over.set()
-        self.join()
-
-
-def say(text: str) -> None:
-    """One line of progress on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def fail(reason: str) -> None:
-    """Say why, in the one line that whoever started this script looks for, and end everything."""
-    say(f"error: {' '.join(reason.split())}")
-    quit_all(1)
-
-
-def quit_all(status: int) -> None:
-    """End this script and all that it started, now."""
-    children = multiprocessing.active_children()
-    for child in children:
-        child.kill()
-    for child in children:
-        multiprocessing.process.BaseProcess.join(child, 2)  # Lava's own join() takes no time limit
-    os._exit(status)
-
-
-def name_memory(tag_: str) -> None:
-    """Let the names of all shared-memory segments of this run start with ``tag_``, so that they can be found when it has been killed."""
-    prefix = f"/{tag_}_"
-    shared_memory._SHM_NAME_PREFIX = prefix  # type: ignore[attr-defined]
-    shared_memory._SHM_SAFE_NAME_LENGTH = len(prefix) + 8  # type: ignore[attr-defined]
 
 
 def compare(program: Program, out: Path) -> int:
@@ -334,46 +279,60 @@ def compare(program: Program, out: Path) -> int:
     return total
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Command line."""
     parser = argparse.ArgumentParser(description="Run a neurograph program in Lava and compare its spikes with those stored in it.")
     parser.add_argument("program", nargs="?", type=Path, default=Path(__file__).with_name("program.npz"))
     parser.add_argument("out", nargs="?", type=Path, help="folder for the recorded arrays (default: a temporary one)")
     parser.add_argument("--engine", choices=sorted(TAGS), help="must be what the program was written for")
     parser.add_argument("--record", default="spikes", help="comma-separated: spikes, voltages, currents")
-    parser.add_argument("--tag", help="prefix of this run's shared-memory segments; also end when the parent process does")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="end then, with status 1 (default: no limit)")
+    parser.add_argument("--tag", help="prefix of this run's shared-memory segments, which whoever started this script will remove")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: quit_all(128 + number))
-    if options.tag:
-        name_memory(options.tag)
     program = Program(options.program)
     record = {"spikes", *filter(None, options.record.split(","))}
     if not record <= set(KINDS):
         parser.error(f"--record {options.record}: must be of {', '.join(KINDS)}")
     if options.engine not in (None, program.about["engine"]):
         parser.error(f"{options.program} was written for --engine {program.about['engine']}, not {options.engine}")
-    with tempfile.TemporaryDirectory() as folder:
-        out = options.out or Path(folder)
+    if options.timeout is not None and not 0 < options.timeout < 1e9:
+        parser.error(f"--timeout {options.timeout:g}: must be more than 0 seconds")
+    try:
+        begin(options.tag, options.timeout)
+        out = options.out or Path(tempfile.mkdtemp())
+        execute(program, out, sorted(record))
+        status = 1 if compare(program, out) else 0
+    except Exception as error:  # Python would first wait for Lava's processes, which wait for each other
+        traceback.print_exc()
+        fail(f"{type(error).__name__}: {error}")
+    quit_all(status)
+
+
+def make_log(path: str | Path, dtype: Any, shape: tuple[int, ...]) -> None:
+    """An array of zeros in a file that another process writes into.
+
+    Its room on the disk is taken now: where there is none, that is an OSError here, but a SIGBUS for whoever writes to the mapped file.
+    """
+    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with Path(path).open("r+b") as file:
         try:
-            execute(program, out, sorted(record), bool(options.tag))
-        except Exception as error:  # Python would first wait for Lava's processes, which wait for each other
-            traceback.print_exc()
-            fail(f"{type(error).__name__}: {error}")
-        return 1 if compare(program, out) else 0
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
 
 
-def execute(program: Program, out: Path, record: list[str], watched: bool) -> None:
+def execute(program: Program, out: Path, record: list[str]) -> None:
     """Build, run, and write the logs and ``result.json`` into ``out``."""
     start = time.perf_counter()
     machine = Machine(program, out, record)
     built = time.perf_counter() - start
     say(f"built {len(machine.all)} processes in {built:.1f} s")
-    result = machine.run(watched)
+    result = machine.run()
     result["startup_s"] += built
     result["processes"] = len(machine.all)
     (out / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
