@@ -39,7 +39,7 @@ _FILTERS = (h5py.h5z.FILTER_SHUFFLE, _DEFLATE, h5py.h5z.FILTER_LZF, h5py.h5z.FIL
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes that a file may declare: ``min(free + ratio · size, max(cap, free + cap_ratio · size))``, of elements of ``least`` bytes or more."""
+    """Bytes that a file may declare, of elements of ``least`` bytes or more: ``min(free + ratio · size, max(cap, free + cap_ratio · size))``."""
 
     free: int = 128 << 20
     ratio: int = 1100

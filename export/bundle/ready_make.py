@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import h5py
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ def _readout(bundle: Bundle, run: Recording) -> LinearReadout | None:
     if model is None or not {"weight", "bias"} <= model.constants.keys():
         return None
     rates = {name: bundle.quantized.populations[name].shape[-1] for name in model.nodes[0].inputs if name in bundle.manifest["outputs"]}
-    with h5py.File(bundle.files.path_of("check.h5"), "r") as file:
+    with bundle.files.hdf5("check.h5") as file:
         labels, tested = file["labels"][()], file["test_mask"][()]
     if any(bundle.quantized.populations[name].shape[0] != len(labels) for name in rates):
         return None  # graphs are classified, not nodes

@@ -14,7 +14,24 @@ import nir_mutations as tree
 import numpy as np
 
 NUMBERS = [0, 1, -1, 2, 3, 7, 255, 1000, 10**6, 10**9, 2**31, 2**32, 2**62, -(2**63), 2**70, 10**30, 0.5, -0.5, 1e-310, 1e300]
-ODD = [*NUMBERS, float("nan"), float("inf"), -float("inf"), None, True, False, "", "x", "\x1b[31m", "é\n", "../../etc/passwd", [], {}, [[]], {"a": 1}]
+ODD = [
+    *NUMBERS,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    None,
+    True,
+    False,
+    "",
+    "x",
+    "\x1b[31m",
+    "é\n",
+    "../../etc/passwd",
+    [],
+    {},
+    [[]],
+    {"a": 1},
+]
 TEXTS = ["0", "1", "-1", "2", "1e9", "1000000000000", "99999999999999999999", "nan", "inf", "0.5", "", "x", '"', "[", "]", "{", "a.b", "true", "\x1b", "\0", ",", "\n", "é"]  # fmt: skip
 
 
@@ -208,7 +225,11 @@ def npy(rng, whole):
         shape = pick(rng, ["(10**12,)", "(1000000000000,)", "(-1,)", "(3, 1000000000)", "()", "(0,)", "(1,)*40", "9"])
         return re.sub(rb"'shape': \([^)]*\)", f"'shape': {shape}".encode(), whole)
     if kind == 2:
-        return re.sub(rb"'descr': '[^']*'", f"'descr': '{pick(rng, ['|O', '<f8', '<i8', '|S3', '<U9', '<c16', '|V8', '<M8[s]', '|b1'])}'".encode(), whole)
+        return re.sub(
+            rb"'descr': '[^']*'",
+            f"'descr': '{pick(rng, ['|O', '<f8', '<i8', '|S3', '<U9', '<c16', '|V8', '<M8[s]', '|b1'])}'".encode(),
+            whole,
+        )
     return as_npy(changed_array(rng, np.load(io.BytesIO(whole), allow_pickle=False)))
 
 
@@ -229,12 +250,17 @@ def changed_array(rng, array):
         warnings.simplefilter("ignore")
         if kind == 0 and array.size and array.dtype.kind in "biuf":
             flat = array.ravel().copy()
-            flat[int(rng.integers(flat.size))] = np.array(pick(rng, [0, -1, 1, 10**6, 10**9, 2**31, float("nan"), float("inf")])).astype(array.dtype)
+            flat[int(rng.integers(flat.size))] = np.array(pick(rng, [0, -1, 1, 10**6, 10**9, 2**31, float("nan"), float("inf")])).astype(
+                array.dtype
+            )
             return flat.reshape(array.shape)
         if kind == 1:
             return array.astype(pick(rng, ["f8", "f4", "i8", "i1", "u8", "?", "c16", ">f4", "U5"]))
         if kind == 2:
-            return pick(rng, [array[None], array[..., None], array.ravel(), array.T, array[:1], array.ravel()[:0], np.concatenate([array.ravel()] * 2)])
+            return pick(
+                rng,
+                [array[None], array[..., None], array.ravel(), array.T, array[:1], array.ravel()[:0], np.concatenate([array.ravel()] * 2)],
+            )
         if kind == 3:
             return tree._array(rng)
         if kind == 4:
@@ -323,13 +349,17 @@ def _elsewhere(rng, model):
 
 
 def _operator(rng, model):
-    pick(rng, model.graph.node).op_type = pick(rng, ["Identity", "Loop", "If", "ConstantOfShape", "Expand", "Tile", "MatMul", "Concat", "Gather", "x", "ReduceSum"])
+    pick(rng, model.graph.node).op_type = pick(
+        rng, ["Identity", "Loop", "If", "ConstantOfShape", "Expand", "Tile", "MatMul", "Concat", "Gather", "x", "ReduceSum"]
+    )
 
 
 def _wires(rng, model):
     node = pick(rng, model.graph.node)
     if node.input:
-        node.input[int(rng.integers(len(node.input)))] = pick(rng, ["", "x", node.output[0], *(t.name for t in model.graph.initializer[:3])])
+        node.input[int(rng.integers(len(node.input)))] = pick(
+            rng, ["", "x", node.output[0], *(t.name for t in model.graph.initializer[:3])]
+        )
 
 
 def _numbers(rng, model):

@@ -17,7 +17,11 @@ import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(path) for path in (HERE, HERE.parent / "export", HERE.parent / "sim", HERE.parent / "models", HERE.parent) if str(path) not in sys.path]
+sys.path[:0] = [
+    str(path)
+    for path in (HERE, HERE.parent / "export", HERE.parent / "sim", HERE.parent / "models", HERE.parent)
+    if str(path) not in sys.path
+]
 LONGEST_S = 30
 MORE_BYTES = 3 << 30  # of address space above what the libraries take
 MORE_KIB = 1 << 20  # of memory that is used
@@ -38,8 +42,9 @@ def damaged(reader, good, seed):
 
 def wrong(reader, folder, name, content, whole):
     """What is wrong with how a reader takes a file, or None."""
-    from neurograph.errors import NeurographError
     from readers import seal
+
+    from neurograph.errors import NeurographError
 
     path = folder / name
     path.write_bytes(content)
@@ -78,7 +83,9 @@ def child(name, good, seeds, output):
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             reader.use(folder)  # loads the libraries, and must be good
-        limit = int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmSize"))) * 1024
+        limit = (
+            int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmSize"))) * 1024
+        )
         resource.setrlimit(resource.RLIMIT_AS, (limit + MORE_BYTES, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for seed in seeds:
@@ -104,7 +111,9 @@ def run(name, good, first, count, seconds=None):
         with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
             left = None if end is None else max(1.0, end - time.monotonic())
             command = [sys.executable, str(HERE / "fuzzing.py"), name, str(good), str(seed), str(first + count), log.name]
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            )
             try:
                 said = process.communicate(timeout=left)[1].decode(errors="replace")
                 stopped = False

@@ -139,7 +139,14 @@ def make_net(folder):
     import test_lava_dl_files as lava_dl
 
     flat = lava_dl.layer("flatten")
-    lava_dl.write(folder / "a.net", lava_dl.layer("input", shape=[1, 6, 6]), lava_dl.conv(shape=[2, 4, 4]), flat, lava_dl.dense(3, 32), simulation={"Ts": 1, "tSample": 4})
+    lava_dl.write(
+        folder / "a.net",
+        lava_dl.layer("input", shape=[1, 6, 6]),
+        lava_dl.conv(shape=[2, 4, 4]),
+        flat,
+        lava_dl.dense(3, 32),
+        simulation={"Ts": 1, "tSample": 4},
+    )
 
 
 def use_net(folder):
@@ -252,7 +259,9 @@ def use_profile(folder):
 
 def make_settings(folder):
     text = 'about = "a"\nsource = "b"\ndataset = "karate"\n[model]\nname = "spikegraphormer"\nheads = 2\nattention_width = 8\n'
-    (folder / "s.toml").write_text(f'{text}gnn_width = 16\ninput_dropout = 0.3\n[recipe]\nepochs = 3\nlearning_rate = 0.01\n[data]\nadjacency = 0.1\n')
+    (folder / "s.toml").write_text(
+        f"{text}gnn_width = 16\ninput_dropout = 0.3\n[recipe]\nepochs = 3\nlearning_rate = 0.01\n[data]\nadjacency = 0.1\n"
+    )
 
 
 def use_settings(folder):
@@ -273,7 +282,37 @@ def make_rows(folder):
 
     kept = KeptLines(folder / "rows.jsonl", Row, "row", "neurograph report --sweep")
     for bits in (2, 4, 8):
-        kept.add({"bits": bits, "sha": "x"}, Row(None, 0, 4, bits, "loihi1", "as trained", "chip events", 0.8, 1e-6, 1e-7, 1e-5, 1e-6, 1e-7, 1e-5, 1e-3, 1e-4, 1e-2, 1e-9, 100.0, 50.0, 34, 3, 1, "measured", None, None))
+        kept.add(
+            {"bits": bits, "sha": "x"},
+            Row(
+                None,
+                0,
+                4,
+                bits,
+                "loihi1",
+                "as trained",
+                "chip events",
+                0.8,
+                1e-6,
+                1e-7,
+                1e-5,
+                1e-6,
+                1e-7,
+                1e-5,
+                1e-3,
+                1e-4,
+                1e-2,
+                1e-9,
+                100.0,
+                50.0,
+                34,
+                3,
+                1,
+                "measured",
+                None,
+                None,
+            ),
+        )
 
 
 def use_rows(folder):
@@ -351,7 +390,11 @@ def make_planetoid(folder):
 def make_amazon(folder):
     rng = np.random.default_rng(0)
     a, x = sp.random(30, 30, 0.2, "csr", random_state=0), sp.random(30, 9, 0.4, "csr", random_state=1)
-    parts = {f"{key}_{part}": getattr(matrix, part) for key, matrix in (("adj", a), ("attr", x)) for part in ("data", "indices", "indptr", "shape")}
+    parts = {
+        f"{key}_{part}": getattr(matrix, part)
+        for key, matrix in (("adj", a), ("attr", x))
+        for part in ("data", "indices", "indptr", "shape")
+    }
     np.savez_compressed(folder / "amazon_electronics_photo.npz", **parts, labels=rng.integers(0, 3, 30))
 
 
@@ -362,7 +405,13 @@ def make_heterophilous(folder):
         for part, nodes in enumerate(np.split(rng.permutation(40), (20, 30))):
             masks[part, split, nodes] = True
     arrays = {f"{part}_masks": mask for part, mask in zip(("train", "val", "test"), masks, strict=True)}
-    np.savez_compressed(folder / "texas.npz", node_features=rng.random((40, 6)), node_labels=rng.integers(0, 3, 40), edges=rng.integers(0, 40, (90, 2)), **arrays)
+    np.savez_compressed(
+        folder / "texas.npz",
+        node_features=rng.random((40, 6)),
+        node_labels=rng.integers(0, 3, 40),
+        edges=rng.integers(0, 40, (90, 2)),
+        **arrays,
+    )
 
 
 def make_dblp(folder):
@@ -377,7 +426,14 @@ def make_tu(folder):
 
     graphs, classes = cycles_and_trees(12)
     nodes = sum(map(len, graphs))
-    at = write_tu(folder, "MADE", graphs, classes, node_labels=[str(n % 3) for n in range(nodes)], node_attributes=[f"{n % 5}.5, 1.0" for n in range(nodes)])
+    at = write_tu(
+        folder,
+        "MADE",
+        graphs,
+        classes,
+        node_labels=[str(n % 3) for n in range(nodes)],
+        node_attributes=[f"{n % 5}.5, 1.0" for n in range(nodes)],
+    )
     for path in at.iterdir():
         shutil.move(path, folder / path.name)
     at.rmdir()
