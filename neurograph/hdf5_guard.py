@@ -39,7 +39,8 @@ _FILTERS = (h5py.h5z.FILTER_SHUFFLE, _DEFLATE, h5py.h5z.FILTER_LZF, h5py.h5z.FIL
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes that a file may declare, of elements of ``least`` bytes or more: ``min(free + ratio · size, max(cap, free + cap_ratio · size))``."""
+    """Bytes that a file may declare, an element counted as ``least`` or more:
+    ``min(free + ratio · size, max(cap, free + cap_ratio · size))``."""
 
     free: int = 128 << 20
     ratio: int = 1100

@@ -111,7 +111,7 @@ def use_state(folder):
     from neurograph.training.state import read_state, restore
 
     model, optimizer = _trained()
-    restore(read_state(folder / "s.state", IDENTITY), model, optimizer)
+    restore(read_state(folder / "s.state", IDENTITY), model, optimizer, folder / "s.state")
 
 
 def net():
