@@ -157,8 +157,8 @@ def torch_file_says(path: Path, text: str) -> bool:
     import zipfile
     import zlib
 
-    size = path.stat().st_size
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
             pickles = [record for record in archive.infolist() if record.filename.endswith("/data.pkl")]
             plain = [record for record in pickles if record.compress_type == zipfile.ZIP_STORED and record.file_size <= size]

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from neurograph.files import is_zip
 
-__all__ = ["MOST_VALUES", "PickledObjects", "UnsafeFile", "read_torch_file"]
+__all__ = ["MOST_VALUES", "PickledObjectsError", "UnsafeFileError", "read_torch_file"]
 
 MOST_VALUES = 1_000_000
 """Values, keys and tensors in all."""
@@ -37,11 +37,11 @@ _DTYPES = (
 )
 
 
-class UnsafeFile(ValueError):
+class UnsafeFileError(ValueError):
     """A torch file that is damaged, or claims what it does not hold; one line."""
 
 
-class PickledObjects(UnsafeFile):
+class PickledObjectsError(UnsafeFileError):
     """A torch file with Python objects in it, which only code of its maker can make; ``found`` is the first, where it is known."""
 
     def __init__(self, found: str | None) -> None:
@@ -57,7 +57,7 @@ def read_torch_file(path: Path, *, legacy: bool = False) -> Any:
         legacy: take a bare pickle too, as torch.save wrote before 1.6.
 
     Raises:
-        PickledObjects: it holds other objects. UnsafeFile: it is no whole torch file, or what the module says.
+        PickledObjectsError: it holds other objects. UnsafeFileError: it is no whole torch file, or what the module says.
     """
     bare = legacy and _begins(path) == b"\x80" and not is_zip(path)
     size = path.stat().st_size if bare else _check_archive(path)
@@ -66,12 +66,12 @@ def read_torch_file(path: Path, *, legacy: bool = False) -> Any:
             warnings.simplefilter("ignore")  # of torch, about how the file was written
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=not bare)
         return _Walk(size).copied(found, 0, "it")
-    except UnsafeFile:
+    except UnsafeFileError:
         raise
     except pickle.UnpicklingError as error:
         raise _unpickled(error, bare) from None
     except Exception as error:  # torch and its unpickler raise what they find
-        raise UnsafeFile(f"damaged ({_line(error)})") from None
+        raise UnsafeFileError(f"damaged ({_line(error)})") from None
 
 
 def _begins(path: Path) -> bytes:
@@ -84,37 +84,35 @@ def _check_archive(path: Path) -> int:
     size = path.stat().st_size
     try:
         if not is_zip(path):
-            raise UnsafeFile(f"{size} bytes that are no whole torch file (cut off, or another kind)")
+            raise UnsafeFileError(f"{size} bytes that are no whole torch file (cut off, or another kind)")
         with zipfile.ZipFile(path) as archive:
             _check_records(archive.infolist(), size)
             broken = archive.testzip()  # torch.load looks at no checksums
-    except UnsafeFile:
+    except UnsafeFileError:
         raise
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise UnsafeFile(f"damaged ({_line(error)})") from None
+        raise UnsafeFileError(f"damaged ({_line(error)})") from None
     if broken:
-        raise UnsafeFile(f"damaged (checksum of {broken[:100]!r} is wrong)")
+        raise UnsafeFileError(f"damaged (checksum of {broken[:100]!r} is wrong)")
     return size
 
 
 def _check_records(records: list[zipfile.ZipInfo], size: int) -> None:
     if len(records) > _MOST_RECORDS:
-        raise UnsafeFile(f"holds {len(records):,} records, at most {_MOST_RECORDS:,}")
+        raise UnsafeFileError(f"holds {len(records):,} records, at most {_MOST_RECORDS:,}")
     names = {record.filename for record in records}
     if len(names) < len(records):
-        raise UnsafeFile("damaged (two records of one name)")
+        raise UnsafeFileError("damaged (two records of one name)")
     pickles = [record for record in records if record.filename.rpartition("/")[2] == "data.pkl"]
     if not pickles:
-        raise UnsafeFile("a zip archive, but not a torch file")
+        raise UnsafeFileError("a zip archive, but not a torch file")
     if any("/code/" in record.filename for record in records):
-        raise UnsafeFile("TorchScript, which holds no Python modules to compile")
-    packed = [
-        record.filename for record in records if record.compress_type != zipfile.ZIP_STORED or record.compress_size != record.file_size
-    ]
+        raise UnsafeFileError("TorchScript, which holds no Python modules to compile")
+    packed = [record for record in records if record.compress_type != zipfile.ZIP_STORED or record.compress_size != record.file_size]
     if packed:
-        raise UnsafeFile(f"holds a packed record ({packed[0][:100]!r}), must be stored as torch.save does")
+        raise UnsafeFileError(f"holds a packed record ({packed[0].filename[:100]!r}), must be stored as torch.save does")
     if sum(record.file_size for record in records) > size or pickles[0].file_size > _MOST_PICKLE:
-        raise UnsafeFile(f"declares {sum(record.file_size for record in records):,} bytes in a file of {size:,}")
+        raise UnsafeFileError(f"declares {sum(record.file_size for record in records):,} bytes in a file of {size:,}")
 
 
 class _Walk:
@@ -126,29 +124,29 @@ class _Walk:
     def copied(self, value: Any, depth: int, where: str) -> Any:
         self.values += 1
         if self.values > MOST_VALUES or depth > _DEEPEST:
-            raise UnsafeFile(f"holds more than {MOST_VALUES:,} values, or values nested deeper than {_DEEPEST}")
+            raise UnsafeFileError(f"holds more than {MOST_VALUES:,} values, or values nested deeper than {_DEEPEST}")
         if isinstance(value, Tensor):
             return self.tensor(value, where)
         if type(value) in _PLAIN:
             if type(value) is int and abs(value) >= 1 << 63:
-                raise UnsafeFile(f"holds a number of more than 64 bits in {where}")
+                raise UnsafeFileError(f"holds a number of more than 64 bits in {where}")
             return value
         if isinstance(value, str):
             if len(value) > _LONGEST or any("\ud800" <= c <= "\udfff" for c in value):
-                raise UnsafeFile(f"holds a text of {len(value):,} characters in {where}, at most {_LONGEST:,} of Unicode")
+                raise UnsafeFileError(f"holds a text of {len(value):,} characters in {where}, at most {_LONGEST:,} of Unicode")
             return str(value)
         if isinstance(value, dict):
             return {self.key(key, where): self.copied(item, depth + 1, f"{key!s:.60}") for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             made = [self.copied(item, depth + 1, where) for item in value]
             return tuple(made) if isinstance(value, tuple) else made
-        raise UnsafeFile(f"holds a {type(value).__name__} in {where}, must be tensors, numbers, texts, lists and dictionaries")
+        raise UnsafeFileError(f"holds a {type(value).__name__} in {where}, must be tensors, numbers, texts, lists and dictionaries")
 
     def key(self, key: Any, where: str) -> Any:
         if type(key) is int and abs(key) < 1 << 63:  # an optimizer's parameters
             return key
         if not isinstance(key, str) or len(key) > _LONGEST or any("\ud800" <= c <= "\udfff" for c in key):
-            raise UnsafeFile(f"holds a key in {where} that is no text")
+            raise UnsafeFileError(f"holds a key in {where} that is no text")
         self.values += 1
         return str(key)
 
@@ -156,19 +154,19 @@ class _Walk:
         plain = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized and not value.is_nested
         if not plain or value.dtype not in _DTYPES or value.is_conj() or value.is_neg():
             kind = f"{value.dtype}, {value.layout} on {value.device}"
-            raise UnsafeFile(f"holds a tensor of {kind} in {where}, must be a dense one of numbers on the CPU")
+            raise UnsafeFileError(f"holds a tensor of {kind} in {where}, must be a dense one of numbers on the CPU")
         taken = value.numel() * value.element_size()
         self.bytes += taken
         if taken > self.size + _SLACK or self.bytes > 4 * self.size + (64 << 20):
-            raise UnsafeFile(f"holds a tensor of shape {tuple(value.shape)} in {where}, of {taken:,} bytes in a file of {self.size:,}")
+            raise UnsafeFileError(f"holds a tensor of shape {tuple(value.shape)} in {where}, of {taken:,} bytes in a file of {self.size:,}")
         return value.detach().clone(memory_format=torch.contiguous_format)
 
 
-def _unpickled(error: pickle.UnpicklingError, bare: bool) -> UnsafeFile:
+def _unpickled(error: pickle.UnpicklingError, bare: bool) -> UnsafeFileError:
     found = re.search(r"GLOBAL (\S+)", str(error))
     if found is None and bare:
-        return UnsafeFile(f"damaged ({_line(error)})")
-    return PickledObjects(found.group(1)[:100] if found else None)
+        return UnsafeFileError(f"damaged ({_line(error)})")
+    return PickledObjectsError(found.group(1)[:100] if found else None)
 
 
 def _line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from neurograph.errors import CheckpointError, InputError
 from neurograph.files import is_zip
-from neurograph.torch_files import PickledObjects, UnsafeFile, read_torch_file
+from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 
 __all__ = ["load_model"]
 
@@ -125,12 +125,12 @@ def _tensors(path: Path, where: str) -> Any:
         raise CheckpointError(f"{where}: not a torch file; write it with torch.save(model.state_dict(), path)")
     try:
         return read_torch_file(path, legacy=True)
-    except PickledObjects as error:
+    except PickledObjectsError as error:
         raise CheckpointError(
             f"{where}: {error}, and unpickling runs code of whoever made the file; save model.state_dict(), or pass --allow-pickle if you "
             "trust it"
         ) from None
-    except UnsafeFile as error:
+    except UnsafeFileError as error:
         raise CheckpointError(f"{where}: {error}; copy it anew, or write it with torch.save(model.state_dict(), path)") from None
 
 

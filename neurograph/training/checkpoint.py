@@ -26,7 +26,7 @@ from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
-from neurograph.torch_files import PickledObjects, UnsafeFile, read_torch_file
+from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 from neurograph.training.formats import DYNAMIC_FORMAT, FORMAT, STATE_FORMAT
 from neurograph.training.train import TrainingResult, check_sizes
 
@@ -135,12 +135,12 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
     try:
         payload = read_torch_file(path)
-    except PickledObjects:
+    except PickledObjectsError:
         raise CheckpointError(
             f"{where}: holds pickled Python objects (a whole module?), only tensors and plain values are loaded; "
             "for a model of your own save model.state_dict() and give --model package.module:factory, or --allow-pickle if you trust it"
         ) from None
-    except UnsafeFile as error:
+    except UnsafeFileError as error:
         raise CheckpointError(f"{where}: {error}; copy it anew") from None
     found = payload.get("format") if isinstance(payload, dict) else None
     found = found if isinstance(found, str) else None
@@ -150,11 +150,9 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
         raise CheckpointError(f"{where}: is the state of a training run, which --state wrote; give the file that -o wrote")
     if found != form:
         raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {form!r} in it); for bare weights pass --model")
-    held = payload.get("version")
-    if type(held) is not int or held != version:
-        raise CheckpointError(
-            f"{where}: version {held if type(held) is int else 'none'}, must be {version}; use the neurograph that wrote it"
-        )
+    held = payload["version"] if type(payload.get("version")) is int else None
+    if held != version:
+        raise CheckpointError(f"{where}: version {held}, must be {version}; use the neurograph that wrote it")
     missing = [key for key in keys if key not in payload]
     if missing:
         raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(keys)}; save it again")

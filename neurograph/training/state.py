@@ -18,7 +18,7 @@ from torch import nn
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
 from neurograph.files import torch_file_says, write_file
-from neurograph.torch_files import UnsafeFile, read_torch_file
+from neurograph.torch_files import UnsafeFileError, read_torch_file
 from neurograph.training.formats import STATE_FORMAT
 
 __all__ = ["Standing", "fingerprint", "read_state", "refuse_other", "restore", "write_state"]
@@ -95,7 +95,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         raise TrainingError(f"{where}: does not exist, must be a file that a run with --state wrote; leave --resume out to begin anew")
     try:
         payload = read_torch_file(path)
-    except UnsafeFile as error:
+    except UnsafeFileError as error:
         raise TrainingError(f"{where}: {error}; begin anew without --resume") from None
     if not isinstance(payload, dict) or not isinstance(payload.get("format"), str) or payload["format"] != STATE_FORMAT:
         raise TrainingError(f"{where}: is no state of a training run; give the file that --state wrote")
@@ -104,10 +104,9 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     was = payload.get("identity", {})
     for key in identity | was:
         held, now = was.get(key), identity.get(key)
-        if (type(held) is not type(now) and not isinstance(held, (int, float))) or str(held) != str(now):
-            raise TrainingError(
-                f"{where}: {key} is {str(held)[:100]!r} there and {now!r} now, must be the same; resume with the settings of its run"
-            )
+        held = held if held is None or isinstance(held, (bool, int, float, str)) else f"a {type(held).__name__}"
+        if held != now:
+            raise TrainingError(f"{where}: {key} is {held!r} there and {now!r} now, must be the same; resume with the settings of its run")
     return payload
 
 
