@@ -23,7 +23,8 @@ Array = NDArray[Any]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _GRAPH, _NODE, _INITIALIZER, _OUTPUT, _NAME = 7, 1, 5, 12, 1
 _FLOAT, _INT64 = 1, 7
-_DAMAGE = (KeyError, ValueError, IndexError, TypeError, OverflowError)
+_DAMAGE = (KeyError, ValueError, IndexError, TypeError, OverflowError, AttributeError)
+_MOST_VALUES = 1 << 28  # of one value
 _TYPES: dict[int, Any] = {_FLOAT: np.dtype("<f4"), _INT64: np.dtype("<i8")}
 
 
@@ -41,11 +42,16 @@ def run_plain(path: Path, feeds: Mapping[str, Array]) -> Array | None:
     try:
         model = _model(path.read_bytes())
         values = {**model.constants, **{name: np.asarray(value, np.float32) for name, value in feeds.items()}}
-        for node in model.nodes:
-            values[node.output] = _OPERATORS[node.operator](node, *(values[name] for name in node.inputs))
-        return values[model.output]
+        with np.errstate(all="ignore"):
+            return _run(model, values)
     except _DAMAGE:
         return None
+
+
+def _run(model: Model, values: dict[str, Array]) -> Array:
+    for node in model.nodes:
+        values[node.output] = _OPERATORS[node.operator](node, *(values[name] for name in node.inputs))
+    return values[model.output]
 
 
 def read_model(path: Path) -> Model | None:
@@ -169,10 +175,18 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
+        if shift > 63:
+            raise ValueError("a number of more than ten bytes")
 
 
 def _text(value: memoryview) -> str:
     return bytes(value).decode()
+
+
+def _bounded(*shape: int) -> None:
+    """Refuse a value that no bundle needs: a few bytes of a file would make it."""
+    if int(np.prod(shape, dtype=object)) > _MOST_VALUES:
+        raise ValueError(f"a value of shape {shape}")
 
 
 def _concat(node: Node, *parts: Array) -> Array:
@@ -182,11 +196,14 @@ def _concat(node: Node, *parts: Array) -> Array:
 def _gather(node: Node, values: Array, places: Array) -> Array:
     if places.size and places.min() < 0:
         raise ValueError("negative indices")
-    return np.take(values, places, axis=node.only("axis").get("axis", 0))
+    axis = node.only("axis").get("axis", 0)
+    _bounded(values.size // max(1, values.shape[axis]), places.size)
+    return np.take(values, places, axis=axis)
 
 
 def _mul(node: Node, a: Array, b: Array) -> Array:
     node.only()
+    _bounded(*np.broadcast_shapes(a.shape, b.shape))
     return a * b
 
 
@@ -196,7 +213,12 @@ def _reduce_sum(node: Node, values: Array, axes: Array) -> Array:
 
 
 def _gemm(node: Node, a: Array, b: Array, c: Array) -> Array:
-    return np.asarray(a @ (b.T if node.only("transB").get("transB", 0) else b) + c)
+    right = b.T if node.only("transB").get("transB", 0) else b
+    if {a.ndim, right.ndim} != {2}:
+        raise ValueError("a product of no matrices")
+    _bounded(len(a), right.shape[1])
+    _bounded(*np.broadcast_shapes((len(a), right.shape[1]), c.shape))
+    return np.asarray(a @ right + c)
 
 
 _OPERATORS: dict[str, Callable[..., Array]] = {"Concat": _concat, "Gather": _gather, "Mul": _mul, "ReduceSum": _reduce_sum, "Gemm": _gemm}

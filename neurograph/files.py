@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic_folder",
-    "broken_member",
     "cannot_write",
+    "is_zip",
     "put_file",
     "refuse_foreign",
     "refuse_special",
     "sha256",
+    "torch_file_says",
     "write_file",
     "write_hdf5",
 ]
@@ -143,18 +144,6 @@ def cannot_write(subject: str, cause: OSError, error: type[NeurographError]) -> 
     return error(f"{subject}: cannot be written ({reason}); choose a folder that exists, is writable and has room")
 
 
-def broken_member(path: Path) -> str | None:
-    """What is damaged in a zip archive such as a torch file, whose checksums torch.load does not look at; None where nothing is."""
-    import zipfile
-    import zlib
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
-        return str(error)
-
-
 def is_zip(path: Path) -> bool:
     """Whether a file begins and ends as a zip archive does; zipfile.is_zipfile, which some damaged files make raise."""
     import zipfile
@@ -171,7 +160,10 @@ def torch_file_says(path: Path, text: str) -> bool:
     import zlib
 
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
-            return any(text.encode() in archive.read(name) for name in archive.namelist() if name.endswith("/data.pkl"))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError):
+            pickles = [record for record in archive.infolist() if record.filename.endswith("/data.pkl")]
+            plain = [record for record in pickles if record.compress_type == zipfile.ZIP_STORED and record.file_size <= size]
+            return any(text.encode() in archive.read(record) for record in plain[:1])
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError):
         return False

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import NetworkError
+from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.network import (
     LIF,
     CubaLIF,
@@ -27,6 +28,8 @@ from neurograph.network import (
     Source,
     Threshold,
 )
+from neurograph.plain_text import parse_json
+from neurograph.stored_checks import checked_csr, checked_field, checked_name, checked_sizes, in_range
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "StoredNetwork", "load_network", "save_network", "stored_network"]
@@ -68,7 +71,7 @@ def load_network(group: h5py.Group) -> Network:
     """
     stored = stored_network(group)
     with _undamaged():
-        return Network(
+        network = Network(
             stored.populations,
             tuple(stored.projections()),
             stored.ticks,
@@ -77,6 +80,8 @@ def load_network(group: h5py.Group) -> Network:
             steps_per_tick=int(group.attrs.get("steps_per_tick", 1)),  # neither was stored when neither could be another
             gated=bool(group.attrs.get("gated", True)),
         )
+        in_range(network)
+        return network
 
 
 @dataclass(frozen=True)
@@ -106,28 +111,36 @@ def stored_network(group: h5py.Group) -> StoredNetwork:
     Raises:
         NetworkError: as :func:`load_network`.
     """
-    version = int(group.attrs.get("version", 0))
-    if version != VERSION:
-        raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
     with _undamaged():
+        version = int(group.attrs.get("version", 0))
+        if version != VERSION:
+            raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
         populations = [_population(group["populations"][key]) for key in sorted(group["populations"])]
-        outputs = tuple(json.loads(group.attrs["outputs"]))
-        return StoredNetwork(group, {p.name: p for p in populations}, int(group.attrs["ticks"]), float(group.attrs["dt"]), outputs)
+        outputs = tuple(map(checked_name, parse_json(group.attrs["outputs"])))
+        ticks, dt = int(group.attrs["ticks"]), float(group.attrs["dt"])
+        checked_sizes(populations, ticks)
+        if not 0 < dt < 1e30:
+            raise ValueError(f"dt {dt:g} s, must be above 0")
+        if len({p.name for p in populations}) < len(populations):
+            raise ValueError("two populations of one name")
+        return StoredNetwork(group, {p.name: p for p in populations}, ticks, dt, outputs)
 
 
 @contextmanager
 def _undamaged() -> Iterator[None]:
     try:
         yield
-    except (KeyError, ValueError, TypeError) as error:
-        raise NetworkError(f"network: its file is damaged ({error}); export it again") from None
+    except DAMAGE as error:
+        raise NetworkError(f"network: its file is damaged ({line_of(error)}); export it again") from None
 
 
 def _population(group: h5py.Group) -> Population:
     kind = _NEURONS[str(group["neuron"].attrs["type"])]
-    neuron: Neuron = kind(**{field.name: _get(group["neuron"], field.name) for field in fields(kind) if _has(group["neuron"], field.name)})
+    held = {field.name: _get(group["neuron"], field.name) for field in fields(kind) if _has(group["neuron"], field.name)}
+    neuron: Neuron = kind(**{name: checked_field(kind, name, value) for name, value in held.items()})
     shape = tuple(int(size) for size in group.attrs["shape"])
-    return Population(str(group.attrs["name"]), shape, neuron, _get(group, "bias"), int(group.attrs["depth"]) or None)
+    bias = checked_field(Population, "bias", _get(group, "bias"))
+    return Population(checked_name(group.attrs["name"]), shape, neuron, bias, int(group.attrs["depth"]) or None)
 
 
 def _projection(group: h5py.Group) -> Projection:
@@ -167,7 +180,7 @@ def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
 
 
 def _get_csr(group: h5py.Group) -> sp.csr_matrix:
-    return sp.csr_matrix(tuple(group[part][()] for part in ("data", "indices", "indptr")), shape=tuple(group.attrs["shape"]))
+    return checked_csr(*(group[part][()] for part in ("data", "indices", "indptr")), group.attrs["shape"])
 
 
 def _put_weights(group: h5py.Group, weights: Weights) -> None:
@@ -193,7 +206,7 @@ def _put_weights(group: h5py.Group, weights: Weights) -> None:
 def _get_weights(group: h5py.Group) -> Weights:
     kind = str(group.attrs["type"])
     if kind == "Dense":
-        return Dense(group["matrix"][()])
+        return Dense(_matrix(group["matrix"][()], 2))
     if kind == "Sparse":
         return Sparse(_get_csr(group))
     return Kron(_factor(group["left"]), _factor(group["right"]))
@@ -201,6 +214,12 @@ def _get_weights(group: h5py.Group) -> Weights:
 
 def _factor(item: Any) -> Any:
     if isinstance(item, h5py.Dataset):
-        return item[()]
+        return _matrix(item[()], 1, 2)
     kind = str(item.attrs["type"])
     return _get_csr(item) if kind == "csr" else _PLAIN[kind](int(item.attrs["size"]))
+
+
+def _matrix(values: Any, *ndims: int) -> Any:
+    if values.ndim not in ndims or values.dtype.kind not in "biuf" or not values.size:
+        raise ValueError(f"weights of {values.dtype} and shape {values.shape}")
+    return values

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError
 from neurograph.network import Network
+from neurograph.onnx_files import read_onnx
 from neurograph.sim.inputs import Prepared, prepare
 from neurograph.sim.recording import Recording
 
@@ -75,11 +76,12 @@ def _session(model: Path | bytes) -> Any:
 
     if isinstance(model, Path) and not model.is_file():
         raise InputError(f"onnx model {model}: no such file; write it with 'neurograph export --target onnx'")
+    if isinstance(model, Path):
+        read_onnx(model, InputError, what="onnx model")
     options = ort.SessionOptions()
     options.log_severity_level = 3
     try:
-        source = str(model) if isinstance(model, Path) else model
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model.read_bytes() if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class but Exception
         where = model if isinstance(model, Path) else f"of {len(model):,} bytes"
         raise InputError(f"onnx model {where}: onnxruntime refuses it ({_short(error)}); export it again") from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from neurograph.errors import BundleError
+from neurograph.plain_text import misfit, read_json
 
 if TYPE_CHECKING:
     import h5py
@@ -20,10 +21,58 @@ FORMAT, VERSION, MANIFEST = "neurograph.bundle", 2, "manifest.json"
 DYNAMIC_FORMAT, DYNAMIC_VERSION = "neurograph.dynamic-bundle", 2
 
 
+_MOST_FILES = 100_000
+_RULE = {"rule": str, "used": float, "limit": float, "unit": str, "where": str, "mean": (float, None), "share": float}
+_TRAFFIC = ("messages", "inter_core", "hops_east_west", "hops_north_south", "crossings", "host_messages")
+_PLACEMENT = {
+    "target": str,
+    "cores": int,
+    "chips": int,
+    "binding_rule": str,
+    "rules": [_RULE],
+    "notes": [str],
+    "traffic": (None, {key: [float] for key in _TRAFFIC}),
+}
+_ORIGIN = {"?dataset": str, "?seed": (int, None), "?metrics": {"*": (float, None)}, "?config": {}, "?versions": {"*": str}}
+_BOTH = {
+    "target": str,
+    "ticks": int,
+    "dt_s": float,
+    "steps_per_tick": int,
+    "outputs": [str],
+    "origin": _ORIGIN,
+    "files": {"*": str},
+    "wraps": {"*": int},
+    "clips": {"*": int},
+    "versions": {"*": str},
+    "verification": (None, {"ok": bool}),
+}
+_KINDS: Mapping[str, Any] = {
+    FORMAT: {
+        **_BOTH,
+        "profile": (str, None),
+        "profile_sha256": (str, None),
+        "depth": int,
+        "?no_integers": (str, None),
+        "quantization": (None, {"bits": int}),
+        "placement": (None, _PLACEMENT),
+    },
+    DYNAMIC_FORMAT: {
+        **_BOTH,
+        "nodes": int,
+        "windows": int,
+        "start": {"float": {"*": float}, "integer": {"*": int}},
+        "swapped": [[str]],
+        "host_work": [{"removed": int, "written": int, "currents": int, "switched": int}],
+        "dropped": [int],
+    },
+}
+
+
 def is_dynamic(path: Path) -> bool:
     """Whether a folder says that it is a bundle of a dynamic model."""
     try:
-        return bool(json.loads((path / MANIFEST).read_text())["format"] == DYNAMIC_FORMAT)
+        return bool(read_json(path / MANIFEST)["format"] == DYNAMIC_FORMAT)
     except (ValueError, KeyError, TypeError, OSError):
         return False
 
@@ -32,14 +81,15 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
     """Read the manifest and check that every file is there, and its hash; if not ``whole``, a file's hash when the file is first read.
 
     Raises:
-        BundleError: no bundle, another version, or a file that is missing or changed.
+        BundleError: no bundle, another version, a manifest that does not hold what it must or names files outside, or a file that is
+            missing or changed.
     """
     if not (path / MANIFEST).is_file() and (path / "bundle" / MANIFEST).is_file():
         raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle, but {path / 'bundle'} is one; give that")
     if not (path / MANIFEST).is_file():
         raise BundleError(f"bundle {path}: has no {MANIFEST}, so it is not a bundle; 'neurograph export' writes one")
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
+        manifest = read_json(path / MANIFEST)
         names, found, kind = dict(manifest["files"]), manifest["version"], manifest["format"]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({error}); export it again") from None
@@ -49,14 +99,48 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
         )
     if kind != form or found != version:
         raise BundleError(f"bundle {path}: {kind} version {found}, this neurograph reads {form} version {version}; export it again")
+    problem = misfit(manifest, _KINDS[form]) or _problem(manifest)
+    if problem:
+        raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({problem}); export it again")
     files = Files(path, manifest)
+    inside = path.resolve()
     for name in names:
+        if not _is_inside(name) or not (path / name).resolve().is_relative_to(inside):
+            raise BundleError(f"bundle {path}: {MANIFEST} names {name!r}, must be a file below the bundle; export it again")
         if not (path / name).is_file():
             files._refuse_another()
             raise BundleError(f"bundle {path}: {name} is missing; export it again")
         if whole:
             files.path_of(name)
     return files
+
+
+def _problem(manifest: Mapping[str, Any]) -> str | None:
+    """What kinds cannot say."""
+    if manifest["ticks"] < 1 or manifest["steps_per_tick"] < 1 or len(manifest["files"]) > _MOST_FILES:
+        return f"{manifest['ticks']} ticks, {manifest['steps_per_tick']} steps a tick, {len(manifest['files'])} files"
+    placement = manifest.get("placement")
+    if placement is not None:
+        if not any(rule["rule"] == placement["binding_rule"] and rule["mean"] is not None for rule in placement["rules"]):
+            return "placement.binding_rule is none of the rules of a core"
+        if placement["traffic"] is not None and not all(placement["traffic"][name] for name in _TRAFFIC):
+            return "placement.traffic is empty"
+    if any(len(pair) != 2 for pair in manifest.get("swapped", ())):
+        return "swapped must be pairs"
+    return None
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is one of a file below the folder, as it is written on every system."""
+    plain = PurePosixPath(name)
+    return (
+        name.isprintable()
+        and "\\" not in name
+        and ":" not in name
+        and str(plain) == name
+        and not plain.is_absolute()
+        and ".." not in plain.parts
+    )
 
 
 class Files:
@@ -70,6 +154,7 @@ class Files:
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         self.path, self.manifest = path, manifest
         self._checked: set[str] = set()
+        self._known: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self.manifest["files"]
@@ -81,6 +166,8 @@ class Files:
             BundleError: it is not what was exported.
         """
         if name not in self._checked:
+            if name not in self:
+                self._check(name, "")
             digest = hashlib.sha256()
             try:
                 with (self.path / name).open("rb") as file:
@@ -92,21 +179,21 @@ class Files:
             self._check(name, digest.hexdigest())
         return self.path / name
 
-    def hdf5(self, name: str) -> h5py.File:
-        """A file of HDF5, open for reading.
+    @contextmanager
+    def hdf5(self, name: str) -> Iterator[h5py.File]:
+        """An HDF5 file, which is looked at before it is first read (:mod:`neurograph.hdf5_guard`).
 
         Raises:
-            BundleError: it is not what was exported, or another bundle was put in this one's place.
+            BundleError: it is not what was exported, another bundle was put in this one's place, or it or what the block reads of it is
+                damaged.
         """
-        import h5py
+        from neurograph.hdf5_guard import checked_hdf5
 
-        file = h5py.File(self.path_of(name), "r")
-        try:
+        path = self.path_of(name)
+        with checked_hdf5(path, f"bundle {self.path}: {name}", BundleError, "export it again", known=name in self._known) as file:
             self._refuse_another()
-        except BundleError:
-            file.close()
-            raise
-        return file
+            self._known.add(name)
+            yield file
 
     def rewrite(self, manifest: str) -> None:
         """Write another manifest for the same files.
@@ -123,7 +210,7 @@ class Files:
 
     def _refuse_another(self) -> None:
         try:
-            same = json.loads((self.path / MANIFEST).read_text())["files"] == self.manifest["files"]
+            same = read_json(self.path / MANIFEST)["files"] == self.manifest["files"]
         except (ValueError, KeyError, TypeError, OSError):
             same = False
         if not same:
@@ -142,7 +229,9 @@ class Files:
         return content
 
     def _check(self, name: str, digest: str) -> None:
-        if digest != self.manifest["files"].get(name):
+        if name not in self.manifest["files"]:
+            raise BundleError(f"bundle {self.path}: holds no {name}; export it again")
+        if digest != self.manifest["files"][name]:
             self._refuse_another()
             raise BundleError(f"bundle {self.path}: {name} is not what was exported (its sha256 differs); export it again")
         self._checked.add(name)

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, InputError, NetworkError
 from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION, Files, open_files
+from neurograph.export.bundle.stored import checked_array, checked_features, checked_recording
 from neurograph.export.plain_onnx import run_plain
+from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.network import Network
+from neurograph.onnx_files import read_onnx
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
-
-if TYPE_CHECKING:
-    import h5py
 
 __all__ = ["FORMAT", "MANIFEST", "VERSION", "Bundle", "files_of", "open_bundle"]
 
 Array = NDArray[Any]
+_AGAIN = "export it again"
 
 
 def open_bundle(path: str | Path, *, whole: bool = True) -> Bundle:
@@ -64,7 +65,8 @@ class Bundle:
         a, b = self.expected("float"), self.expected("fixed")
         if a is None or b is None:
             return {}
-        return {p.name: float(np.mean(a.spikes[p.name] != b.spikes[p.name])) for p in self.network.neurons}
+        shared = [p.name for p in self.network.neurons if p.name in a.spikes and p.name in b.spikes]
+        return {name: float(np.mean(a.spikes[name] != b.spikes[name])) for name in shared}
 
     @cached_property
     def network(self) -> Network:
@@ -90,7 +92,7 @@ class Bundle:
     @cached_property
     def readout(self) -> Network | None:
         """What is real-valued behind the last spikes, as a network that hears their spikes; None where there is nothing."""
-        with self._hdf5("network.h5") as file:
+        with self.files.hdf5("network.h5") as file:
             there = "readout" in file
         return self._network("readout") if there else None
 
@@ -111,11 +113,9 @@ class Bundle:
         Returns:
             How many values were compared, and the largest |a − b| / max(1, |b|).
         """
-        spikes = self.expected("torch") or self.expected("float")
-        assert spikes is not None
+        spikes = self.expected("torch") or self._recorded("float")
         if self.readout is None:
-            ours = self.expected("float")
-            assert ours is not None
+            ours = self._recorded("float")
             return _differ([(ours.spikes[name], values[None]) for name, values in self.torch_values.items()])
         wanted: Mapping[str, Array] = {name: values[None] for name, values in self.torch_values.items()}
         if not wanted.keys() >= set(self.readout.outputs):
@@ -128,8 +128,8 @@ class Bundle:
     @property
     def torch_values(self) -> dict[str, Array]:
         """What the torch model's own real-valued readout gave at export, (T, *shape)."""
-        with self._hdf5("check.h5") as file:
-            return {name: data[()] for name, data in file["torch_values"].items()} if "torch_values" in file else {}
+        with self.files.hdf5("check.h5") as file:
+            return {name: checked_array(data) for name, data in file["torch_values"].items()} if "torch_values" in file else {}
 
     @property
     def onnx_file(self) -> Path | None:
@@ -137,7 +137,7 @@ class Bundle:
         return self._optional("onnx/network.onnx")
 
     def _network(self, kind: str) -> Network:
-        with self._hdf5("network.h5") as file:
+        with self.files.hdf5("network.h5") as file:
             try:
                 return load_network(file[kind])
             except NetworkError as error:
@@ -147,14 +147,11 @@ class Bundle:
         """Path of a file that not every bundle has."""
         return self.files.path_of(name) if name in self.files else None
 
-    def _hdf5(self, name: str) -> h5py.File:
-        return self.files.hdf5(name)
-
     @cached_property
     def inputs(self) -> dict[str, Array]:
         """The sample input, source → values."""
-        with self._hdf5("check.h5") as file:
-            return {name: data[()] for name, data in file["input"].items()}
+        with self.files.hdf5("check.h5") as file:
+            return {name: checked_array(data) for name, data in file["input"].items()}
 
     @property
     def features(self) -> Array:
@@ -163,22 +160,23 @@ class Bundle:
         Raises:
             InputError: the bundle has none.
         """
-        import scipy.sparse as sp
-
-        with self._hdf5("check.h5") as file:
+        with self.files.hdf5("check.h5") as file:
             if "features" not in file:
                 raise InputError(f"bundle {self.path}: holds no features of its sample; export it from a model file")
-            held = file["features"]
-            parts = tuple(held[part][()] for part in ("data", "indices", "indptr"))
-            return np.asarray(sp.csr_matrix(parts, shape=tuple(held.attrs["shape"])).toarray(), np.float32)
+            return checked_features(file["features"])
 
     def expected(self, engine: str) -> Recording | None:
         """The spikes that "torch", "float" or "fixed" gave at export."""
-        with self._hdf5("check.h5") as file:
+        with self.files.hdf5("check.h5") as file:
             if engine not in file["expected"]:
                 return None
-            spikes = {name: data[()] for name, data in file["expected"][engine].items()}
-        return Recording(engine, self.network.ticks, spikes)
+            return checked_recording(file["expected"][engine], engine, self.network)
+
+    def _recorded(self, engine: str) -> Recording:
+        found = self.expected(engine)
+        if found is None:
+            raise BundleError(f"bundle {self.path}: check.h5 holds no spikes of engine {engine!r}; {_AGAIN}")
+        return found
 
     def encode(self, features: Array) -> dict[str, Array]:
         """Turn features into the input of the one static source, on the host.
@@ -220,36 +218,42 @@ class Bundle:
 
     def accuracy(self, recording: Recording) -> float | None:
         """Share of test nodes, or graphs, that are classified right, 0 to 1; None where labels or readout are not known."""
-        with self._hdf5("check.h5") as file:
+        with self.files.hdf5("check.h5") as file:
             if "labels" not in file:
                 return None
-            labels, mask = file["labels"][()], file["test_mask"][()].astype(bool)
+            labels, mask = checked_array(file["labels"]), checked_array(file["test_mask"]).astype(bool)
         logits = self.logits(recording)
+        if logits is not None and (logits.ndim != 2 or {labels.shape, mask.shape} != {logits.shape[:1]}):
+            raise BundleError(
+                f"bundle {self.path}: labels of shape {labels.shape} and test mask {mask.shape} for a readout of {logits.shape}; {_AGAIN}"
+            )
         return None if logits is None or not mask.any() else float((logits.argmax(axis=1) == labels)[mask].mean())
 
     @cached_property
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of each host part, one inference."""
-        import onnx
-
         from neurograph.export.host import host_macs
 
         nodes = next((s.shape[0] for s in self.network.sources), 1)
         parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
-        found = {name: host_macs(onnx.load(str(path)), nodes) for name, path in parts.items()}
+        found = {name: self._macs(path, lambda model: host_macs(model, nodes)) for name, path in parts.items()}
         if self.readout is not None:  # dense, tick by tick
             found["output"] = self.readout.ticks * sum(int(p.weights.fan_out().sum()) for p in self.readout.projections)
         return found
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:
         """Of :attr:`host_macs`, the encoder's whose input is not 0, for features with so many nonzeros."""
-        import onnx
-
         from neurograph.export.host import effective_macs
 
         encoder = self._optional("host/encoder.onnx")
-        return {} if encoder is None else {"encoder": effective_macs(onnx.load(str(encoder)), nonzeros)}
+        return {} if encoder is None else {"encoder": self._macs(encoder, lambda model: effective_macs(model, nonzeros))}
+
+    def _macs(self, path: Path, count: Callable[[Any], int]) -> int:
+        try:
+            return count(read_onnx(path))
+        except DAMAGE as error:
+            raise BundleError(f"bundle {self.path}: its operations of {path.name} cannot be counted ({line_of(error)}); {_AGAIN}") from None
 
 
 def _differ(pairs: Sequence[tuple[Array, Array]]) -> tuple[int, float]:

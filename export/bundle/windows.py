@@ -16,12 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, NetworkError
 from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, Files, open_files
+from neurograph.export.bundle.stored import checked_array, checked_recording
+from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.sim.recording import Recording
 from neurograph.sim.windows import WindowRun, disagreement
 from neurograph.storage import load_network
@@ -53,6 +54,17 @@ class Labels:
         readout = checkpoint.model.readout
         weight, bias = (part.detach().double().numpy() for part in readout.linear.parameters())
         return cls(np.pad(weight, ((0, 0), (readout.first * readout.width, 0))), bias, checkpoint.graph.y, checkpoint.masks[2])
+
+    def check(self, nodes: int, windows: int) -> None:
+        """See that they are of so many nodes and windows.
+
+        Raises:
+            ValueError: they are not.
+        """
+        shapes = [part.shape for part in (self.weight, self.bias, self.y, self.test_mask)]
+        wanted = shapes[0][:1], (nodes,), (nodes,)
+        if len(shapes[0]) != 2 or tuple(shapes[1:]) != wanted or not windows or shapes[0][1] % windows or self.test_mask.dtype != np.bool_:
+            raise ValueError(f"labels of shapes {shapes} for {nodes} nodes and {windows} windows")
 
     def accuracy(self, dynamic: DynamicNetwork, runs: Iterable[Recording | None]) -> float:
         """Share of test nodes, 0 to 1, that the rates of the outputs are classified right by; a node that takes no part keeps its rates."""
@@ -99,40 +111,44 @@ class DynamicBundle:
         about = self.manifest
         windows = []
         try:
-            with self._hdf5("network.h5") as networks, self._hdf5("check.h5") as file:
+            with self.files.hdf5("network.h5") as networks, self.files.hdf5("check.h5") as file:
                 for at in range(about["windows"]):
                     held, key = file[f"windows/{at:05d}"], f"{kind}/{at:05d}"
                     network = load_network(networks[key]) if key in networks else None
-                    inputs = {} if network is None else {name: data[()] for name, data in held.get("input", {}).items()}
-                    windows.append(Window(held["nodes"][()], network, inputs))
+                    inputs = {} if network is None else {name: checked_array(data) for name, data in held.get("input", {}).items()}
+                    windows.append(Window(_nodes(held["nodes"]), network, inputs))
                 host = file["host"]
-                weights = host["tick_weights"][()] if "tick_weights" in host else None
-                feedback = {name: (str(data.attrs["population"]), data[()]) for name, data in host["feedback"].items()}
+                weights = checked_array(host["tick_weights"]) if "tick_weights" in host else None
+                feedback = {name: (str(data.attrs["population"]), checked_array(data)) for name, data in host["feedback"].items()}
             swapped = frozenset((source, target) for source, target in about["swapped"])
-            return DynamicNetwork(about["nodes"], tuple(windows), about["start"][kind], swapped, weights, feedback)
-        except (NetworkError, KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"bundle {self.path}: its windows are damaged ({error}); export it again") from None
+            dynamic = DynamicNetwork(about["nodes"], tuple(windows), about["start"][kind], swapped, weights, feedback)
+            _check(dynamic)
+            return dynamic
+        except (NetworkError, *DAMAGE) as error:
+            raise BundleError(f"bundle {self.path}: its windows are damaged ({line_of(error)}); export it again") from None
 
     def expected(self, engine: str) -> list[WindowRun]:
         """The spikes that "torch", "float" or "fixed" gave at export."""
         runs = []
         network = self.quantized if engine == "fixed" else self.network
-        with self._hdf5("check.h5") as file:
+        with self.files.hdf5("check.h5") as file:
             for at, window in enumerate(network.windows):
                 if window.network is None:
                     runs.append(WindowRun(at, None, None, 0))
                     continue
-                spikes = {name: data[()] for name, data in file[f"windows/{at:05d}/expected/{engine}"].items()}
-                runs.append(WindowRun(at, window.network, Recording(engine, window.network.ticks, spikes), 0))
+                recording = checked_recording(file[f"windows/{at:05d}/expected/{engine}"], engine, window.network)
+                runs.append(WindowRun(at, window.network, recording, 0))
         return runs
 
     @cached_property
     def labels(self) -> Labels | None:
         """What tells the accuracy; None in a bundle of some of the windows of a model."""
-        with self._hdf5("check.h5") as file:
+        with self.files.hdf5("check.h5") as file:
             if "labels" not in file:
                 return None
-            return Labels(**{name: data[()] for name, data in file["labels"].items()})
+            labels = Labels(**{name: checked_array(data) for name, data in file["labels"].items()})
+            labels.check(self.manifest["nodes"], self.manifest["windows"])
+            return labels
 
     def rounding(self) -> dict[str, float]:
         """Share of spike slots in which the float and the fixed engine differed at export, over all windows, by population."""
@@ -150,5 +166,34 @@ class DynamicBundle:
         text = json.dumps({**self.manifest, "verification": verification}, indent=1) + "\n"
         self.files.rewrite(text)
 
-    def _hdf5(self, name: str) -> h5py.File:
-        return self.files.hdf5(name)
+
+def _nodes(data: Any) -> Array:
+    nodes = np.asarray(data[()])
+    if nodes.ndim != 1 or nodes.dtype.kind not in "iu":
+        raise ValueError(f"{data.name}: nodes of {nodes.dtype} and shape {nodes.shape}")
+    return nodes
+
+
+def _check(dynamic: DynamicNetwork) -> None:
+    """What the run relies on: populations of one kind in all windows, and a readback of rates that fits them.
+
+    Raises:
+        ValueError: the first that does not fit.
+    """
+    first = dynamic.network
+    for window in dynamic.windows:
+        network = window.network
+        if network is None:
+            continue
+        kinds = {name: (type(p.neuron), p.shape[1:]) for name, p in network.populations.items()}
+        if kinds != {name: (type(p.neuron), p.shape[1:]) for name, p in first.populations.items()} or network.ticks != first.ticks:
+            raise ValueError("windows of other populations or ticks than the first")
+    if not set(dynamic.start) <= set(first.populations) or dynamic.nodes < 1:
+        raise ValueError(f"voltages at the start of {', '.join(dynamic.start)}")
+    weights = dynamic.tick_weights
+    if weights is not None and (weights.shape != (first.ticks,) or not weights.sum() > 0):
+        raise ValueError(f"weights of ticks of shape {weights.shape}")
+    for source, (name, matrix) in dynamic.feedback.items():
+        wanted = (first.populations[source].shape[-1], first.populations[name].shape[-1])
+        if matrix.shape != wanted:
+            raise ValueError(f"feedback {name!r} of shape {matrix.shape}, must be {wanted}")

@@ -32,6 +32,7 @@ Array = NDArray[Any]
 MOST_LAYERS = 1000
 MOST_NEURONS = 1 << 22
 KINDS = ("input", "dense", "dense_rec", "conv", "pool", "flatten", "concat")
+_AGAIN = "export it again with lava-dl"
 _LARGEST = 1 << 24  # of any whole number: float32, in which slayer writes, holds no larger ones exactly
 
 
@@ -102,11 +103,9 @@ def read_layers(path: Path) -> tuple[list[Layer], dict[str, float]]:
         raise GraphError(f"network {path}: no such file; give the path of a .net file")
     try:
         with h5py.File(path, "r") as file:
-            trees = {name: read_tree(file[name], path) for name in ("layer", "simulation") if _is_group(file, name)}
+            trees = {name: read_tree(file[name], path, _AGAIN) for name in ("layer", "simulation") if _is_group(file, name)}
     except GraphError as error:
-        # The reader is NIR's too; its advice is not.
-        advice = str(error).replace("write the graph with nir.write", "export it again with lava-dl")
-        raise GraphError(f"network {path}: {advice.replace('write it with nir.write', 'export it again with lava-dl')}") from None
+        raise GraphError(f"network {path}: {error}") from None
     except (
         OSError,
         RuntimeError,
@@ -177,7 +176,7 @@ def _neuron(fields: dict[str, Any]) -> tuple[Cuba | None, list[str]]:
     """The neuron, or why there is none to run."""
     kind = fields.get("type")
     kind = kind.ravel()[0] if isinstance(kind, np.ndarray) and kind.size == 1 else kind
-    if kind not in ("CUBA", "LOIHI"):
+    if not isinstance(kind, str) or kind not in ("CUBA", "LOIHI"):
         return None, [f"neuron {quoted(str(kind))}, which is no spiking CUBA neuron"]
     reasons = []
     for key, allowed, what in (

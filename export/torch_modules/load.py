@@ -10,8 +10,6 @@ import importlib
 import pickle
 import re
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from neurograph.errors import CheckpointError, InputError
+from neurograph.files import is_zip
+from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 
 __all__ = ["load_model"]
 
@@ -108,42 +108,30 @@ def _read(path: Path, allow_pickle: bool) -> Any:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CheckpointError(f"{where}: {what}, must be a file that torch.save wrote")
-    with path.open("rb") as file:
-        start = file.read(2)
-    if not zipfile.is_zipfile(path):
-        if start == b"PK":
-            raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off); copy it anew")
-        if start[:1] != b"\x80":  # torch.save before 1.6 wrote a bare pickle
-            raise CheckpointError(f"{where}: not a torch file; write it with torch.save(model.state_dict(), path)")
-    else:
-        _check_archive(path, where)
+    if not allow_pickle:
+        return _tensors(path, where)
     try:
-        return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
+        return torch.load(path, map_location="cpu", weights_only=False)
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        if allow_pickle or (found is None and start == b"\x80\x02"):
-            raise CheckpointError(f"{where}: damaged ({_line(error)}); copy it anew") from None
-        raise CheckpointError(
-            f"{where}: holds pickled Python objects ({found.group(1) if found else 'a whole module?'}), and unpickling runs code of "
-            "whoever made the file; save model.state_dict(), or pass --allow-pickle if you trust it"
-        ) from None
-    except (Exception, SystemExit) as error:  # torch and pickle raise what they find, and with pickled code anything
+        raise CheckpointError(f"{where}: damaged ({_line(error)}); copy it anew") from None
+    except (Exception, SystemExit) as error:  # with pickled code anything
         raise CheckpointError(f"{where}: cannot be loaded ({_told(error)}); copy it anew, or save model.state_dict()") from None
 
 
-def _check_archive(path: Path, where: str) -> None:
-    """torch.load checks no checksums."""
+def _tensors(path: Path, where: str) -> Any:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start != b"PK" and start[:1] != b"\x80" and not is_zip(path):  # torch.save before 1.6 wrote a bare pickle
+        raise CheckpointError(f"{where}: not a torch file; write it with torch.save(model.state_dict(), path)")
     try:
-        with zipfile.ZipFile(path) as archive:
-            broken, names = archive.testzip(), archive.namelist()
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{where}: damaged ({_line(error)}); copy it anew") from None
-    if broken:
-        raise CheckpointError(f"{where}: damaged (checksum of {broken} is wrong); copy it anew")
-    if not any(name.endswith("data.pkl") for name in names):
-        raise CheckpointError(f"{where}: a zip archive, but not a torch file; write it with torch.save(model.state_dict(), path)")
-    if any("/code/" in name for name in names):
-        raise CheckpointError(f"{where}: TorchScript, which holds no Python modules to compile; save model.state_dict()")
+        return read_torch_file(path, legacy=True)
+    except PickledObjectsError as error:
+        raise CheckpointError(
+            f"{where}: {error}, and unpickling runs code of whoever made the file; save model.state_dict(), or pass --allow-pickle if you "
+            "trust it"
+        ) from None
+    except UnsafeFileError as error:
+        raise CheckpointError(f"{where}: {error}; copy it anew, or write it with torch.save(model.state_dict(), path)") from None
 
 
 def _state(content: Any, path: Path) -> dict[str, Tensor]:

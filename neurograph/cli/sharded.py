@@ -63,15 +63,13 @@ def simulate_sharded(
 
 
 def _read(path: Path, engine: str, sample: Path | None, shards: int, rank: int) -> Any:
-    import h5py
-
     from neurograph.sim.sharded.stored import read_part
 
     found = opened(path)
     missing = found.manifest.get("no_integers") if engine == "fixed" else None
     if missing is not None:
         raise InputError(f"bundle {path}: holds no integer network ({missing})")
-    with h5py.File(found.path / "network.h5", "r") as file:
+    with found.files.hdf5("network.h5") as file:
         part, populations = read_part(file["integer" if engine == "fixed" else "float"], shards, rank)
     return found, part, populations, _inputs(found, sample, populations)
 

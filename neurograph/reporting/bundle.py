@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import scipy.sparse as sp
 
@@ -174,7 +173,7 @@ def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> No
 
 def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
     """Networks with real values of the same width on the same graph, and the host's multiply-adds that meet no zero, where known."""
-    with h5py.File(bundle.path / "check.h5", "r") as file:
+    with bundle.files.hdf5("check.h5") as file:
         if "features" not in file or not bundle.host_macs:
             return [], {}
         nodes, width_in = (int(size) for size in file["features"].attrs["shape"])

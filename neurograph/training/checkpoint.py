@@ -11,8 +11,7 @@ versions          of neurograph and torch that wrote it
 from __future__ import annotations
 
 import io
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,17 +20,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from torch import nn
 
 from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
-from neurograph.files import broken_member, is_zip, write_file
+from neurograph.files import write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
+from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 from neurograph.training.formats import DYNAMIC_FORMAT, FORMAT, STATE_FORMAT
 from neurograph.training.train import TrainingResult, check_sizes
 
-__all__ = ["VERSION", "Checkpoint", "check_tensors", "load", "only_graphs", "read_payload", "save"]
+__all__ = ["VERSION", "Checkpoint", "check_shapes", "check_tensors", "load", "only_graphs", "read_payload", "save"]
 
 VERSION = 2
+MOST = 1 << 24
+"""Of any whole number of a config."""
 _KINDS: Mapping[str, type[Any]] = {"config": dict, "seed": int, "metrics": dict, "versions": dict}
 _KEYS = ("model", "config", "state_dict", "graph", "seed", "metrics", "versions")
 
@@ -130,43 +133,45 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise CheckpointError(f"{where}: {what}, must be a model file; neurograph train writes one")
-    if not is_zip(path):
-        raise CheckpointError(f"{where}: {path.stat().st_size} bytes that are no whole torch file (cut off, or another kind); copy it anew")
-    broken = broken_member(path)
-    if broken:
-        raise CheckpointError(f"{where}: damaged (checksum of {broken} is wrong); copy it anew")
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        payload = read_torch_file(path)
+    except PickledObjectsError:
         raise CheckpointError(
             f"{where}: holds pickled Python objects (a whole module?), only tensors and plain values are loaded; "
             "for a model of your own save model.state_dict() and give --model package.module:factory, or --allow-pickle if you trust it"
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{where}: damaged ({reason}); copy it anew") from error
+    except UnsafeFileError as error:
+        raise CheckpointError(f"{where}: {error}; copy it anew") from None
     found = payload.get("format") if isinstance(payload, dict) else None
+    found = found if isinstance(found, str) else None
     if found in (FORMAT, DYNAMIC_FORMAT) and found != form:
         raise CheckpointError(f"{where}: is a {found}, must be a {form} here; give it to 'neurograph export', which takes both")
     if found == STATE_FORMAT:
         raise CheckpointError(f"{where}: is the state of a training run, which --state wrote; give the file that -o wrote")
     if found != form:
         raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {form!r} in it); for bare weights pass --model")
-    if payload.get("version") != version:
-        raise CheckpointError(f"{where}: version {payload.get('version')!r}, must be {version}; use the neurograph that wrote it")
+    held = payload["version"] if type(payload.get("version")) is int else None
+    if held != version:
+        raise CheckpointError(f"{where}: version {held}, must be {version}; use the neurograph that wrote it")
     missing = [key for key in keys if key not in payload]
     if missing:
         raise CheckpointError(f"{where}: {', '.join(missing)} missing, must hold {', '.join(keys)}; save it again")
-    odd = [key for key, kind in kinds.items() if not isinstance(payload[key], kind)]
+    odd = [key for key, kind in kinds.items() if not isinstance(payload[key], kind) or isinstance(payload[key], bool)]
     if odd:
         raise CheckpointError(f"{where}: {', '.join(odd)} of another type, must be a dictionary (seed: a number); save it again")
+    if not isinstance(payload["model"], str) or not _plain_versions(payload["versions"]):
+        raise CheckpointError(f"{where}: model or versions are no texts; save it again")
     return payload
+
+
+def _plain_versions(versions: Any) -> bool:
+    return all(isinstance(value, str) and len(value) < 1000 for item in versions.items() for value in item)
 
 
 def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
     if payload["model"] not in MODELS:
         raise CheckpointError(
-            f"{where}: model {payload['model']!r} is not known, must be one of {', '.join(MODELS)}; use a newer neurograph"
+            f"{where}: model {payload['model'][:60]!r} is not known, must be one of {', '.join(MODELS)}; use a newer neurograph"
         )
     try:
         return MODELS[payload["model"]][1](**payload["config"])
@@ -177,9 +182,10 @@ def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
 def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -> SpikingClassifier:
     check_tensors(state, where)
     try:
+        check_shapes(config, state, lambda: build(config, graph.edge_index, graph.batch))
         model = build(config, graph.edge_index, graph.batch)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise CheckpointError(f"{where}: config cannot be used ({' '.join(str(error).split())[:200]}); train it again") from None
     for tensor in state.values():
         if tensor.is_floating_point():
             model.to(tensor.dtype)
@@ -190,6 +196,23 @@ def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{where}: weights do not fit the stored config ({reason}); train it again") from None
     return model.eval()
+
+
+def check_shapes(config: Any, state: Mapping[str, torch.Tensor], made: Callable[[], nn.Module]) -> None:
+    """Refuse a config that wants more memory than its weights fill, before it is taken: the model is made without any first.
+
+    Raises:
+        ValueError: sizes beyond :data:`MOST`, more layers than there are tensors, or a model much larger than the weights.
+    """
+    for name, value in vars(config).items():
+        most = max(1, len(state)) if name.endswith(("layers", "blocks")) else MOST
+        if isinstance(value, int) and value > most:
+            raise ValueError(f"{name} is {value:,}, must be at most {most:,}")
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() for tensor in made().state_dict().values())
+    there = sum(tensor.numel() for tensor in state.values())
+    if wanted > 2 * there + (1 << 20):
+        raise ValueError(f"its model has {wanted:,} weights, the file has {there:,}")
 
 
 def check_tensors(state: Any, where: str) -> None:
@@ -230,11 +253,17 @@ def _unpack_graph(packed: Any, where: str) -> GraphData:
         x = packed["x"]
         if isinstance(x, Mapping):
             places = (x["row"].numpy(), x["column"].numpy())
-            features = sp.csr_matrix((x["value"].numpy(), places), shape=tuple(x["shape"]))
+            nodes, width = (int(size) for size in x["shape"])
+            if nodes != len(packed["batch"] if "batch" in packed else packed["y"]) or not 0 < width < 1 << 31:
+                raise ValueError(f"features of shape {(nodes, width)}")
+            features = sp.csr_matrix((x["value"].numpy(), places), shape=(nodes, width))
         else:
             features = x.numpy()
         keys = ("edge_index", "y", "train_mask", "val_mask", "test_mask", *(("batch",) if "batch" in packed else ()))
         arrays = {key: packed[key].numpy() for key in keys}
+        if not isinstance(packed["name"], str) or len(packed["name"]) > 1000 or type(packed["classes"]) is not int:
+            raise TypeError("name or classes")
         return GraphData(name=packed["name"], x=features, classes=packed["classes"], **arrays)
-    except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
-        raise CheckpointError(f"{where}: its graph cannot be used ({type(error).__name__}: {error}); train it again") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, DataError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{where}: its graph cannot be used ({type(error).__name__}: {reason}); train it again") from error

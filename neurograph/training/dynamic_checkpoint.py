@@ -36,7 +36,7 @@ from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
 from neurograph.models.steps import Edges, Idle, Step, graph_steps
 from neurograph.settings_fields import check_fields
-from neurograph.training.checkpoint import check_tensors, read_payload
+from neurograph.training.checkpoint import check_shapes, check_tensors, read_payload
 from neurograph.training.dynamic import DynamicRecipe, fit_dynamic, standardised
 from neurograph.training.formats import DYNAMIC_FORMAT
 
@@ -219,15 +219,20 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
         raise CheckpointError(f"{where}: model {payload['model']!r} is not known, must be one of {', '.join(DYNAMIC_MODELS)}")
     held = payload["graph"]
     try:
+        if not isinstance(held["name"], str) or len(held["name"]) > 1000 or type(held["classes"]) is not int:
+            raise TypeError("name or classes of its graph")
         graph = DynamicGraph(held["name"], tuple(edges.numpy() for edges in held["snapshots"]), held["y"].numpy(), held["classes"])
         drawing = Drawing(**payload["drawing"])
         train, val, test = (mask.numpy() for mask in payload["masks"])
         seen = payload["seen"].numpy().reshape(-1, drawing.width)
         made, config = DYNAMIC_MODELS[payload["model"]]
-        model: nn.Module = made(config(**payload["config"]))
         check_tensors(payload["state_dict"], where)
+        settings = config(**payload["config"])
+        check_shapes(settings, payload["state_dict"], lambda: made(settings))
+        check_shapes(drawing, {}, nn.Module)
+        model: nn.Module = made(settings)
         model.load_state_dict(payload["state_dict"])
-    except (AttributeError, DataError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, DataError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{where}: its parts do not fit each other ({reason}); train it again") from None
     shapes = {mask.shape for mask in (train, val, test)}

@@ -102,7 +102,7 @@ def fit(
     if files.state is not None and not files.resume:
         refuse_other(files.state)
     if files.resume and files.state is not None:
-        standing = restore(read_state(files.state, identity), model, optimizer)
+        standing = restore(read_state(files.state, identity), model, optimizer, files.state)
         if standing.best_epoch < min(recipe.ramp, limit):  # of a run that was to end before the ramp did
             standing.score, standing.best_epoch = Standing().score, 0
         if standing.epoch > limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from torch import nn
 
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
-from neurograph.files import broken_member, is_zip, torch_file_says, write_file
+from neurograph.files import torch_file_says, write_file
+from neurograph.torch_files import UnsafeFileError, read_torch_file
 from neurograph.training.formats import STATE_FORMAT
 
 __all__ = ["Standing", "fingerprint", "read_state", "refuse_other", "restore", "write_state"]
@@ -93,27 +94,69 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise TrainingError(f"{where}: does not exist, must be a file that a run with --state wrote; leave --resume out to begin anew")
     try:
-        if not is_zip(path):
-            raise TrainingError(f"{where}: no whole torch file (cut off, or another kind); begin anew without --resume")
-        broken = broken_member(path)
-        if broken:
-            raise TrainingError(f"{where}: damaged (checksum of {broken} is wrong); begin anew without --resume")
-        payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise TrainingError(f"{where}: damaged ({' '.join(str(error).split())[:120]}); begin anew without --resume") from None
-    if not isinstance(payload, dict) or payload.get("format") != STATE_FORMAT:
+        payload = read_torch_file(path)
+    except UnsafeFileError as error:
+        raise TrainingError(f"{where}: {error}; begin anew without --resume") from None
+    if not isinstance(payload, dict) or not isinstance(payload.get("format"), str) or payload["format"] != STATE_FORMAT:
         raise TrainingError(f"{where}: is no state of a training run; give the file that --state wrote")
+    if not isinstance(payload.get("identity"), dict) or not {"model", "optimizer", "generator", "standing"} <= payload.keys():
+        raise TrainingError(f"{where}: damaged (a part is missing); begin anew without --resume")
     was = payload.get("identity", {})
     for key in identity | was:
         held, now = was.get(key), identity.get(key)
+        held = held if held is None or isinstance(held, (bool, int, float, str)) else f"a {type(held).__name__}"
         if held != now:
             raise TrainingError(f"{where}: {key} is {held!r} there and {now!r} now, must be the same; resume with the settings of its run")
     return payload
 
 
-def restore(payload: Mapping[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> Standing:
-    """Put a run where it stood: weights, Adam's moments, torch's generator."""
-    model.load_state_dict(payload["model"])
-    optimizer.load_state_dict(payload["optimizer"])
-    torch.random.set_rng_state(payload["generator"])
-    return Standing(**payload["standing"])
+def restore(payload: Mapping[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> Standing:
+    """Put a run where it stood: weights, Adam's moments, torch's generator.
+
+    Raises:
+        TrainingError: they are not of such a run.
+    """
+    try:
+        standing = Standing(**payload["standing"])
+        _check_standing(standing, model)
+        _check_optimizer(payload["optimizer"], optimizer)
+        _check_weights(payload["model"], model)
+        model.load_state_dict(payload["model"])
+        optimizer.load_state_dict(payload["optimizer"])
+        torch.random.set_rng_state(payload["generator"])
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(f"training state {path}: its parts do not fit the run ({reason}); begin anew without --resume") from None
+    return standing
+
+
+def _check_standing(standing: Standing, model: nn.Module) -> None:
+    whole, numbers = (standing.epoch, standing.best_epoch), (*standing.score, standing.test_accuracy, standing.wall_s)
+    if not all(type(n) is int and 0 <= n < 1 << 31 for n in whole) or len(standing.score) != 2:
+        raise ValueError(f"epochs {whole}")
+    if not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+        raise ValueError(f"scores {numbers}")
+    _check_weights(standing.weights, model)
+
+
+def _check_weights(weights: Any, model: nn.Module) -> None:
+    own = model.state_dict()
+    if {name: (w.shape, w.dtype) for name, w in weights.items()} != {name: (w.shape, w.dtype) for name, w in own.items()}:
+        raise ValueError("weights of other names, shapes or types than the model's")
+    if not all(torch.isfinite(weight).all() for weight in weights.values() if weight.is_floating_point()):
+        raise ValueError("weights that are NaN or infinite")
+
+
+def _check_optimizer(held: Any, optimizer: torch.optim.Optimizer) -> None:
+    """The same groups with the same settings, and moments of the parameters' own shapes."""
+    own = optimizer.state_dict()
+    if [*held] != [*own] or [{**group} for group in held["param_groups"]] != own["param_groups"]:
+        raise ValueError("an optimizer of other settings")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, moments in held["state"].items():
+        for name, value in moments.items():
+            shape = () if name == "step" else parameters[number].shape
+            if value.shape != shape or not value.is_floating_point() or not torch.isfinite(value).all():
+                raise ValueError(f"{name} of parameter {number}")
+        if {*moments} != {"step", "exp_avg", "exp_avg_sq"} or not 0 <= number < len(parameters):
+            raise ValueError(f"moments of parameter {number}")

@@ -133,9 +133,9 @@ def _bytes(rng, whole):
 
 
 def _pick(rng, file, wanted):
-    """The path of a random group or dataset below the graph."""
-    paths = []
-    file["node"].visititems(lambda name, item: paths.append(f"node/{name}") if isinstance(item, wanted) else None)
+    """The path of a random group or dataset below the graph, or of a file that is no graph."""
+    paths, root = [], "node/" if "node" in file else ""
+    file[root or "/"].visititems(lambda name, item: paths.append(f"{root}{name}") if isinstance(item, wanted) else None)
     return paths[rng.integers(len(paths))] if paths else None
 
 
@@ -272,4 +272,5 @@ def _link(rng, file):
             file[path] = links[target]
 
 
+GENERAL = [_value, _entry, _entry, _reshape, _scaled, _word, _remove, _claim, _link]  # of any HDF5 file
 _CHANGES = [_value, _entry, _entry, _reshape, _scaled, _scaled, _word, _kind, _remove, _add, _claim, _edges, _edges, _move, _link]
