@@ -15,42 +15,35 @@ from pathlib import Path
 from neurograph import NeurographError, compile_checkpoint, data, rendered, report_of, target, training, write_bundle
 from neurograph.hw_profiles.report.latex import document
 from neurograph.hw_profiles.report.methods import methods
+from neurograph.hw_profiles.schema import text_of
 
-# A chip of one's own. Every constant has a unit, how it came to be (measured, simulated, fitted, derived, specified or assumed) and a
-# source; `neurograph profiles show loihi1 --toml` has all that a profile can say, limits to place networks on too.
-MY_CHIP = """
-name = "mychip"
-title = "My chip, 22 nm, from post-layout simulation"
-level = "chip events"
-node_nm = 22
-scope = "An example, made up: put in your own figures. Core-to-core links and input/output are left out."
+# A chip of one's own: value, low, high, unit. These are made up; put in your own, each with its source and how it came to be (measured,
+# simulated, fitted, derived, specified or assumed). `neurograph profiles show loihi1 --toml` has all that a profile can say.
+MY_CHIP = {
+    "energy.synaptic_event": (1.5, 1.2, 2.1, "pJ"),
+    "energy.neuron_update_active": (6.0, 5.0, 8.0, "pJ"),
+    "energy.neuron_update_inactive": (0.4, 0.3, 0.6, "pJ"),
+    "energy.message": (0.8, 0.5, 1.2, "pJ"),
+    "energy.hop_east_west": (0.5, 0.4, 0.7, "pJ"),
+    "energy.hop_north_south": (0.5, 0.4, 0.7, "pJ"),
+    "energy.host_mac": (0.9, 0.3, 8.6, "nJ"),
+    "time.synaptic_event": (2.0, 2.0, 3.0, "ns"),
+    "time.neuron_update_active": (4.0, 4.0, 6.0, "ns"),
+    "time.neuron_update_inactive": (1.0, 1.0, 2.0, "ns"),
+    "time.barrier": (150.0, 100.0, 300.0, "ns"),
+    "power.static_chip": (0.8, 0.6, 1.1, "mW"),
+}
 
-[energy.synaptic_event]
-value = 1.5
-low = 1.2
-high = 2.1
-unit = "pJ"
-status = "assumed"
-source = "made up for this example"
 
-[energy.neuron_update_active]
-value = 6.0
-unit = "pJ"
-status = "assumed"
-source = "made up for this example"
-
-[energy.neuron_update_inactive]
-value = 0.4
-unit = "pJ"
-status = "assumed"
-source = "made up for this example"
-
-[power.static_chip]
-value = 0.8
-unit = "mW"
-status = "assumed"
-source = "made up for this example"
-"""
+def my_chip() -> str:
+    """The profile as TOML. Its limits, which say how many cores a network takes, are those of `generic`, a made-up chip too."""
+    lines = ['name = "mychip"', 'title = "My chip, 22 nm"', 'level = "chip events"', "node_nm = 22.0"]
+    lines += ['scope = "An example, every figure made up. Leaves out chip-to-chip links and input/output."']
+    for name, (value, low, high, unit) in MY_CHIP.items():
+        lines += [f"[{name}]", f"value = {value}", f"low = {low}", f"high = {high}", f'unit = "{unit}"']
+        lines += ['status = "assumed"', 'source = "made up for an example"']
+    generic = text_of("generic")
+    return "\n".join([*lines, generic[generic.index("[limits") :]])
 
 
 def trained(folder: Path) -> Path:
@@ -81,7 +74,7 @@ def main() -> int:
     chip = target("loihi2")
     compiled = compile_checkpoint(training.load(arguments.model or trained(folder)), chip)
     bundle = write_bundle(compiled, chip, folder / "karate" if arguments.model is None else folder / arguments.model.stem)
-    (folder / "mychip.toml").write_text(MY_CHIP, encoding="utf-8")
+    (folder / "mychip.toml").write_text(my_chip(), encoding="utf-8")
     report = report_of(bundle, ["horowitz45", "loihi1", "loihi2", str(folder / "mychip.toml")])
 
     # For the paper.
@@ -91,7 +84,9 @@ def main() -> int:
     (folder / "methods.md").write_text(methods(report) + "\n", encoding="utf-8")
 
     # The same figures as Markdown, in one table of our own: a report is a plain dict.
-    print(f"one inference of {report['bundle']}: {report['counts']['synaptic_events']:,} synaptic events, accuracy {report['accuracy']:.1%}\n")
+    print(
+        f"one inference of {report['bundle']}: {report['counts']['synaptic_events']:,} synaptic events, accuracy {report['accuracy']:.1%}\n"
+    )
     print("| profile | level | energy, µJ | on chip, µJ | latency, µs |")
     print("|---|---|--:|--:|--:|")
     for profile in report["profiles"]:

@@ -43,7 +43,9 @@ def main() -> int:
 
     # 4. Report. It is a plain dict: print what you need of it, or write it in one of the formats.
     report = report_of(open_bundle(folder / "bundle"), ["horowitz45", "loihi1", "loihi2"])
-    print(f"one inference: {report['counts']['synaptic_events']:,} synaptic events, test accuracy {report['accuracy']:.1%} in 8-bit integers")
+    print(
+        f"one inference: {report['counts']['synaptic_events']:,} synaptic events, test accuracy {report['accuracy']:.1%} in 8-bit integers"
+    )
     for profile in report["profiles"]:
         energy = profile["energy_j"]
         print(f"  {profile['name']}, {profile['level']}: {energy['total']:.3g} J ({energy['low']:.3g} to {energy['high']:.3g})")

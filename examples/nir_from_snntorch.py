@@ -12,19 +12,19 @@ import argparse
 import sys
 from pathlib import Path
 
-import nir
-import numpy as np
-import torch
-
-from neurograph import NeurographError, Recording, compare, compile_graph, run_engine, target, verify, write_bundle
-from neurograph.export import dialects, nir_io
-
 try:
     import snntorch
     from snntorch.export_nir import export_to_nir
 except ImportError:
     print("error: snnTorch is not installed, this example needs 1.0; install it with 'pip install snntorch==1.0.0'", file=sys.stderr)
     sys.exit(2)
+
+import nir
+import numpy as np
+import torch
+
+from neurograph import NeurographError, Recording, compare, compile_graph, run_engine, target, verify, write_bundle
+from neurograph.export import dialects, nir_io
 
 TICKS, INPUTS, HIDDEN, CLASSES = 25, 16, 24, 2
 

@@ -50,7 +50,9 @@ def main() -> int:
         if row.error is not None:
             print(f"{row.bits:>4} {row.ticks:>6}  failed: {row.error}")
             continue
-        print(f"{row.bits:>4} {row.ticks:>6} {row.accuracy:>9.1%} {1e6 * row.cost_j:>12.3g} {row.synaptic_events:>16,.0f} {'★' if on else ''}")
+        print(
+            f"{row.bits:>4} {row.ticks:>6} {row.accuracy:>9.1%} {1e6 * row.cost_j:>12.3g} {row.synaptic_events:>16,.0f} {'★' if on else ''}"
+        )
     files = write_files(plan, found, folder / "rows")
     print(f"{folder / 'rows'}: {', '.join(files)}")
     return 1 if found.failures else 0
