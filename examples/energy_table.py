@@ -99,6 +99,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except NeurographError as error:
+    except (NeurographError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

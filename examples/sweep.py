@@ -35,11 +35,11 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="checkpoint of 'neurograph train'; one is trained on karate if none is given")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     arguments = parser.parse_args()
-    folder = arguments.output
-    folder.mkdir(parents=True, exist_ok=True)
 
     # The grid, checked before anything runs; then every point that the folder does not hold yet.
     grid = parse([f"bits={arguments.bits}", f"ticks={arguments.ticks}"])
+    folder = arguments.output
+    folder.mkdir(parents=True, exist_ok=True)
     plan = make_plan(arguments.model or trained(folder / "model.pt"), grid, [arguments.profile])
     found = run_sweep(plan, folder / "rows", arguments.jobs)
 
@@ -50,9 +50,9 @@ def main() -> int:
         if row.error is not None:
             print(f"{row.bits:>4} {row.ticks:>6}  failed: {row.error}")
             continue
-        print(
-            f"{row.bits:>4} {row.ticks:>6} {row.accuracy:>9.1%} {1e6 * row.cost_j:>12.3g} {row.synaptic_events:>16,.0f} {'★' if on else ''}"
-        )
+        accuracy = "" if row.accuracy is None else f"{row.accuracy:.1%}"
+        energy = "" if row.cost_j is None else f"{1e6 * row.cost_j:.3g}"  # a profile may have limits and no energies
+        print(f"{row.bits:>4} {row.ticks:>6} {accuracy:>9} {energy:>12} {row.synaptic_events:>16,.0f} {'★' if on else ''}")
     files = write_files(plan, found, folder / "rows")
     print(f"{folder / 'rows'}: {', '.join(files)}")
     return 1 if found.failures else 0
@@ -61,6 +61,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except NeurographError as error:
+    except (NeurographError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -27,13 +26,6 @@ RUNS = {
     "energy_table.py": ([], [r"\| mychip \| chip events \| [\d.]+ \([\d.]+–[\d.]+\)", r"references\.bib"]),
     "sweep.py": (["--bits", "2,8", "--ticks", "2"], [r"2 points on loihi1", r"★$", r"pareto\.png"]),
 }
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """One thread, and compiled modules kept from one example to the next, whatever the machine does otherwise."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("pyc")), "PYTHONIOENCODING": "utf-8"}
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,11 @@ TOUR = Path(__file__).resolve().parents[2] / "examples" / "tour.ipynb"
 
 
 @pytest.mark.filterwarnings("default")  # of the client's own libraries; the notebook's are in its output
-def test_the_notebook_runs_without_error_or_warning(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+def test_the_notebook_runs_without_error_or_warning(tmp_path, environment):
     notebook = nbformat.read(TOUR, as_version=4)
     options = {"kernel_name": "python3", "timeout": 280, "startup_timeout": 200, "record_timing": False}
     client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, **options)
-    client.execute()  # raises what a cell raises
+    client.execute(env=environment)  # raises what a cell raises
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
     assert not said, said
