@@ -1,15 +1,16 @@
-"""A Norse model of your own, from its weights to a verified bundle for Loihi 2, in a few seconds.
+"""A Norse model of your own, from its weights to a verified bundle for Loihi 2, in seconds.
 
-    python examples/bring_your_own_norse.py [folder]
+    python examples/bring_your_own_norse.py [-o FOLDER]
 
 The model is trained for a moment on two noisy spike patterns, its state dict is saved, and neurograph takes it from there: it traces the
-module to NIR, quantises it, and compares every spike of the torch model with the float engine's.
+module, quantises it, and compares every spike of the torch model with the float engine's and Lava's. The command line does the same:
+neurograph export weights.pt --model bring_your_own_norse:build --target loihi2 --input sample.npy
+
+Exit status: 0 all engines agree, 1 two of them differ, 2 something could not be used (said in one line).
 """
 
-from __future__ import annotations
-
+import argparse
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -20,17 +21,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Norse scripts functions on import, which torch calls deprecated
     import norse.torch as norse
 
-from neurograph.export import bundle as bundles
-from neurograph.export.targets import TARGETS
-from neurograph.export.torch_modules import compile_module, load_model
-from neurograph.sim import fixed, floating
-from neurograph.sim.parity import compare
+from neurograph import NeurographError, compile_module, load_model, target, verify, write_bundle
 
 TICKS, INPUTS, CLASSES = 30, 24, 2
 
 
 def build() -> torch.nn.Module:
-    """The factory: what you would name in ``neurograph export weights.pt --model bring_your_own_norse:build``."""
+    """The factory: what ``--model bring_your_own_norse:build`` names."""
     hidden = norse.LIFBoxParameters(tau_mem_inv=torch.tensor(200.0), v_th=torch.tensor(0.4))
     return norse.SequentialState(
         torch.nn.Linear(INPUTS, 32),
@@ -60,6 +57,7 @@ def count_spikes(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def train(model: torch.nn.Module, generator: torch.Generator) -> float:
+    """Train for a moment; accuracy on patterns not seen, 0 to 1."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(20):
         x, label = sample(32, generator)
@@ -73,31 +71,38 @@ def train(model: torch.nn.Module, generator: torch.Generator) -> float:
         return float((count_spikes(model, x).argmax(1) == label).float().mean())
 
 
-def main(folder: Path) -> None:
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, default=Path("own-norse"), help="folder for the weights and the bundle")
+    folder = parser.parse_args().output
+    folder.mkdir(parents=True, exist_ok=True)
+
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     model = build()
-    print(f"accuracy of the torch model: {train(model, generator):.1%}")
+    print(f"Norse: accuracy {train(model, generator):.1%}")
     torch.save(model.state_dict(), folder / "weights.pt")
 
-    sys.path.insert(0, str(Path(__file__).parent))
-    loaded = load_model("bring_your_own_norse:build", folder / "weights.pt")
+    # Weights and the function that builds their module; the sample is what it is traced, quantised and verified on.
     x = sample(1, generator)[0][:, 0].numpy().astype(np.uint8)
-    compiled = compile_module(loaded, x, TARGETS["loihi2"])
-    assert compiled.torch is not None and compiled.quantized is not None
-    found = compare(compiled.network, compiled.torch, floating.run(compiled.network, compiled.inputs))
-    print(f"torch against the float engine: {found.mismatched_spikes} of {found.compared} spike slots differ, {found.ties} ties")
-    integer = fixed.run(compiled.quantized, compiled.inputs)
-    for name, spikes in compiled.torch.spikes.items():
-        changed = np.mean(integer.spikes[name] != spikes)
-        print(f"population {name}: {int(spikes.sum())} spikes; 8-bit weights change {changed:.2%} of its slots")
-    bundle = bundles.write_bundle(compiled, TARGETS["loihi2"], folder / "bundle")
-    print(f"bundle {bundle.path}: {', '.join(sorted(p.name for p in bundle.path.iterdir()))}")
+    np.save(folder / "sample.npy", x)
+    loaded = load_model(f"{Path(__file__).stem}:build", folder / "weights.pt")
+    chip = target("loihi2")
+    compiled = compile_module(loaded, x, chip)
+    bundle = write_bundle(compiled, chip, folder / "bundle")
+
+    pairs = verify(bundle, say=lambda line: print(line, file=sys.stderr))
+    for pair in pairs:
+        print(f"{pair.a} = {pair.b}: {pair.compared:,} spike slots, {pair.mismatched_spikes} differ, {pair.ties} ties")
+    for name, share in bundle.rounding().items():
+        print(f"population {name}: 8-bit weights change {share:.2%} of its slots")
+    print(f"{bundle.path}: {', '.join(sorted(p.name for p in bundle.path.iterdir()))}")
+    return 0 if all(pair.ok for pair in pairs) else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made))
+    try:
+        sys.exit(main())
+    except (NeurographError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
