@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 __all__ = ["Stopped", "asked", "at_once", "by_exception"]
 
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_LATER_S = 0.02
 _PATIENCE_S = 3.0  # for putting in order, in which further signals are not heard: some senders send two
 
 
@@ -71,7 +73,9 @@ def by_exception() -> None:
             before(dropped)
         elif _Request.stopped is not None:
             number, _Request.stopped = _Request.stopped.number, None
-            signal.raise_signal(number)
+            later = threading.Timer(_LATER_S, os.kill, (os.getpid(), number))  # here it would be dropped as well
+            later.daemon = True
+            later.start()
 
     sys.unraisablehook = again
 

@@ -39,7 +39,7 @@ def test_an_ignored_signal_stays_ignored(place):
     code = "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.exit(subprocess.call(sys.argv[1:]))"
     command = [sys.executable, "-c", code, sys.executable, "-m", "neurograph", "simulate", "bundle"]
     running = subprocess.Popen(
-        command, cwd=place.folder, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command, cwd=place.folder, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     moment(place, running, random.Random(1), 0.3, heard=False)
     os.killpg(running.pid, signal.SIGINT)
@@ -52,7 +52,6 @@ def test_what_python_would_drop_is_raised_again():
 import signal, sys, time
 from neurograph import stopping
 from neurograph.cli.main import main
-from neurograph.cli import main as module
 class Finalised:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
