@@ -280,14 +280,36 @@ def faults(rounds: int) -> list[tuple[str, Callable[[], Tried | None]]]:
     return found
 
 
+GROUPS = {
+    "worker crashes or leaves at its start": ("start-segv", "start-exit"),
+    "worker hangs at its start, deaf to SIGTERM": ("start-hang",),
+    "300 MB of output; a daemon is left behind": ("flood", "daemon"),
+    "a process of Lava's raises, crashes, leaves, runs out of memory": ("model-r", "model-s", "model-e", "model-l", "model-m"),
+    "a process of Lava's hangs, or the shut-down does": ("model-h", "stop-h"),
+    "a process of Lava's is killed in the shut-down": ("stop-k",),
+    "results missing, damaged, of another shape, huge": ("result", "log"),
+    "no good interpreter (8 kinds)": ("interpreter",),
+    "SIGKILL to the keeper or the worker": ("SIGKILL to the keeper", "SIGKILL to the worker"),
+    "SIGKILL to one of Lava's processes, each in turn": ("SIGKILL to process",),
+    "SIGSTOP to keeper, worker, one of Lava's": ("SIGSTOP",),
+    "memory cgroup of 40 MB": ("a cgroup",),
+    "/dev/shm full; TMPDIR full; no writable folder": ("/dev", "a temp", "no folder"),
+    "SIGINT to the starter": ("SIGINT to the starter",),
+    "SIGTERM to the starter": ("SIGTERM to the starter",),
+    "SIGKILL to the starter": ("SIGKILL to the starter",),
+}
+"""Rows of the table, by how their faults' names start."""
+
+
 def table(tried: Sequence[Tried]) -> str:
-    """A line a fault."""
-    lines = ["| fault | tried | reported as | seconds over | left |", "|---|---|---|---|---|"]
-    for name in dict.fromkeys(t.fault for t in tried):
-        same = [t for t in tried if t.fault == name]
-        reported = ", ".join(sorted({t.reported for t in same}))
-        worst = max(same, key=lambda t: not t.left.nothing)
-        lines.append(f"| {name} | {len(same)} | {reported} | {max(t.over_s for t in same):.2f} | {worst.left} |")
+    """A line a kind of fault: the latest, and the most that was left."""
+    lines = ["| fault | tried | reported as | s over | left |", "|---|---|---|---|---|"]
+    for title, starts in GROUPS.items():
+        same = [t for t in tried if t.fault.startswith(starts)]
+        if same:
+            reported = ", ".join(sorted({t.reported for t in same}))
+            most = max(same, key=lambda t: not t.left.nothing).left
+            lines.append(f"| {title} | {len(same)} | {reported} | {max(t.over_s for t in same):.2f} | {most} |")
     return "\n".join(lines)
 
 
