@@ -59,10 +59,10 @@ class Counter:
     def _leaked_segments(self) -> int:
         """New ones that no living process maps; another run's go away or are mapped."""
         deadline = time.monotonic() + 3.0
-        while new := names(SHARED_MEMORY) - self.segments - _mapped():
-            if time.monotonic() > deadline:
-                break
+        new = names(SHARED_MEMORY) - self.segments - _mapped()
+        while new and time.monotonic() < deadline:
             time.sleep(0.1)
+            new &= names(SHARED_MEMORY) - _mapped()
         return len(new)
 
     def left(self) -> Left:

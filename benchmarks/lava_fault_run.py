@@ -16,6 +16,8 @@ import numpy as np
 from neurograph.errors import NeurographError
 from neurograph.export.passes.align_delays import align_delays
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source
+from neurograph.sim.lava import engine as lava
+from neurograph.sim.lava import netx
 from neurograph.weights import Dense
 
 
@@ -31,9 +33,6 @@ def network(ticks: int, integer: bool = False) -> Network:
 
 def ended(ticks: int, timeout_s: float, engine: str = "float") -> dict[str, Any]:
     """How a run ended: ``error`` (class, or None), ``message``, ``seconds``."""
-    from neurograph.sim.lava import engine as lava
-    from neurograph.sim.lava import netx
-
     if os.environ.get("NEUROGRAPH_LAVA_PYTHON"):
         sys.modules["lava.magma"] = None  # type: ignore[assignment]
     given = network(ticks, integer=engine != "float")
@@ -53,4 +52,5 @@ def ended(ticks: int, timeout_s: float, engine: str = "float") -> dict[str, Any]
 
 
 if __name__ == "__main__":
+    print("ready", flush=True)
     print(json.dumps(ended(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:])))

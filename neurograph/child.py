@@ -29,7 +29,7 @@ from neurograph import keeper
 
 __all__ = ["GRACE_S", "Ended", "Kept"]
 
-GRACE_S = keeper.ASK_S + keeper.KILL_S + 2.0
+GRACE_S = keeper.ASK_S + keeper.KILL_S + 5.0
 """Seconds past its time limit within which a child and all below it are gone, on a machine that is not overloaded."""
 _OUT_BYTES, _ERR_BYTES = 1 << 24, 1 << 16
 _BLOCK = 1 << 16
