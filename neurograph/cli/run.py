@@ -10,7 +10,7 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
 from neurograph.cli.inputs import check_folder, for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
@@ -163,7 +163,7 @@ def check(
         raise InputError(
             f"--device {device}: is for engines {' and '.join(DEVICE_ENGINES)}, and --engines {engines} has neither; leave it out"
         )
-    comparisons = compare_engines(found, chosen, lambda c: None if as_json else print(comparison_line(c), flush=True), timeout_s, device)
+    comparisons = compare_engines(found, chosen, lambda c: None if as_json else say(comparison_line(c)), timeout_s, device)
     ok = all(c.ok for c in comparisons)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})

@@ -1,7 +1,8 @@
 """The library: ``engine.c`` made by the machine's own C compiler, for its own processor, once; kept in the user's cache.
 
 The name of a library is a hash of the sources, the compiler and the processor, so that a cache shared by several machines, or an upgrade,
-never brings a wrong one. Two processes that make it at once do not harm each other: each writes a file of its own and renames it.
+never brings a wrong one. One that somebody else could have written is not loaded but made anew (:mod:`neurograph.private_cache`). Two
+processes that make it at once do not harm each other: each writes a file of its own and renames it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from pathlib import Path
 
 from neurograph.errors import CompilerMissingError
+from neurograph.private_cache import cache_folder, is_private, make_private
 from neurograph.sim.compiled import tables
 
 __all__ = ["available", "library"]
@@ -39,7 +41,7 @@ def library() -> ctypes.CDLL:
         CompilerMissingError: there is no C compiler, or it fails.
     """
     path = _path()
-    if not path.exists():
+    if not is_private(path):
         _make(path)
     try:
         return ctypes.CDLL(str(path))
@@ -63,8 +65,7 @@ def _compiler() -> str:
 def _path() -> Path:
     sources = [tables.definitions().encode(), *(path.read_bytes() for path in sorted(HERE.glob("*.[ch]")))]
     key = hashlib.sha256(b"\0".join([*sources, " ".join(FLAGS).encode(), _processor().encode(), os.environ.get("CC", "").encode()]))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "neurograph" / f"engine-{key.hexdigest()[:20]}.so"
+    return cache_folder() / f"engine-{key.hexdigest()[:20]}.so"
 
 
 def _processor() -> str:
@@ -87,7 +88,7 @@ def _make(path: Path) -> None:
     compiler = _compiler()
     source = tables.definitions() + '#include "engine.c"\n'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         descriptor, made = tempfile.mkstemp(suffix=".so", dir=path.parent)
         os.close(descriptor)
     except OSError as error:
@@ -98,6 +99,7 @@ def _make(path: Path) -> None:
     try:
         done = subprocess.run(command, input=source, capture_output=True, text=True, timeout=TIME_LIMIT_S)
         if done.returncode == 0:
+            Path(made).chmod(0o700)
             Path(made).replace(path)
             return
         failed = next((line for line in done.stderr.splitlines() if "error" in line), f"exit status {done.returncode}")
