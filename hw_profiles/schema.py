@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
@@ -38,11 +37,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from neurograph.errors import InputError, ProfileError
 from neurograph.hw_profiles.vocabulary import LIMIT_UNITS, PLACEMENT_LIMITS, SHARES, UNITS, VOCABULARY
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from neurograph.plain_text import is_plain, line_of, parse_toml
 
 __all__ = [
     "Constant",
@@ -80,6 +75,14 @@ _MAY_BE_ZERO = ("shared_synapse_lists", "programmable_neurons", "delay_max", "gr
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ignored_types=(cached_property,))
+
+    @model_validator(mode="after")
+    def _can_be_printed(self) -> _Strict:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name != "path" and isinstance(value, str) and not is_plain(value):
+                raise ValueError(f"{name} holds characters that a terminal would obey; leave them out")
+        return self
 
 
 class Constant(_Strict):
@@ -246,9 +249,11 @@ def text_of(name_or_path: str | Path) -> str:
 
 def _parse(data: bytes, label: str) -> Profile:
     try:
-        content = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProfileError(f"profile {label}: is not TOML ({error}); 'neurograph profiles show loihi1 --toml' shows the form") from None
+        content = parse_toml(data)
+    except ValueError as error:
+        raise ProfileError(
+            f"profile {label}: is not TOML ({line_of(error)}); 'neurograph profiles show loihi1 --toml' shows the form"
+        ) from None
     for key in sorted(_COMPUTED):
         if key in content:
             raise ProfileError(f"profile {label}: {key} is computed, not written; remove it")

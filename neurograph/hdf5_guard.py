@@ -23,6 +23,7 @@ import numpy as np
 
 from neurograph.errors import NeurographError
 from neurograph.hdf5_heaps import check_heaps
+from neurograph.plain_text import line_of
 
 __all__ = ["DAMAGE", "DEEPEST", "LONGEST_NAME", "MOST_OBJECTS", "Guard", "Limits", "checked_hdf5", "line_of", "quoted", "short"]
 
@@ -223,8 +224,3 @@ def quoted(name: str) -> str:
 def short(where: str) -> str:
     """A path in the file for a message."""
     return quoted(where if len(where) <= 60 else f"...{where[-57:]}")
-
-
-def line_of(error: BaseException) -> str:
-    """What an exception says, on one line of bounded length."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

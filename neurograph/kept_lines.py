@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from neurograph.errors import InputError
 from neurograph.files import cannot_write, write_file
+from neurograph.plain_text import parse_json
+from neurograph.settings_fields import check_fields
 
 __all__ = ["KeptLines"]
 
@@ -41,9 +43,11 @@ class KeptLines(Generic[Result]):
         self._cut = bool(lines) and not lines[-1].endswith("\n")
         for number, line in enumerate(lines[: len(lines) - self._cut], 1):
             try:
-                held = json.loads(line)
-                self._results[_key(held["identity"])] = make(**held[name])
-            except (ValueError, KeyError, TypeError):
+                held = parse_json(line)
+                result = make(**held[name])
+                check_fields(result, name)
+                self._results[_key(held["identity"])] = result
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise InputError(f"{name}s {path}: line {number} is no {name} of '{command}'; mend it, or choose another folder") from None
 
     @property

@@ -353,8 +353,10 @@ class Network:
 
 
 def _check_population(name: str, population: Population) -> None:
-    if name != population.name or not name or "/" in name:
-        raise NetworkError(f"population {population.name!r}: stored as {name!r}; a name is not empty, holds no '/', and is its own key")
+    if name != population.name or not name or "/" in name or not name.isprintable():
+        raise NetworkError(
+            f"population {population.name!r}: stored as {name!r}; a name is not empty, can be printed, holds no '/', and is its own key"
+        )
     if not population.shape or any(size < 1 for size in population.shape):
         raise NetworkError(f"population {name!r}: shape {population.shape} must have positive sizes only")
     if isinstance(population.neuron, Source):

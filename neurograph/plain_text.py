@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEEPEST", "misfit", "parse_json", "parse_toml", "printable", "read_json"]
+__all__ = ["DEEPEST", "is_name", "is_plain", "line_of", "misfit", "parse_json", "parse_toml", "printable", "read_json"]
 
 MOST_BYTES = 16 << 20
 DEEPEST = 100
@@ -64,6 +64,11 @@ def parse_toml(data: bytes, most: int = 1 << 20) -> dict[str, Any]:
         raise ValueError("nested too deep") from None
 
 
+def line_of(error: BaseException) -> str:
+    """What an exception says, on one line of bounded length."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def _depth(text: str) -> int:
     """At least how deep brackets lie in one another, those in texts and comments counted too."""
     depth = deepest = 0
@@ -84,6 +89,16 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether nothing in a text is escaped by :func:`printable`."""
+    return text.isprintable() or all(c.isprintable() or c in "\n\t" for c in text)
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value is a text of one line of at most 1,000 characters that can be printed."""
+    return isinstance(value, str) and 0 < len(value) <= 1000 and value.isprintable()
 
 
 def misfit(value: Any, kind: Any, where: str = "") -> str | None:
@@ -127,10 +142,10 @@ def _is_number(value: Any) -> bool:
 
 
 _PLAIN: dict[Any, Callable[[Any], bool]] = {
-    str: lambda value: isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value),
+    str: lambda value: isinstance(value, str) and is_plain(value),
     int: lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63,
     float: _is_number,
     bool: lambda value: isinstance(value, bool),
     None: lambda value: value is None,
 }
-_NAMES = {str: "a text", int: "a whole number", float: "a finite number", bool: "true or false", None: "null"}
+_NAMES = {str: "a text that can be printed", int: "a whole number", float: "a finite number", bool: "true or false", None: "null"}

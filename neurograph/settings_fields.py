@@ -7,12 +7,14 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from neurograph.plain_text import is_plain
+
 __all__ = ["check_fields"]
 
 
 def check_fields(settings: Any, where: str, error: type[Exception] = ValueError, way_out: str = "") -> None:
-    """Check a dataclass of numbers, switches and words: whole numbers where it says int, finite ones where float, True or False where bool,
-    one of the words of a Literal, None where that is allowed; dropouts in [0, 1).
+    """Check a dataclass of numbers, switches and words: whole numbers where it says int, finite ones where float, texts where str, True or
+    False where bool, one of the words of a Literal, None where that is allowed; dropouts in [0, 1).
 
     Args:
         where, way_out: what the message begins and ends with.
@@ -27,14 +29,14 @@ def check_fields(settings: Any, where: str, error: type[Exception] = ValueError,
         if wanted is None and field.name.endswith("dropout") and not 0 <= value < 1:
             wanted = "at least 0 and below 1"
         if wanted is not None:
-            raise error(f"{where}: {field.name} is {value!r}, must be {wanted}{way_out}")
+            raise error(f"{where}: {field.name} is {_shown(value)}, must be {wanted}{way_out}")
 
 
 def _wanted(value: Any, kind: Any) -> str | None:
     """What a value must be, or None where it is that."""
     if get_origin(kind) is Literal:
         words = get_args(kind)
-        return None if value in words else f"one of {', '.join(map(repr, words))}"
+        return None if any(type(value) is type(word) and value == word for word in words) else f"one of {', '.join(map(repr, words))}"
     choices = get_args(kind)
     if type(None) in choices:
         return None if value is None else _wanted(value, next(choice for choice in choices if choice is not type(None)))
@@ -43,6 +45,15 @@ def _wanted(value: Any, kind: Any) -> str | None:
         return None if number and isinstance(value, Integral) else "a whole number"
     if kind is float:
         return None if number and math.isfinite(value) else "a finite number"
+    if kind is str:
+        return None if isinstance(value, str) and is_plain(value) else "a text that can be printed"
     if kind is bool:
         return None if isinstance(value, bool) else "True or False"
     return None
+
+
+def _shown(value: Any) -> str:
+    """A value for a message; of what is no number, text or nothing only its type."""
+    if isinstance(value, (bool, Real, type(None))):
+        return repr(value)
+    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.network import FixedLIF, Network, Population, Projection, Source
+from neurograph.plain_text import is_name
 
 __all__ = ["MOST_NEURONS", "MOST_SLOTS", "MOST_TICKS", "checked_csr", "checked_field", "checked_name", "checked_sizes", "in_range"]
 
@@ -29,7 +30,6 @@ MOST_TICKS = 1_000_000
 _MOST_LAG = 1 << 20
 _WEIGHT = (1 << 15) - 1
 _STATE = (1 << 31) - 1
-_LONGEST = 1000
 
 
 def checked_csr(data: Any, indices: Any, indptr: Any, shape: Any) -> sp.csr_matrix:
@@ -61,8 +61,8 @@ def checked_name(name: Any) -> str:
         ValueError: it is none.
     """
     text = str(name)
-    if not text or len(text) > _LONGEST or not text.isprintable():
-        raise ValueError(f"name {text[:60]!r}, must be 1 to {_LONGEST} characters that can be printed")
+    if not is_name(text):
+        raise ValueError(f"name {text[:60]!r}, must be 1 to 1,000 characters that can be printed")
     return text
 
 

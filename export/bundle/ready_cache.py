@@ -1,8 +1,8 @@
 """Ready runs of bundles in the user's cache: the second run of a bundle's own sample waits for no library.
 
 A ready run is tables and pointers for the compiled engine, which believes them. So it is made here, of a bundle that was read and checked,
-and not taken from a bundle that may come from anywhere. Its name is a hash of what it was made of; before it is run, the files that it was
-made of are checked as they are when they are read.
+and not taken from a bundle that may come from anywhere, nor from a cache that somebody else can write to. Its name is a
+hash of what it was made of; before it is run, the files that it was made of are checked as they are when they are read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from neurograph.errors import BundleError, CompilerMissingError
 from neurograph.export.bundle.manifest import Files
 from neurograph.files import write_file
+from neurograph.private_cache import cache_folder, is_private, make_private
 from neurograph.siblings import clear
 from neurograph.sim.compiled.stored import Outcome, kind, run_stored
 
@@ -33,6 +34,8 @@ def run_ready(files: Files) -> Outcome | None:
         BundleError: a file that it was made of is not what was exported.
     """
     path = _path(files)
+    if not is_private(path):
+        return None
     try:
         content = bytearray(path.read_bytes())
     except OSError:
@@ -55,9 +58,10 @@ def keep(files: Files, content: bytes) -> None:
     """Put a ready run of a bundle into the cache; where it cannot be written there is none."""
     path = _path(files)
     with contextlib.suppress(OSError, BundleError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         clear(path.parent)
         write_file(path, hashlib.sha256(content).digest() + content, error=BundleError)
+        path.chmod(0o600)
         others = sorted(path.parent.glob("ready-*"), key=lambda other: other.stat().st_mtime, reverse=True)
         for old in others[_MOST_FILES:]:
             old.unlink(missing_ok=True)
@@ -65,8 +69,7 @@ def keep(files: Files, content: bytes) -> None:
 
 def _path(files: Files) -> Path:
     made_of = [kind(), *(f"{name} {files.manifest['files'][name]}" for name in _parts(files))]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "neurograph" / f"ready-{hashlib.sha256(' '.join(made_of).encode()).hexdigest()[:20]}"
+    return cache_folder() / f"ready-{hashlib.sha256(' '.join(made_of).encode()).hexdigest()[:20]}"
 
 
 def _parts(files: Files) -> list[str]:

@@ -13,6 +13,7 @@ A slice holds every node with every feature; ranges leave out their end.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,27 @@ from neurograph.export.placement.place import Placement, evaluate
 from neurograph.export.placement.rules import CORE_RULES, Utilisation
 from neurograph.files import write_file
 from neurograph.network import Network
+from neurograph.plain_text import line_of, misfit, read_json
+from neurograph.settings_fields import check_fields
 from neurograph.sim.recording import Recording
 
 __all__ = ["FORMAT", "VERSION", "load", "save", "summary", "to_json"]
 
 FORMAT, VERSION = "neurograph.placement", 1
+MOST_BYTES = 512 << 20
+MOST_CORES = 1 << 20
+_MOST_TILES = 1 << 24
+_RUNS = [[int]]
+_KIND = {
+    "format": str,
+    "version": int,
+    "method": str,
+    "seed": int,
+    "limits": {"*": (int, float, str, bool, None)},
+    "mesh": {"*": int},
+    "populations": {"*": [int]},
+    "core_map": [{"chip": int, "tile": int, "slot": int, "slices": [{"population": str, "nodes": _RUNS, "features": _RUNS}]}],
+}
 _AGAIN = "place the network again with 'neurograph place'"
 
 
@@ -51,14 +68,23 @@ def load(path: Path, network: Network, *, recording: Recording | None = None) ->
         PlacementError: no such file, another version, damaged, of another network, or a rule is broken.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, MOST_BYTES)
+        problem = misfit(content, _KIND)
+        if problem:
+            raise ValueError(problem)
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise PlacementError(
                 f"placement {path}: is {content['format']} version {content['version']}, this neurograph reads {FORMAT} version {VERSION}; "
                 f"{_AGAIN}"
             )
         limits = Limits(**content["limits"])
+        check_fields(limits, "limits")
         cores = content["core_map"]
+        if not 1 <= len(cores) <= MOST_CORES or not all(0 <= core[key] < MOST_CORES for core in cores for key in ("chip", "tile", "slot")):
+            raise ValueError(f"{len(cores)} cores, or one at a place beyond {MOST_CORES:,}")
+        tiles = [*content["mesh"].values(), 1 + max(core["chip"] for core in cores)]
+        if not all(0 < size <= _MOST_TILES for size in tiles) or math.prod(tiles) > _MOST_TILES:
+            raise ValueError(f"mesh {content['mesh']} of {tiles[-1]} chips, at most {_MOST_TILES:,} tiles")
         chip, tile, slot = (np.array([core[key] for core in cores], dtype=np.int64) for key in ("chip", "tile", "slot"))
         mesh = Mesh(chip, tile, slot, **content["mesh"])
         _check_populations(content["populations"], network, path)
@@ -66,8 +92,8 @@ def load(path: Path, network: Network, *, recording: Recording | None = None) ->
         method, seed = str(content["method"]), int(content["seed"])
     except OSError as error:
         raise PlacementError(f"placement {path}: cannot be read ({error.strerror or error}); {_AGAIN}") from None
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise PlacementError(f"placement {path}: is damaged ({type(error).__name__}: {error}); {_AGAIN}") from None
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        raise PlacementError(f"placement {path}: is damaged ({type(error).__name__}: {line_of(error)}); {_AGAIN}") from None
     try:
         return evaluate(network, limits, core_of, mesh, recording=recording, method=method, seed=seed)
     except PlacementError as error:
@@ -158,9 +184,23 @@ def _cores(network: Network, core_map: list[dict[str, Any]], path: Path) -> dict
             if part["population"] not in found:
                 raise PlacementError(f"placement {path}: population {part['population']!r} is not in the network; {_AGAIN}")
             table = found[part["population"]]
-            nodes, features = (np.concatenate([np.arange(*run) for run in part[key]]) for key in ("nodes", "features"))
+            nodes, features = (_numbers(part[key], size) for key, size in zip(("nodes", "features"), table.shape, strict=True))
             block = np.ix_(nodes, features)
             if (table[block] >= 0).any():
                 raise PlacementError(f"placement {path}: neurons of population {part['population']!r} lie on two cores; {_AGAIN}")
             table[block] = core
     return {name: table.ravel() for name, table in found.items()}
+
+
+def _numbers(runs: list[list[int]], size: int) -> Array:
+    """The numbers of ranges ``[from, to)`` below ``size``, which rise.
+
+    Raises:
+        ValueError: others.
+    """
+    last = 0
+    for run in runs:
+        if len(run) != 2 or not last <= run[0] < run[1] <= size:
+            raise ValueError(f"ranges {str(runs)[:60]} of {size}")
+        last = run[1]
+    return np.concatenate([np.arange(*run) for run in runs]) if runs else np.zeros(0, np.int64)

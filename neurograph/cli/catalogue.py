@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.cli.declare import argument, option
-from neurograph.cli.output import JSON, log, print_fields, print_json
+from neurograph.cli.output import JSON, log, print_fields, print_json, say
 from neurograph.cli.splits import SHARES, SPLIT, shares_of
 from neurograph.errors import InputError
 
@@ -21,7 +21,7 @@ def profiles_list(as_json: bool = JSON) -> None:
     if as_json:
         print_json({"profiles": [overview.summary(profile) for profile in found]})
     else:
-        print(overview.table(found), end="")
+        say(overview.table(found).removesuffix("\n"))
 
 
 def profiles_show(
@@ -35,11 +35,11 @@ def profiles_show(
 
     profile = load(name)
     if as_toml:
-        print(text_of(name), end="")
+        say(text_of(name).removesuffix("\n"))
     elif as_json:
         print_json({**profile.model_dump(mode="json"), "sha256": profile.sha256})
     else:
-        print(overview.shown(profile), end="")
+        say(overview.shown(profile).removesuffix("\n"))
 
 
 def profiles_validate(file: Path = argument(help="TOML file."), as_json: bool = JSON) -> None:

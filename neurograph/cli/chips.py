@@ -7,7 +7,7 @@ from typing import Any
 
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import opened
-from neurograph.cli.output import JSON, log, print_json
+from neurograph.cli.output import JSON, log, print_json, say
 from neurograph.errors import InputError
 
 __all__ = ["place", "placement_lines"]
@@ -59,7 +59,7 @@ def place(
         print_json({"placement": str(output), **result})
         return
     for line in placement_lines(result):
-        print(line)
+        say(line)
     log(f"placement {output}")
 
 

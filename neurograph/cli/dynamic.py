@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.chips import target as target_named
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say
 from neurograph.errors import InputError, LavaMissingError
 
 __all__ = ["DYNAMIC_MODELS", "check_dynamic", "export_dynamic", "refuse_given", "simulate_dynamic", "train_dynamic_model"]
@@ -126,7 +126,7 @@ def check_dynamic(path: Path, engines: str | None, windows: int | None, timeout_
     if windows is not None and windows > bundle.manifest["windows"]:
         raise InputError(f"--windows {windows}: the bundle {path} has {bundle.manifest['windows']}; give at most so many")
     chosen = [e.strip() for e in engines.split(",")] if engines else _available(bundle)
-    pairs = _compare(bundle, chosen, windows or LAVA_WINDOWS, timeout_s, lambda line: None if as_json else print(line, flush=True))
+    pairs = _compare(bundle, chosen, windows or LAVA_WINDOWS, timeout_s, lambda line: None if as_json else say(line))
     ok = all(pair["ok"] for pair in pairs)
     if as_json:
         print_json({"ok": ok, "pairs": pairs})

@@ -23,14 +23,13 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """
     if not path.is_file():
         raise InputError(f"input {path}: no such file; give a .npy or .npz file")
-    import zipfile
-
     import numpy as np
 
+    from neurograph.array_files import UnsafeArrayError, read_array_file
+
     try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_array_file(path)
+    except (UnsafeArrayError, OSError) as error:
         raise InputError(f"input {path}: not a whole .npy or .npz file of plain arrays ({error}); save it with numpy.save") from None
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":

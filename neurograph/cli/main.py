@@ -12,6 +12,7 @@ from neurograph import stopping
 from neurograph.cli.plain import plain_call
 from neurograph.cli.postpone import postpone
 from neurograph.errors import NeurographError
+from neurograph.plain_text import printable
 
 __all__ = ["main", "run_command"]
 
@@ -104,5 +105,5 @@ def _failed(message: str, debug: bool, silent: bool = False) -> int:
         traceback.print_exc()
     if silent:
         return 2
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
     return 2

@@ -10,15 +10,16 @@ from typing import Any
 from neurograph.cli.declare import option
 from neurograph.errors import InputError
 from neurograph.files import refuse_special, write_file
+from neurograph.plain_text import printable
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "write_text"]
+__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "say", "write_text"]
 
 JSON: bool = option(False, "--json", help="Print one JSON object.")
 
 
 def log(message: str) -> None:
     """A line of progress, to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -26,24 +27,29 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, default=float))
 
 
+def say(text: str) -> None:
+    """A line, or lines, of the result: whatever stands in names, a terminal obeys none of it."""
+    print(printable(text), flush=True)
+
+
 def print_fields(found: dict[str, Any]) -> None:
     """A dict for a person: lists of dicts as tables, the rest line by line."""
     for key, value in found.items():
         if isinstance(value, dict):
-            print(f"{key}:")
+            say(f"{key}:")
             for name, item in value.items():
                 if isinstance(item, list) and item and isinstance(item[0], dict):
                     _print_table(f"  {name}", item)
                 else:
-                    print(f"  {name}: {item}")
+                    say(f"  {name}: {item}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             _print_table(key, value)
         elif isinstance(value, list):
-            print(f"{key}:")
+            say(f"{key}:")
             for item in value:
-                print(f"  {item}")
+                say(f"  {item}")
         else:
-            print(f"{key}: {value}")
+            say(f"{key}: {value}")
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
@@ -51,16 +57,16 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
     cells = [[f"{v:,}" if isinstance(v, int) else "" if v is None else str(v) for v in row.values()] for row in rows]
     widths = [max(len(c), *(len(row[i]) for row in cells)) for i, c in enumerate(columns)]
     right = [isinstance(v, int) for v in rows[0].values()]
-    print(f"{title}:")
+    say(f"{title}:")
     for row in [columns, *cells]:
-        print("  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip())
+        say("  " + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip())
 
 
 def print_spikes(result: dict[str, Any]) -> None:
     """How often each population spiked in a run, and in what run."""
     for name, count in result["spikes"].items():
-        print(f"{count:>12,}  {name}")
-    print(
+        say(f"{count:>12,}  {name}")
+    say(
         f"{sum(result['spikes'].values()):>12,}  spikes in {result['samples']} inference(s) of {result['ticks']} ticks, "
         f"engine {result['engine']}, {result['wall_s']:.2f} s"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from neurograph.cli.declare import argument, option
 from neurograph.cli.inputs import check_folder, opened_any
-from neurograph.cli.output import check_output, log, write_text
+from neurograph.cli.output import check_output, log, say, write_text
 from neurograph.errors import InputError
 from neurograph.report_profiles import PROFILES
 
@@ -74,7 +74,7 @@ def report(
         _refuse(of_one, f"is for a report of one bundle, {len(bundles)} were given; give one, or leave it out")
         text = _of_several(bundles, profile, form)
     if output is None:
-        print(text, end="" if text.endswith("\n") else "\n")
+        say(text.removesuffix("\n"))
     else:
         write_text(text, output)
         log(f"report {output}")

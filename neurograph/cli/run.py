@@ -10,7 +10,7 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
 from neurograph.cli.inputs import check_folder, for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
@@ -168,7 +168,7 @@ def check(
 
     def tell(comparison: Any) -> None:
         if not as_json:
-            print(comparison_line(comparison), flush=True)
+            say(comparison_line(comparison))
 
     comparisons = verify(found, chosen, done=tell, say=log, timeout_s=timeout_s, device=device)
     ok = all(c.ok for c in comparisons)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurograph.data.graph import canonical_edges
+from neurograph.array_files import read_array_file
+from neurograph.data.graph import MOST_CLASSES, canonical_edges
 from neurograph.data.sources import Raw, held
 from neurograph.data.splits import Masks, random_split
 from neurograph.errors import DataError
@@ -16,6 +17,7 @@ from neurograph.errors import DataError
 __all__ = ["DynamicGraph", "load_dblp"]
 
 _FILES = ("edge_index.npz", "time.npz", "y.npz")
+_MOST_STEPS = 10_000
 VALIDATION = 0.05  # of the nodes that are not for testing
 
 
@@ -40,6 +42,8 @@ class DynamicGraph:
 
     def __post_init__(self) -> None:
         where = f"graph {self.name!r}"
+        if not 1 <= self.classes <= MOST_CLASSES:
+            raise DataError(f"{where}: {self.classes} classes, must be 1 to {MOST_CLASSES:,}; mend the labels")
         if not self.snapshots:
             raise DataError(f"{where}: 0 snapshots, must be at least 1; give the edges of each step")
         if self.y.ndim != 1 or self.y.dtype != np.int64 or not self.y.size or self.y.min() < 0 or self.y.max() >= self.classes:
@@ -93,11 +97,14 @@ def load_dblp(root: str | Path | None = None) -> DynamicGraph:
             if not values.size or values.dtype.kind not in kinds or not np.isfinite(values).all():
                 what = "numbers" if "f" in kinds else "whole numbers"
                 raise DataError(f"dataset DBLP: {file} holds {values.size} values of {values.dtype}, must be {what}; copy it anew")
+        if y.min() < 0 or y.max() >= MOST_CLASSES or edges.min() < 0 or edges.max() >= len(y):
+            raise DataError(f"dataset DBLP: classes to {y.max()} and nodes to {edges.max()}, must be 0 to {len(y) - 1}; copy them anew")
     steps = np.unique(time)
+    if len(steps) > _MOST_STEPS:
+        raise DataError(f"dataset DBLP: {len(steps):,} steps, at most {_MOST_STEPS:,}; join steps")
     snapshots = tuple(canonical_edges(edges[:, time == step]) for step in steps)
     return DynamicGraph("dblp", snapshots, y.astype(np.int64), int(y.max()) + 1)
 
 
 def _only(path: Path) -> NDArray[np.int64]:
-    with np.load(path, allow_pickle=False) as held:
-        return held[held.files[0]]
+    return next(iter(read_array_file(path).values()))

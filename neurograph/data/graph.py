@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from neurograph.errors import DataError
 
-__all__ = ["GraphData", "canonical_edges", "some_graphs", "with_adjacency"]
+__all__ = ["MOST_CLASSES", "GraphData", "canonical_edges", "some_graphs", "with_adjacency"]
 
+MOST_CLASSES = 1 << 16
 Matrix = Union[sp.csr_matrix, NDArray[np.float32]]
 
 
@@ -75,6 +76,8 @@ class GraphData:
 def canonical_edges(edges: NDArray[Any]) -> NDArray[np.int64]:
     """Both directions of every edge, sorted, without self-loops and duplicates; (2, any) → (2, E) int64."""
     pairs = np.asarray(edges, dtype=np.int64)
+    if pairs.ndim != 2 or len(pairs) != 2:
+        raise DataError(f"edges: shape {pairs.shape}, must be (2, E); give a pair of nodes an edge")
     pairs = np.concatenate([pairs, pairs[::-1]], axis=1)
     return np.ascontiguousarray(np.unique(pairs[:, pairs[0] != pairs[1]], axis=1))
 
@@ -164,6 +167,8 @@ def _check_batch(graph: GraphData) -> None:
     batch = graph.batch
     if batch is None:
         return
+    if not len(batch):
+        raise DataError(f"graph {graph.name!r}: its batch is empty, must hold the graph of each node")
     where = f"graph {graph.name!r}: batch"
     if batch.dtype != np.int64 or batch.shape != (graph.nodes,):
         raise DataError(f"{where} is {batch.dtype} of shape {batch.shape}, must be int64 of shape ({graph.nodes},)")
@@ -179,7 +184,9 @@ def _check_labels(graph: GraphData) -> None:
     y = graph.y
     if y.dtype != np.int64 or y.shape != (graph.classified,):
         raise DataError(f"graph {graph.name!r}: labels are {y.dtype} of shape {y.shape}, must be int64 of shape ({graph.classified},)")
-    if y.min() < 0 or y.max() >= graph.classes:
+    if not 1 <= graph.classes <= MOST_CLASSES:
+        raise DataError(f"graph {graph.name!r}: {graph.classes} classes, must be 1 to {MOST_CLASSES:,}; mend the labels")
+    if not y.size or y.min() < 0 or y.max() >= graph.classes:
         raise DataError(f"graph {graph.name!r}: labels are {y.min()} to {y.max()}, must lie in 0 to {graph.classes - 1}; mend them")
 
 

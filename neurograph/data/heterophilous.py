@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import numpy as np
 import scipy.sparse as sp
 
+from neurograph.array_files import read_array_file
 from neurograph.data.graph import GraphData, canonical_edges
 from neurograph.data.sources import Raw, held
 from neurograph.errors import DataError
@@ -44,13 +45,16 @@ def read_npz(path: Path, name: str, split: int = 0) -> GraphData:
     """A file of that layout: node_features (N, F), node_labels (N,), edges (E, 2), train_masks, val_masks, test_masks (splits, N).
 
     Raises:
-        DataError: arrays that are missing, or a split that there is not. Exceptions of NumPy: not such a file.
+        DataError: arrays that are missing, or a split that there is not. UnsafeArrayError: not such a file.
     """
-    with np.load(path, allow_pickle=False) as held:
-        missing = [key for key in _KEYS if key not in held]
-        if missing:
-            raise DataError(f"dataset {name}: {path.name} holds no {', '.join(missing)}; give a file with {', '.join(_KEYS)}")
-        arrays = {key: held[key] for key in _KEYS}
+    arrays = read_array_file(path)
+    missing = [key for key in _KEYS if key not in arrays]
+    if missing:
+        raise DataError(f"dataset {name}: {path.name} holds no {', '.join(missing)}; give a file with {', '.join(_KEYS)}")
+    nodes = len(arrays["node_labels"])
+    shapes = {key: arrays[key].shape for key in _KEYS}
+    if shapes["node_features"][:1] != (nodes,) or any(shape[1:] != (nodes,) for key, shape in shapes.items() if key.endswith("masks")):
+        raise DataError(f"dataset {name}: {path.name} holds arrays of shapes {shapes}, must be of the same nodes; copy it anew")
     splits = len(arrays["train_masks"])
     if not 0 <= split < splits:
         raise DataError(f"dataset {name}: split {split}, must be 0 to {splits - 1}; choose one of these, or shares for a random one")

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.data.graph import GraphData, canonical_edges
+from neurograph.data.planetoid_files import check_npz, rewrite_planetoid
 from neurograph.data.sources import Raw, copied, quietly
 from neurograph.data.splits import FRACTIONS, Masks, random_split
 
@@ -45,7 +46,12 @@ def load_pyg(name: str, root: str | Path | None = None, split: int = 0) -> Graph
         DataError: raw files that are missing or cannot be read, or a download that failed.
     """
     family, title = PYG[name]
-    with copied(_raw(family, title), root) as folder, quietly():
+    raw = _raw(family, title)
+    with copied(raw, root) as folder, quietly():
+        if family == "Planetoid":
+            rewrite_planetoid(folder / raw.folder, title)
+        else:
+            check_npz(folder / raw.folder / raw.files[0], title)
         data = _loaded(family, title, folder)
     y = data.y.numpy().astype(np.int64)
     masks: Masks = random_split(len(y), FRACTIONS, split, name)

@@ -82,7 +82,7 @@ def quietly() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     """What an exception says, short."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:160]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
 
 
 def _places(raw: Raw) -> list[Path]:

@@ -30,6 +30,7 @@ TU = {
     "collab": "COLLAB",
 }
 _FILES = ("A", "graph_indicator", "graph_labels")
+_MOST_FEATURES = 1 << 30
 _OPTIONAL = ("node_labels", "node_attributes")
 
 Integers = NDArray[np.int64]
@@ -61,6 +62,7 @@ def load_tu(name: str, root: str | Path | None = None, split: int = 0) -> GraphD
         batch = _graph_of_each_node(folder, title)
         edges = canonical_edges(_edges(folder, title, batch))
         _check_lengths(folder, title, len(batch), int(batch[-1]) + 1)
+        _check_words(folder, title, len(batch))
         found = _read(folder, title)
         one_hot = not (folder / f"{title}_node_attributes.txt").is_file()
     y = found.y.numpy().astype(np.int64).ravel()
@@ -93,9 +95,10 @@ def _graph_of_each_node(folder: Path, title: str) -> Integers:
     found = _numbers(folder, title, "graph_indicator", 1)[:, 0]
     if found[0] < 1 or (np.diff(found) < 0).any():
         raise DataError(f"{where}: must begin at 1 and rise; sort the nodes by graph")
-    empty = np.setdiff1d(np.arange(1, found[-1] + 1), found)
-    if empty.size:
-        raise DataError(f"{where}: {empty.size} graphs have no node (graph {empty[0]} …), must have 1 at least; leave them out")
+    there = np.unique(found)
+    if found[-1] > len(there):
+        first = next(n for n, graph in enumerate(there.tolist(), 1) if n != graph)
+        raise DataError(f"{where}: {found[-1] - len(there)} graphs have no node (graph {first} …), must have 1 at least; leave them out")
     return found - 1
 
 
@@ -117,17 +120,17 @@ def _edges(folder: Path, title: str, batch: Integers) -> Integers:
     return np.ascontiguousarray(pairs.T)
 
 
-def _numbers(folder: Path, title: str, part: str, columns: int) -> Integers:
-    """A file of whole numbers, (lines, columns)."""
+def _numbers(folder: Path, title: str, part: str, columns: int | None) -> Integers:
+    """A file of whole numbers, (lines, columns); any number of columns if None."""
     where = f"dataset {title}: {title}_{part}.txt"
     path = folder / f"{title}_{part}.txt"
     if not path.read_text().strip():
-        raise DataError(f"{where}: is empty, must hold {columns} numbers a line; copy it anew")
+        raise DataError(f"{where}: is empty, must hold {columns or 'some'} numbers a line; copy it anew")
     try:
         found: Integers = np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(f"{where}: not a table of whole numbers ({str(error)[:100]}); copy it anew") from None
-    if found.shape[1] != columns:
+    if columns is not None and found.shape[1] != columns:
         raise DataError(f"{where}: {found.shape[1]} numbers a line, must be {columns}; copy it anew")
     return found
 
@@ -139,6 +142,28 @@ def _check_lengths(folder: Path, title: str, nodes: int, graphs: int) -> None:
         lines = sum(bool(line.strip()) for line in path.read_text().splitlines()) if path.is_file() else wanted
         if lines != wanted:
             raise DataError(f"dataset {title}: {path.name} has {lines} lines, must have {wanted}, one a {what}; copy it anew")
+
+
+def _check_words(folder: Path, title: str, nodes: int) -> None:
+    """Node labels become one column a value, from the lowest to the highest: so many must fit.
+
+    Raises:
+        DataError: they would not, or are no whole numbers; attributes that are no table of finite numbers.
+    """
+    path = folder / f"{title}_node_labels.txt"
+    if path.is_file():
+        labels = _numbers(folder, title, "node_labels", None)
+        columns = sum(int(column.max()) - int(column.min()) + 1 for column in labels.T)
+        if columns * nodes > _MOST_FEATURES:
+            raise DataError(
+                f"dataset {title}: {path.name}: labels make {columns:,} columns of {nodes:,} nodes, must be at most "
+                f"{_MOST_FEATURES:,} features; number them from 0 without gaps"
+            )
+    path = folder / f"{title}_node_attributes.txt"
+    if path.is_file():
+        values = np.loadtxt(path, delimiter=",", ndmin=2)
+        if not np.isfinite(values).all():
+            raise DataError(f"dataset {title}: {path.name}: holds NaN or infinity, must be finite; mend the files")
 
 
 def _degrees(edges: Integers, nodes: int) -> sp.csr_matrix:

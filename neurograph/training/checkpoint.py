@@ -26,6 +26,7 @@ from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
+from neurograph.plain_text import is_plain
 from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 from neurograph.training.formats import DYNAMIC_FORMAT, FORMAT, STATE_FORMAT
 from neurograph.training.train import TrainingResult, check_sizes
@@ -165,7 +166,7 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
 
 
 def _plain_versions(versions: Any) -> bool:
-    return all(isinstance(value, str) and len(value) < 1000 for item in versions.items() for value in item)
+    return all(isinstance(value, str) and len(value) < 1000 and is_plain(value) for item in versions.items() for value in item)
 
 
 def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
@@ -261,7 +262,12 @@ def _unpack_graph(packed: Any, where: str) -> GraphData:
             features = x.numpy()
         keys = ("edge_index", "y", "train_mask", "val_mask", "test_mask", *(("batch",) if "batch" in packed else ()))
         arrays = {key: packed[key].numpy() for key in keys}
-        if not isinstance(packed["name"], str) or len(packed["name"]) > 1000 or type(packed["classes"]) is not int:
+        if (
+            not isinstance(packed["name"], str)
+            or not is_plain(packed["name"][:1001])
+            or len(packed["name"]) > 1000
+            or type(packed["classes"]) is not int
+        ):
             raise TypeError("name or classes")
         return GraphData(name=packed["name"], x=features, classes=packed["classes"], **arrays)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, DataError) as error:

@@ -35,6 +35,7 @@ from neurograph.files import torch_file_says, write_file
 from neurograph.models.dysign import DySign, DySignConfig
 from neurograph.models.dysign_onchip import OnChipConfig, OnChipDySign
 from neurograph.models.steps import Edges, Idle, Step, graph_steps
+from neurograph.plain_text import is_plain
 from neurograph.settings_fields import check_fields
 from neurograph.training.checkpoint import check_shapes, check_tensors, read_payload
 from neurograph.training.dynamic import DynamicRecipe, fit_dynamic, standardised
@@ -219,7 +220,12 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
         raise CheckpointError(f"{where}: model {payload['model']!r} is not known, must be one of {', '.join(DYNAMIC_MODELS)}")
     held = payload["graph"]
     try:
-        if not isinstance(held["name"], str) or len(held["name"]) > 1000 or type(held["classes"]) is not int:
+        if (
+            not isinstance(held["name"], str)
+            or not is_plain(held["name"][:1001])
+            or len(held["name"]) > 1000
+            or type(held["classes"]) is not int
+        ):
             raise TypeError("name or classes of its graph")
         graph = DynamicGraph(held["name"], tuple(edges.numpy() for edges in held["snapshots"]), held["y"].numpy(), held["classes"])
         drawing = Drawing(**payload["drawing"])

@@ -18,7 +18,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -31,12 +30,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from neurograph.data import GraphData, plain_name, with_adjacency
 from neurograph.errors import TrainingError
 from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig
+from neurograph.plain_text import line_of, parse_toml
 from neurograph.training.recipe import Recipe
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Settings", "names", "preset", "read_settings", "settings_for"]
 
@@ -139,11 +134,11 @@ def _packaged(name: str) -> Settings:
 def _parse(data: bytes, label: str) -> Settings:
     where = f"settings {label}"
     try:
-        found = Settings.model_validate(tomllib.loads(data.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{where}: is not TOML ({error}); mend it") from None
+        found = Settings.model_validate(parse_toml(data))
     except ValidationError as error:
         raise TrainingError(f"{where}: {'; '.join(map(_said, error.errors()))}; mend it") from None
+    except ValueError as error:  # which a ValidationError is too
+        raise TrainingError(f"{where}: is not TOML ({line_of(error)}); mend it") from None
     _check(found, where)
     return found
 
@@ -155,13 +150,13 @@ def _said(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = Settings if len(error["loc"]) == 1 else _Data
         return f"{key} is not known, must be one of {', '.join(known.model_fields)}"
-    return f"{key} is {error['input']!r}: {error['msg'].lower()}"
+    return f"{key[:60]} is {str(error['input'])[:60]!r}: {error['msg'].lower()}"
 
 
 def _check(found: Settings, where: str) -> None:
     name = found.model.get("name")
-    if name not in (*MODELS, *BASELINE_NAMES):
-        raise TrainingError(f"{where}: model.name is {name!r}, must be one of {', '.join((*MODELS, *BASELINE_NAMES))}; mend it")
+    if not isinstance(name, str) or name not in (*MODELS, *BASELINE_NAMES):
+        raise TrainingError(f"{where}: model.name is {str(name)[:60]!r}, must be one of {', '.join((*MODELS, *BASELINE_NAMES))}; mend it")
     known = {"recipe": {f.name for f in fields(Recipe)}}
     if name in MODELS:
         known["model"] = {"name", *MODELS[name][1].field_names()} - {"in_features", "classes", "nodes"}
@@ -171,5 +166,5 @@ def _check(found: Settings, where: str) -> None:
             raise TrainingError(f"{where}: {section}.{odd[0]} is not known, must be one of {', '.join(sorted(allowed))}; mend it")
     try:
         found.how()
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TrainingError(f"{where}: recipe: {error}; mend it") from None

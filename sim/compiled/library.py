@@ -1,7 +1,8 @@
 """The library: ``engine.c`` made by the machine's own C compiler, for its own processor, once; kept in the user's cache.
 
 The name of a library is a hash of the sources, the compiler and the processor, so that a cache shared by several machines, or an upgrade,
-never brings a wrong one. Two processes that make it at once do not harm each other: each writes a file of its own and renames it.
+never brings a wrong one. One that somebody else could have written is not loaded but made anew (:mod:`neurograph.private_cache`). Two
+processes that make it at once do not harm each other: each writes a file of its own and renames it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurograph.errors import CompilerMissingError
+from neurograph.private_cache import cache_folder, is_private, make_private
 from neurograph.sim.compiled import tables
 
 if TYPE_CHECKING:
     from neurograph.child import Kept
-    from neurograph.files import put_file
-    from neurograph.siblings import clear
 
 __all__ = ["available", "library"]
 
@@ -45,7 +45,7 @@ def library() -> ctypes.CDLL:
         CompilerMissingError: there is no C compiler, or it fails.
     """
     path = _path()
-    if not path.exists():
+    if not is_private(path):
         _make(path)
     try:
         return ctypes.CDLL(str(path))
@@ -69,8 +69,7 @@ def _compiler() -> str:
 def _path() -> Path:
     sources = [tables.definitions().encode(), *(path.read_bytes() for path in sorted(HERE.glob("*.[ch]")))]
     key = hashlib.sha256(b"\0".join([*sources, " ".join(FLAGS).encode(), _processor().encode(), os.environ.get("CC", "").encode()]))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "neurograph" / f"engine-{key.hexdigest()[:20]}.so"
+    return cache_folder() / f"engine-{key.hexdigest()[:20]}.so"
 
 
 def _processor() -> str:
@@ -88,10 +87,12 @@ def _processor() -> str:
 def _make(path: Path) -> None:
     """Compile it under another name, then rename."""
     from neurograph.child import Kept
+    from neurograph.files import put_file
+    from neurograph.siblings import clear
 
     compiler = _compiler()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         clear(path.parent)  # of other versions too, which nobody may make again
         # Beside the library, so that it can be renamed to it.
         with Kept(".engine-", where=str(path.parent)) as child:
@@ -99,6 +100,7 @@ def _make(path: Path) -> None:
             source.write_text(tables.definitions() + '#include "engine.c"\n')
             failed = _compile(child, [compiler, *FLAGS, "-I", str(HERE), str(source), "-o", str(made)], made)
             if failed is None:
+                made.chmod(0o700)
                 put_file(made, path)
                 return
     except OSError as error:

@@ -1,7 +1,8 @@
 """Finding, describing and installing a Python that can import Lava.
 
 Lava 0.10 is archived and needs Python 3.10 and NumPy < 2, so it runs in a child process with an interpreter of its own: the current one if
-``lava`` is importable, else ``$NEUROGRAPH_LAVA_PYTHON``, else the environment that :func:`install` made in the user's cache.
+``lava`` is importable, else ``$NEUROGRAPH_LAVA_PYTHON``, else the environment that :func:`install` made in the user's cache, where nobody
+else can write to it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from neurograph.child import Kept
 from neurograph.errors import LavaError, LavaMissingError
+from neurograph.private_cache import is_own_folder, make_private
 
 __all__ = ["LAVA_VERSION", "cache_folder", "find", "install", "status", "way_out"]
 
@@ -76,9 +78,9 @@ def install() -> Path:
     python, folder = _python310(), cache_folder()
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_private(folder.parent)
     except OSError as error:
-        raise LavaError(f"Lava install: {folder}: {error.strerror}; set XDG_CACHE_HOME to a folder that is writable") from None
+        raise LavaError(f"Lava install: {folder}: {error.strerror or error}; set XDG_CACHE_HOME to a folder that is writable") from None
     interpreter = _interpreter_in(folder)
     commands = (
         [str(python), "-m", "venv", str(folder)],
@@ -111,7 +113,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
         yield Path(sys.executable), "this interpreter"
     elif os.environ.get(VARIABLE):
         yield Path(os.environ[VARIABLE]), f"${VARIABLE}"
-    elif _interpreter_in(cache_folder()).exists():
+    elif _interpreter_in(cache_folder()).exists() and is_own_folder(cache_folder()):
         yield _interpreter_in(cache_folder()), "neurograph lava install"
 
 

@@ -74,7 +74,7 @@ def test_missing_and_broken_raw_files_are_named(tmp_path: Path) -> None:
         load("cora", tmp_path)
     for name in ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index"):
         (raw / f"ind.cora.{name}").write_bytes(b"junk")
-    with pytest.raises(DataError, match=r"dataset Cora: raw files in .* cannot be read .*copy them anew"):
+    with pytest.raises(DataError, match=r"dataset Cora: ind\.cora\.x: damaged .*copy it anew"):
         load("cora", tmp_path)
 
 
