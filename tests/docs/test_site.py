@@ -115,5 +115,6 @@ def test_docstrings_lose_the_marks_of_sphinx():
     assert (
         as_markdown("as :func:`~a.b` of (T, *shape), ``*x``, thus::\n\n    code") == "as `a.b` of (T, \\*shape), ``*x``, thus:\n\n    code"
     )
+    assert as_markdown("Raises:\n    AError: one. BError: two.") == "Raises:\n    AError: one.\n    BError: two."
     drawn = as_markdown("first\n\n.. math::\n    v \\ge \\tfrac1T\n\nthen :math:`\\hat A`")
     assert drawn.count("<img") == 2 and 'alt="v \\ge \\tfrac1T"' in drawn and "http" not in drawn
