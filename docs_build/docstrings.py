@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import griffe
-from matplotlib import mathtext
+from matplotlib import mathtext, rc_context
 from matplotlib.font_manager import FontProperties
 
 __all__ = ["MarkdownDocstrings", "as_markdown"]
@@ -22,6 +22,7 @@ __all__ = ["MarkdownDocstrings", "as_markdown"]
 _BLOCK = re.compile(r"^( *)\.\. math::\n((?:\1 +\S.*\n?|\n(?=\1 +\S))+)", re.MULTILINE)
 _INLINE = re.compile(r":math:`([^`]+)`")
 _ROLE = re.compile(r":[a-z]+:`~?([^`]+)`")
+_ERRORS = re.compile(r"^( +)(\w+Error: .*?\.) (?=\w+Error: )", re.MULTILINE)  # several on a line of Raises
 _STAR = re.compile(r"(`+[^`]*`+)|\*(?=\w+[),])")  # of a shape, (T, *shape), outside code
 _LITERAL = re.compile(r"::$", re.MULTILINE)
 _MATHTEXT = (  # what mathtext writes otherwise
@@ -48,6 +49,7 @@ def as_markdown(text: str) -> str:
     text = _BLOCK.sub(lambda match: textwrap.indent(_lines(match[2]), match[1]) + "\n", text)
     text = _INLINE.sub(lambda match: _picture(match[1], 13), text)
     text = _ROLE.sub(lambda match: f"`{match[1]}`", text)
+    text = _ERRORS.sub(r"\1\2\n\1", text)
     return _STAR.sub(lambda match: match[1] or r"\*", _LITERAL.sub(":", text))
 
 
@@ -63,6 +65,8 @@ def _picture(latex: str, points: int) -> str:
     for pattern, replacement in _MATHTEXT:
         known = re.sub(pattern, replacement, known)
     buffer = io.BytesIO()
-    depth = mathtext.math_to_image(f"${known}$", buffer, prop=FontProperties(size=points, math_fontfamily="cm"), format="svg", dpi=72)
+    font = FontProperties(size=points, math_fontfamily="cm")
+    with rc_context({"savefig.transparent": True}):
+        depth = mathtext.math_to_image(f"${known}$", buffer, prop=font, format="svg", dpi=72)
     data = base64.b64encode(buffer.getvalue()).decode()
     return f'<img class="formula" alt="{html.escape(latex)}" style="vertical-align: {-depth:.1f}px" src="data:image/svg+xml;base64,{data}">'

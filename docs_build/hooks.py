@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -14,13 +15,12 @@ COPY = ROOT / "build" / "docs"
 MADE = "reference/commands.md"
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The package as a wheel has it is what the references are made from."""
+def on_startup(**kwargs: Any) -> None:
+    """The package as a wheel has it is what the references are made from; it has to be there before plugins look for it."""
     sys.path[:0] = [str(Path(__file__).parent), str(COPY)]  # mkdocs loads this file by its path, and takes back what it changes then
     from package_copy import package_copy
 
     package_copy(ROOT, COPY)
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
