@@ -10,6 +10,7 @@ from typing import Any
 
 from neurograph.cli.plain import plain_call
 from neurograph.cli.postpone import postpone
+from neurograph.cli.streams import prepare
 from neurograph.errors import NeurographError
 
 __all__ = ["main", "run_command"]
@@ -17,9 +18,11 @@ __all__ = ["main", "run_command"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    prepare()
     postpone()
     status = run_command(list(sys.argv[1:] if arguments is None else arguments))
-    gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
+    if "torch" not in sys.modules:  # with torch comes triton, whose binding lists on stderr whatever the interpreter leaves behind
+        gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
     sys.exit(status)
 
 
@@ -31,7 +34,7 @@ def run_command(arguments: list[str]) -> int:
     silent = "--sharded" in arguments and os.environ.get("RANK", "0") != "0"
     try:
         call = plain_call(words)
-        result = _with_typer(words, debug) if call is None else call()
+        result = _with_typer(words) if call is None else call()
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except NeurographError as error:
@@ -49,19 +52,21 @@ def run_command(arguments: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # a usage error of the parser
             message = str(error.format_message())
-            if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
+            if type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the message is the help
+                print(message, file=sys.stderr)
                 return 2
-            return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug, silent)
+            where = getattr(getattr(error, "ctx", None), "command_path", "neurograph")
+            return _failed(f"{_with_value(message, arguments)} ('{where} --help' lists what there is)", debug, silent)
         if type(error).__name__ == "Abort":
             print("interrupted", file=sys.stderr)
             return 130
         raise
 
 
-def _with_typer(words: list[str], debug: bool) -> Any:
+def _with_typer(words: list[str]) -> Any:
     from neurograph.cli import full
 
-    return full.run(words, debug=debug)
+    return full.run([*words[1:], "--help"] if words[:1] == ["help"] else words)
 
 
 def _with_value(message: str, arguments: list[str]) -> str:
@@ -74,7 +79,11 @@ def _with_value(message: str, arguments: list[str]) -> str:
         return message
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument) | dict(pairwise(arguments))
     value = given.get(option[1])
-    return message if value is None or value in message else message.replace(": ", f": {value}: ", 1)
+    return (
+        message
+        if value is None or re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", message)
+        else message.replace(": ", f": {value}: ", 1)
+    )
 
 
 def _failed(message: str, debug: bool, silent: bool = False) -> int:
