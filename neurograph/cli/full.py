@@ -37,7 +37,7 @@ def app(words: Collection[str] | None = None) -> typer.Typer:
             group = typer.Typer(help=item.help, **_settings())
             for sub, command in item.commands.items():
                 _add(group, sub, command, words)
-            made.add_typer(group, name=name)
+            made.add_typer(group, name=name, short_help=item.help)
         else:
             _add(made, name, item, words)
     return made
