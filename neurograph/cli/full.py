@@ -2,74 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Collection, Sequence
 from types import FunctionType
 from typing import Any, cast
 
 import typer
 
-from neurograph.cli.commands import COMMANDS, Group
-from neurograph.cli.declare import declared
+from neurograph.cli.commands import COMMANDS, Command, Group
+from neurograph.cli.declare import Declared, declared
+from neurograph.cli.plain import say_version
+from neurograph.cli.values import names_of
 
 __all__ = ["app", "run"]
 
-_HELP = {"help_option_names": ["-h", "--help"]}
+# What a shell asks for completions with: the line as it stands.
+_LINES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 
 
-def app() -> typer.Typer:
-    """All commands with their options."""
+def app(words: Collection[str] | None = None) -> typer.Typer:
+    """All commands.
+
+    Args:
+        words: load only the commands whose names are among them, the others being there by name and first line; all if None.
+    """
     made = typer.Typer(
-        name="neurograph",
         help="Carry spiking graph networks from Norse and PyTorch to Lava, check every spike, report the energy.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings=_HELP,
+        **_settings(),
     )
     made.callback()(_options)
     for name, item in COMMANDS.items():
         if isinstance(item, Group):
-            made.add_typer(_group(item), name=name)
+            group = typer.Typer(help=item.help, **_settings())
+            for sub, command in item.commands.items():
+                _add(group, sub, command, words)
+            made.add_typer(group, name=name, short_help=item.help)
         else:
-            made.command(name)(_as_typer(item.load()))
+            _add(made, name, item, words)
     return made
 
 
-def run(words: Sequence[str], *, debug: bool) -> Any:
+def run(words: Sequence[str]) -> Any:
     """Run one command line; what the command returns, or the status of a help page.
 
     Raises:
         Exception: typer's own usage errors, which have a ``format_message``.
     """
-    # --debug may stand anywhere: it is about the whole command.
-    return typer.main.get_command(app()).main(["--debug"] * debug + list(words), prog_name="neurograph", standalone_mode=False)
+    asked = {*words, *(word for line in _LINES for word in os.environ.get(line, "").split())}
+    command: Any = typer.main.get_command(app(asked))
+    names, rest = ["neurograph"], list(words)
+    # A command is run by itself: as part of the whole its groups would convert their own options first, which takes newer typers pydantic.
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest[0]]
+        names.append(rest.pop(0))
+    return command.main(rest, prog_name=" ".join(names), standalone_mode=False)
 
 
-def _group(group: Group) -> typer.Typer:
-    made = typer.Typer(help=group.help, no_args_is_help=True, context_settings=_HELP)
-    for name, command in group.commands.items():
-        made.command(name)(_as_typer(command.load()))
-    return made
+def _settings() -> dict[str, Any]:
+    """Help as plain text, which wraps at every width, is the same in a pipe, and takes a third of the time of typer's panels to load."""
+    return {"no_args_is_help": True, "pretty_exceptions_enable": False, "rich_markup_mode": None, "context_settings": _context()}
+
+
+def _context() -> dict[str, Any]:
+    columns = shutil.get_terminal_size().columns
+    width = {"terminal_width": max(columns - 1, 20)} if columns < 60 else {"max_content_width": 100}
+    return {"help_option_names": ["-h", "--help"], **width}
+
+
+def _add(group: typer.Typer, name: str, command: Command, words: Collection[str] | None) -> None:
+    function = _as_typer(command.load()) if words is None or name in words else _not_loaded
+    group.command(name, short_help=command.help, context_settings=_context())(function)
+
+
+def _not_loaded() -> None:
+    """Stand for a command that is only listed."""
 
 
 def _as_typer(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with typer's declarations for defaults."""
     original = cast(FunctionType, function)
-    defaults = []
-    for item in declared(original).values():
-        if item.names:
-            defaults.append(typer.Option(item.default, *item.names, help=item.help, min=item.min, max=item.max))
-        else:
-            defaults.append(typer.Argument(item.default, help=item.help))
-    made = FunctionType(original.__code__, original.__globals__, original.__name__, tuple(defaults), original.__closure__)
+    defaults = tuple(_declaration(original.__name__, name, item) for name, item in declared(original).items())
+    made = FunctionType(original.__code__, original.__globals__, original.__name__, defaults, original.__closure__)
     made.__annotations__, made.__doc__ = original.__annotations__, original.__doc__
     return made
 
 
+def _declaration(command: str, parameter: str, item: Declared) -> Any:
+    names = names_of(command, parameter)
+
+    def begun(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    more: dict[str, Any] = {"help": item.help, "autocompletion": begun if names else None}
+    if item.names:
+        return typer.Option(item.default, *item.names, min=item.min, max=item.max, **more)
+    return typer.Argument(item.default, **more)
+
+
 def _version(value: bool) -> None:
     if value:
-        from importlib import metadata
-
-        print(f"neurograph {metadata.version('neurograph')}")
+        say_version()
         raise typer.Exit
 
 

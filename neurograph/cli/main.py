@@ -11,6 +11,7 @@ from typing import Any
 from neurograph import stopping
 from neurograph.cli.plain import plain_call
 from neurograph.cli.postpone import postpone
+from neurograph.cli.streams import prepare
 from neurograph.errors import NeurographError
 from neurograph.plain_text import printable
 
@@ -19,6 +20,7 @@ __all__ = ["main", "run_command"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    prepare()
     postpone()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -27,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as error:  # in the moment before or after
         status = _stopped(error)
     stopping.at_once()
-    gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
+    if "torch" not in sys.modules:  # with torch comes triton, whose binding lists on stderr whatever the interpreter leaves behind
+        gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
     sys.exit(status)
 
 
@@ -39,7 +42,7 @@ def run_command(arguments: list[str]) -> int:
     silent = "--sharded" in arguments and os.environ.get("RANK", "0") != "0"
     try:
         call = plain_call(words)
-        result = _with_typer(words, debug) if call is None else call()
+        result = _with_typer(words) if call is None else call()
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except Exception as error:
@@ -63,9 +66,11 @@ def _ended(error: Exception, arguments: list[str], debug: bool, silent: bool) ->
         return _failed(f"{error.filename or 'file'}: {error.strerror or error}; choose another path or make room", debug, silent)
     if hasattr(error, "format_message"):  # a usage error of the parser
         message = str(error.format_message())
-        if not message and hasattr(error, "ctx"):  # no arguments at all: the help was printed
+        if type(error).__name__ == "NoArgsIsHelpError":  # no arguments at all: the message is the help
+            print(message, file=sys.stderr)
             return 2
-        return _failed(f"{_with_value(message, arguments)} ('neurograph --help' lists commands and options)", debug, silent)
+        where = getattr(getattr(error, "ctx", None), "command_path", "neurograph")
+        return _failed(f"{_with_value(message, arguments)} ('{where} --help' lists what there is)", debug, silent)
     if type(error).__name__ == "Abort":  # what the parser makes of an interrupt
         return _stopped(error, silent)
     raise error
@@ -79,10 +84,10 @@ def _stopped(error: BaseException, silent: bool = False) -> int:
     return stopped.status
 
 
-def _with_typer(words: list[str], debug: bool) -> Any:
+def _with_typer(words: list[str]) -> Any:
     from neurograph.cli import full
 
-    return full.run(words, debug=debug)
+    return full.run([*words[1:], "--help"] if words[:1] == ["help"] else words)
 
 
 def _with_value(message: str, arguments: list[str]) -> str:
@@ -95,7 +100,11 @@ def _with_value(message: str, arguments: list[str]) -> str:
         return message
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument) | dict(pairwise(arguments))
     value = given.get(option[1])
-    return message if value is None or value in message else message.replace(": ", f": {value}: ", 1)
+    return (
+        message
+        if value is None or re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", message)
+        else message.replace(": ", f": {value}: ", 1)
+    )
 
 
 def _failed(message: str, debug: bool, silent: bool = False) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,15 @@ def check_output(path: Path) -> None:
     """Refuse an output file before the work is done that it is for.
 
     Raises:
-        InputError: its folder does not exist, or it is a folder, a device or a pipe itself.
+        InputError: its folder does not exist or cannot be written to, or it is a folder, a device or a pipe itself.
     """
     if path.is_dir():
         raise InputError(f"output {path}: is a folder, must be a file; choose another -o")
     refuse_special(path)
     if not path.parent.is_dir():
         raise InputError(f"output {path}: the folder {path.parent} does not exist; make it or choose another -o")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"output {path}: the folder {path.parent} cannot be written to; choose another -o")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from neurograph.cli.commands import COMMANDS, Command
 from neurograph.cli.declare import Declared, declared
 
-__all__ = ["Call", "parse", "plain_call"]
+__all__ = ["Call", "parse", "plain_call", "say_version"]
 
 Call = Callable[[], Any]
 _READ: dict[str, Callable[[str], Any]] = {"str": str, "Path": Path, "int": int, "float": float}
@@ -22,6 +22,8 @@ _READ: dict[str, Callable[[str], Any]] = {"str": str, "Path": Path, "int": int, 
 
 def plain_call(words: Sequence[str]) -> Call | None:
     """What a command line calls; None where typer has to say."""
+    if list(words) == ["--version"]:
+        return say_version
     found, rest = COMMANDS.get(words[0]) if words else None, list(words[1:])
     if found is not None and not isinstance(found, Command):
         found, rest = found.commands.get(rest[0]) if rest else None, rest[1:]
@@ -30,6 +32,13 @@ def plain_call(words: Sequence[str]) -> Call | None:
     function = found.load()
     values = parse(function, rest)
     return None if values is None else lambda: function(**values)
+
+
+def say_version() -> None:
+    """Print the version."""
+    from importlib import metadata
+
+    print(f"neurograph {metadata.version('neurograph')}")
 
 
 def parse(function: Callable[..., Any], words: Sequence[str]) -> dict[str, Any] | None:

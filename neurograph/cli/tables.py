@@ -13,7 +13,7 @@ __all__ = ["reproduce", "tune"]
 
 
 def reproduce(
-    table: str = argument(help="accuracy, ablations or ablations-paper."),
+    table: str = argument(help="accuracy, ablations, ablations-paper or ablations-sghormer."),
     datasets: str | None = option(None, "--datasets", help="Names with commas between them; those of the table if not given."),
     rows: str | None = option(None, "--rows", help="Names of rows with commas between them; all if not given."),
     seeds: int | None = option(None, "--seeds", min=1, help="Runs a row; those of the dataset's protocol if not given."),

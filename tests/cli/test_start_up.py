@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from neurograph.cli.commands import COMMANDS, Command
 from neurograph.cli.main import run_command
 from neurograph.sim.compiled import library
 
@@ -101,11 +102,23 @@ def test_bad_input_is_refused_before_anything_is_loaded(bundle, arguments):
     assert not (HEAVY | PARSERS | NUMBERS) & loaded
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("simulate", "--help"), ("simulate", "{bundle}", "--fly", "1")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("simulate", "--help"), ("profiles", "show", "-h"), ("simulate", "{bundle}", "--fly", "1")]
+)
 def test_help_and_usage_errors_load_the_parser_alone(bundle, arguments):
     status, out, errors, loaded = child(*(a.format(bundle=bundle) for a in arguments))
     assert (status, bool(out)) == ((2, False) if "--fly" in arguments else (0, True)) and len(errors) == (status == 2)
-    assert "typer" in loaded and not ((HEAVY - {"pydantic"}) | NUMBERS) & loaded  # newer typers convert values with pydantic
+    assert "typer" in loaded and not (HEAVY | NUMBERS | {"rich.markdown", "typer.rich_utils"}) & loaded
+    if arguments == ("--help",):
+        assert not {f"neurograph.cli.{item.module}" for item in COMMANDS.values() if isinstance(item, Command)} & loaded
+
+
+def test_the_version_loads_nothing():
+    from importlib import metadata
+
+    status, out, errors, loaded = child("--version")
+    assert (status, out, errors) == (0, f"neurograph {metadata.version('neurograph')}\n", [])
+    assert not (HEAVY | NUMBERS | PARSERS) & loaded
 
 
 def test_what_is_postponed_is_whole_when_it_is_used():
