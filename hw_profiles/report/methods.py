@@ -177,8 +177,8 @@ def _rivals(report: Mapping[str, Any]) -> Iterator[Part]:
 def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
     names = [p["name"] for p in report["profiles"] if is_assumed(report, p)]
     if names:
-        whose, chips = ("its", "the chip's") if len(names) == 1 else ("their", "the chips'")
-        yield f"No energy per operation is published for {listed(names)}: {whose} joules are assumptions with a range, not {chips}. "
+        whose, of = ("its", "the chip's") if len(names) == 1 else ("their", "the chips'")
+        yield f"No energy per operation is published for {listed(names)}: {whose} joules are assumptions with a range, not {of}. "
     chips = [p["name"] for p in report["profiles"] if p["level"] == "chip events"]
     reasons: dict[tuple[str, str], list[str]] = {}
     for p in report["profiles"]:
