@@ -156,7 +156,8 @@ class Place:
 
     def leftovers(self, *folders: str) -> list[str]:
         """Temporary files and folders in what the commands write to."""
-        found = [p for name in folders or ("out", "cache", "tmp") for p in (self.folder / name).rglob("*")]
+        walks = (os.walk(self.folder / name) for name in folders or ("out", "cache", "tmp"))  # it skips what vanishes
+        found = [Path(at, name) for walk in walks for at, inner, files in walk for name in (*inner, *files)]
         ours = (p for p in found if p.name.endswith((".partial", ".replaced")) or p.name.startswith(("neurograph", "pymp", "tmp")))
         return [name for p in ours if (name := str(p.relative_to(self.folder))) != "cache/neurograph"]
 
