@@ -69,7 +69,7 @@ def digest(path: Path) -> str:
 
 
 def _recording(path: Path) -> bytes:
-    """The bytes of the file up to its text, which is written last and holds the seconds, and that text without them."""
+    """Every dataset, the text without the seconds that it holds, and how many bytes come before that text, which is written last."""
     import h5py
 
     with h5py.File(path) as file:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
 
 from neurograph.data.dynamic import DynamicGraph
 from neurograph.data.graph import canonical_edges
@@ -53,9 +54,10 @@ def _aligned(graph: DynamicGraph, width: int, window: int, smoothing: int, seed:
         known = np.unique(so_far[0])
         if edges.size:
             so_far = canonical_edges(np.concatenate([so_far, edges], axis=1))
-            found = _factors(so_far, graph.nodes, width, window, smoothing, seed)
-            if known.size:
-                found = (found @ orthogonal_procrustes(found[known], before[known])[0]).astype(np.float32)
+            with threadpool_limits(1, "blas"):  # its sums depend on how many threads it has; a step's features shall not
+                found = _factors(so_far, graph.nodes, width, window, smoothing, seed)
+                if known.size:
+                    found = (found @ orthogonal_procrustes(found[known], before[known])[0]).astype(np.float32)
             before = found
         yield before
 

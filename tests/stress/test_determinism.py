@@ -9,7 +9,11 @@ import soak
 from determinism import ENVIRONMENTS, differing, digest
 from networks import integer_network, random_network
 from spiky import karate_checkpoint
+from threadpoolctl import threadpool_limits
 
+from neurograph.data.dynamic import DynamicGraph
+from neurograph.data.graph import canonical_edges
+from neurograph.data.walks import walk_features
 from neurograph.errors import CompilerMissingError
 from neurograph.export.rounding_report import projection_report
 from neurograph.network import FixedLIF, Population, Projection
@@ -59,15 +63,25 @@ def test_spikes_states_and_counts_are_those_of_one_thread(integer):
 
 
 def test_rounding_errors_do_not_depend_on_threads_of_blas():
-    threadpoolctl = pytest.importorskip("threadpoolctl", reason="needs threadpoolctl")
     rng = np.random.default_rng(0)
     before = Projection("a", "b", Dense(rng.normal(0, 1, (400, 400))))
     after = Projection("a", "b", Dense(rng.integers(-127, 127, (400, 400)) * 2), sign_mode="mixed")
     target = Population("b", (400,), FixedLIF(0, 0, 1, 0, 0, 0.01))
     found = set()
-    for threads in (1, 2, 4):
-        with threadpoolctl.threadpool_limits(threads, "blas"):
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
             found.add(projection_report(before, after, target).relative_error)
+    assert len(found) == 1
+
+
+def test_features_out_of_walks_do_not_depend_on_threads_of_blas():
+    rng = np.random.default_rng(0)
+    steps = tuple(canonical_edges(rng.integers(0, 1500, (2, 3000))) for _ in range(2))
+    graph = DynamicGraph("random", steps, np.zeros(1500, np.int64), 2)
+    found = set()
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            found.add(b"".join(x.tobytes() for x in walk_features(graph, 64)))
     assert len(found) == 1
 
 
