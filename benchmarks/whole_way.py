@@ -1,4 +1,4 @@
-"""The whole way, with every figure that docs/results.md states of Cora: accuracy in float and in integers, parity with Lava, time, memory.
+"""The whole way, with the figures of docs/results.md: accuracy in float and in integers, parity with Lava, time and memory.
 
     python benchmarks/whole_way.py --data-root DIR [--dataset cora] [--seeds 10] [--json OUT]
 
