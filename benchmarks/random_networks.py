@@ -18,7 +18,7 @@ from pathlib import Path
 
 import machine
 import numpy as np
-from coverage import Coverage
+from network_classes import Coverage
 from packing import Packed, as_one_inference, pack, side_by_side
 from random_families import FLOAT_KINDS, KINDS, Case, Family, draw, family
 from shrinking import as_code, shrink

@@ -198,7 +198,7 @@ def streamed(of: Network, inferences: int, folder: Path) -> Soak:
     run({source: given[:2]})
     watch = Watch("one run into a recording", inferences)
     path = folder / "soak.h5"
-    with RecordingWriter(path, engine="fixed", ticks=of.ticks, keeps="spikes", buffer_bytes=1 << 20) as writer:
+    with RecordingWriter(path, engine="fixed", ticks=of.ticks, keeps="spikes", buffer_bytes=min(1 << 20, inferences << 7)) as writer:
         made = run({source: given}, record="none", into=_Counting(writer, watch, "b"))
         writer.finish(machine_steps=of.ticks, notes=made.notes)
     with open_recording(path) as recording:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from coverage import CLASSES, Coverage
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from network_classes import CLASSES, Coverage
 from packing import as_one_inference, pack, side_by_side
 from random_families import FLOAT_KINDS, KINDS, Case, draw, family
 from random_networks import Figures, compare_family, draw_some, run_ours
