@@ -60,7 +60,7 @@ def acts_between(population: Population) -> list[str]:
         # 4095 leaves 1/4096 of v, rounded toward zero: after two steps nothing, but after one tick perhaps something.
         alpha, leaks = np.asarray(neuron.du) + 1, (np.asarray(neuron.dv) > 0) & (np.asarray(neuron.dv) < fx.DECAY_UNITY)
         found = ["its current decays"] if np.any(alpha < fx.DECAY_UNITY) else []
-        return found + (["its voltage leaks"] if np.any(leaks) else []) + _after_a_spike(neuron, neuron.vth)
+        return found + (["its voltage leaks"] if np.any(leaks) else []) + _after_a_spike(neuron, np.asarray(neuron.vth) << fx.V_SHIFT)
     if not isinstance(neuron, (LIF, CubaLIF)):
         return []
     found = []

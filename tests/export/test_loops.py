@@ -140,6 +140,7 @@ def test_integers_are_held_to_the_same():
         (replace(at_rest, dv=4095), "its voltage leaks"),
         (replace(at_rest, du=2000), "its current decays"),
         (replace(at_rest, bias_mant=3), "a bias of its own"),
+        (replace(at_rest, v_reset=64 * 8 - 1), ""),  # in steps of v, of which a threshold has 64
         (replace(at_rest, v_reset=64 * 8), "its reset lies at or above its threshold"),
     ):
         network = chain("a", "b", extra=(back("b", "a"),), neuron=neuron)
