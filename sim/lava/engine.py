@@ -34,7 +34,7 @@ __all__ = ["KINDS", "run", "run_worker", "short_folder"]
 Array = NDArray[Any]
 KINDS = ("spikes", "voltages", "currents")
 WORKER = Path(__file__).with_name("worker.py")
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108  # looked at, not written to
 _GRACE_S = 3.0  # for the worker to end its own children before the group is killed
 _TAIL_LINES = 200
 _SOCKET_PATH_LIMIT = 60  # multiprocessing adds about 40 characters, and a Unix socket's path has 108
@@ -143,7 +143,7 @@ def run_worker(command: list[str], folder: Path, timeout_s: float, tag: str | No
 
 def short_folder() -> str | None:
     """Where a worker's temporary files go, if the usual place would make the paths of its sockets too long."""
-    return "/tmp" if len(tempfile.gettempdir()) > _SOCKET_PATH_LIMIT else None
+    return "/tmp" if len(tempfile.gettempdir()) > _SOCKET_PATH_LIMIT else None  # nosec B108  # for mkdtemp
 
 
 @contextlib.contextmanager

@@ -281,7 +281,8 @@ class Watch(threading.Thread):
                 say(error[1])
                 fail(f"{type(error[0]).__name__}: {error[0]}")
             if not actor._is_done and not actor.is_alive():
-                why = "/dev/shm is full, give it more room" if actor.exitcode == -signal.SIGBUS else "killed, perhaps for lack of memory"
+                full = "/dev/shm is full, give it more room"  # nosec B108  # a word to the user
+                why = full if actor.exitcode == -signal.SIGBUS else "killed, perhaps for lack of memory"
                 fail(f"a Lava process ended with exit code {actor.exitcode}: {why}")
 
     def stop(self) -> None:
