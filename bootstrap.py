@@ -4,6 +4,7 @@
     python3 bootstrap.py test     the test suite
     python3 bootstrap.py lint     ruff, mypy on the wheel, the import contract
     python3 bootstrap.py docs     the documentation site, into site/; a warning is an error
+    python3 bootstrap.py audit    bandit on the sources, pip-audit on what neurograph depends on
     python3 bootstrap.py setup    the environment alone
 
 Lava 0.10 runs on Python 3.10 only. Where none is found, the core is installed on the Python at hand (3.10 or newer) and goes on
@@ -12,15 +13,32 @@ NEUROGRAPH_VENV names another environment folder, NEUROGRAPH_PYTHON the Python t
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("NEUROGRAPH_VENV", ROOT / ".venv"))
 BIN = VENV / "bin"
+CLOSURE = """
+import re
+from importlib import metadata
+seen, open_ = {}, ["neurograph"]
+while open_:
+    name = open_.pop()
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:  # for another system or Python
+        continue
+    seen[name] = found.version
+    wanted = [r for r in found.requires or () if "extra ==" not in r]
+    open_ += {re.sub("[-_.]+", "-", re.match("[A-Za-z0-9._-]+", r)[0]).lower() for r in wanted} - {*seen, *open_}
+print("\\n".join(f"{name}=={version.partition('+')[0]}" for name, version in sorted(seen.items()) if name != "neurograph"))
+"""
 PROBE = "import sys; print(sys.version_info[0], sys.version_info[1])"
 
 
@@ -116,6 +134,34 @@ def docs(arguments):
     return subprocess.call([str(BIN / "mkdocs"), "build", "--quiet", *arguments], cwd=ROOT, env=environment)
 
 
+def audit(arguments):
+    """bandit, and known flaws of neurograph's own dependencies as they are installed; says so where the advisories cannot be reached."""
+    say("bandit")
+    sources = [str(ROOT / name) for name in ("neurograph", "export", "sim", "hw_profiles", "bootstrap.py")]
+    status = subprocess.call([str(BIN / "bandit"), "-q", "-c", str(ROOT / "pyproject.toml"), "-r", *sources])
+    say("pip-audit")
+    pinned = subprocess.run([str(BIN / "python"), "-c", CLOSURE], capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text(pinned)
+        command = [str(BIN / "pip-audit"), "--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json", "-r", str(wanted)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        found = json.loads(done.stdout)["dependencies"]
+    except ValueError:
+        say(f"pip-audit: NOT audited, it ends with {done.returncode}: {(done.stderr.strip().splitlines() or ['no message'])[-1][:200]}")
+        return status
+    flaws = [(one["name"], one["version"], flaw["id"]) for one in found for flaw in one.get("vulns", ())]
+    unknown = [one["name"] for one in found if "skip_reason" in one]
+    print(f"pip-audit: {len(found) - len(unknown)} of {len(found)} packages looked up, {len(flaws)} known flaws")
+    for flaw in flaws:
+        print("  {} {}: {}".format(*flaw))
+    if unknown:
+        some = f"{', '.join(unknown[:5])}{' ...' if len(unknown) > 5 else ''}"
+        say(f"pip-audit: {len(unknown)} NOT audited, the advisory service gives no answer ({some}); run it where it can be reached")
+    return status | bool(flaws)
+
+
 def run(command, **options):
     """Run a step of the set-up; end here if it fails."""
     if subprocess.call(command, **options) != 0:
@@ -127,7 +173,7 @@ def say(message):
     print(message, file=sys.stderr, flush=True)
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "docs": docs, "setup": lambda arguments: 0}
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "audit": audit, "docs": docs, "setup": lambda arguments: 0}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

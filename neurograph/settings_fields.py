@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from neurograph.plain_text import is_plain
 
-__all__ = ["check_fields"]
+__all__ = ["check_fields", "shown"]
 
 
 def check_fields(settings: Any, where: str, error: type[Exception] = ValueError, way_out: str = "") -> None:
@@ -29,7 +29,7 @@ def check_fields(settings: Any, where: str, error: type[Exception] = ValueError,
         if wanted is None and field.name.endswith("dropout") and not 0 <= value < 1:
             wanted = "at least 0 and below 1"
         if wanted is not None:
-            raise error(f"{where}: {field.name} is {_shown(value)}, must be {wanted}{way_out}")
+            raise error(f"{where}: {field.name} is {shown(value)}, must be {wanted}{way_out}")
 
 
 def _wanted(value: Any, kind: Any) -> str | None:
@@ -52,7 +52,7 @@ def _wanted(value: Any, kind: Any) -> str | None:
     return None
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value for a message; of what is no number, text or nothing only its type."""
     if isinstance(value, (bool, Real, type(None))):
         return repr(value)

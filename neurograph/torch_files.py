@@ -8,7 +8,7 @@ bounds, and copied.
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403  # its exceptions alone
 import re
 import warnings
 import zipfile

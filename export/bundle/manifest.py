@@ -98,7 +98,9 @@ def open_files(path: Path, *, whole: bool, form: str = FORMAT, version: int = VE
             f"bundle {path}: of a dynamic model, must be of one network here; 'neurograph check', 'simulate' and 'report' take both"
         )
     if kind != form or found != version:
-        raise BundleError(f"bundle {path}: {kind} version {found}, this neurograph reads {form} version {version}; export it again")
+        raise BundleError(
+            f"bundle {path}: {str(kind)[:60]!r} version {str(found)[:20]}, this neurograph reads {form} version {version}; export it again"
+        )
     problem = misfit(manifest, _KINDS[form]) or _problem(manifest)
     if problem:
         raise BundleError(f"bundle {path}: {MANIFEST} is damaged ({problem}); export it again")

@@ -7,7 +7,7 @@ says that it is trusted.
 from __future__ import annotations
 
 import importlib
-import pickle
+import pickle  # nosec B403  # its exceptions alone
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -111,7 +111,7 @@ def _read(path: Path, allow_pickle: bool) -> Any:
     if not allow_pickle:
         return _tensors(path, where)
     try:
-        return torch.load(path, map_location="cpu", weights_only=False)
+        return torch.load(path, map_location="cpu", weights_only=False)  # nosec B614  # --allow-pickle says that it is trusted
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{where}: damaged ({_line(error)}); copy it anew") from None
     except (Exception, SystemExit) as error:  # with pickled code anything

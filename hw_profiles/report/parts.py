@@ -52,7 +52,7 @@ class Cell:
     @property
     def broken(self) -> Markup:
         """The text, which may go on in a new line after an underscore or an arrow."""
-        return Markup(re.sub("([_→])", r"\1<wbr>", str(escape(self.text))))
+        return Markup(re.sub("([_→])", r"\1<wbr>", str(escape(self.text))))  # nosec B704  # escaped
 
     @property
     def is_long(self) -> bool:
@@ -144,7 +144,7 @@ def _inline(text: str) -> Markup:
     safe = str(escape(text))
     for mark, tag in ((r"\*\*", "strong"), (r"\*", "em"), ("`", "code")):
         safe = re.sub(rf"{mark}([^*`]+){mark}", rf"<{tag}>\1</{tag}>", safe)
-    return Markup(safe)  # escaped above
+    return Markup(safe)  # nosec B704  # escaped above
 
 
 def count(value: float | None, identity: str = "", decimals: int | None = None) -> Cell:
@@ -179,7 +179,7 @@ def label_of(report: Mapping[str, Any], key: str) -> str:
 
 def shown(svg: str | None, caption: str, *, wide: bool = False) -> list[Block]:
     """A picture, where it could be drawn; matplotlib has escaped the text in it."""
-    return [] if svg is None else [Picture(Markup(svg), caption, wide)]
+    return [] if svg is None else [Picture(Markup(svg), caption, wide)]  # nosec B704  # svg.py escapes names
 
 
 def slug(*words: str) -> str:

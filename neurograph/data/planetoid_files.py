@@ -10,7 +10,7 @@ Source: the layout of the files, torch_geometric/io/planetoid.py and npz.py (PyG
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # nosec B403  # an unpickler that knows no code, see the module
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ MOST_DENSE = 1 << 30
 _TYPES = ("f8", "f4", "i8", "i4", "i2", "i1", "u1", "b1")
 _UNKNOWN = (
     *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.PERSID, pickle.BINPERSID),
-    *(pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
+    *(pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX),
 )
 
 
@@ -106,7 +106,14 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[misc, name-defined]  # the 
             raise pickle.UnpicklingError("calls what makes no matrix; only matrices and lists are read")
         super().load_reduce()
 
+    def load_newobj(self) -> None:
+        """Make a stand-in, and nothing else."""
+        if self.stack[-2] not in (_Array, _Csr) or self.stack[-1]:
+            raise pickle.UnpicklingError("makes what is no matrix; only matrices and lists are read")
+        super().load_newobj()
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
     dispatch[pickle.REDUCE[0]] = load_reduce
 
     def find_class(self, module: str, name: str) -> Any:

@@ -148,7 +148,7 @@ def _check_words(folder: Path, title: str, nodes: int) -> None:
     """Node labels become one column a value, from the lowest to the highest: so many must fit.
 
     Raises:
-        DataError: they would not, or are no whole numbers; attributes that are no table of finite numbers.
+        DataError: they would not, or are no whole numbers.
     """
     path = folder / f"{title}_node_labels.txt"
     if path.is_file():
@@ -159,11 +159,6 @@ def _check_words(folder: Path, title: str, nodes: int) -> None:
                 f"dataset {title}: {path.name}: labels make {columns:,} columns of {nodes:,} nodes, must be at most "
                 f"{_MOST_FEATURES:,} features; number them from 0 without gaps"
             )
-    path = folder / f"{title}_node_attributes.txt"
-    if path.is_file():
-        values = np.loadtxt(path, delimiter=",", ndmin=2)
-        if not np.isfinite(values).all():
-            raise DataError(f"dataset {title}: {path.name}: holds NaN or infinity, must be finite; mend the files")
 
 
 def _degrees(edges: Integers, nodes: int) -> sp.csr_matrix:

@@ -26,7 +26,7 @@ from neurograph.data import GraphData, some_graphs
 from neurograph.errors import CheckpointError, DataError
 from neurograph.files import write_file
 from neurograph.models import MODELS, ClassifierConfig, SpikingClassifier, build
-from neurograph.plain_text import is_plain
+from neurograph.plain_text import is_plain, line_of
 from neurograph.torch_files import PickledObjectsError, UnsafeFileError, read_torch_file
 from neurograph.training.formats import DYNAMIC_FORMAT, FORMAT, STATE_FORMAT
 from neurograph.training.train import TrainingResult, check_sizes
@@ -177,7 +177,7 @@ def _config(payload: Mapping[str, Any], where: str) -> ClassifierConfig:
     try:
         return MODELS[payload["model"]][1](**payload["config"])
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{where}: config cannot be used ({error}); train it again") from None
+        raise CheckpointError(f"{where}: config cannot be used ({line_of(error)}); train it again") from None
 
 
 def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -> SpikingClassifier:
@@ -186,7 +186,7 @@ def _model(config: ClassifierConfig, graph: GraphData, state: Any, where: str) -
         check_shapes(config, state, lambda: build(config, graph.edge_index, graph.batch))
         model = build(config, graph.edge_index, graph.batch)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise CheckpointError(f"{where}: config cannot be used ({' '.join(str(error).split())[:200]}); train it again") from None
+        raise CheckpointError(f"{where}: config cannot be used ({line_of(error)}); train it again") from None
     for tensor in state.values():
         if tensor.is_floating_point():
             model.to(tensor.dtype)
@@ -227,7 +227,7 @@ def check_tensors(state: Any, where: str) -> None:
     for name, tensor in state.items():
         broken = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
         if broken:
-            raise CheckpointError(f"{where}: tensor {name!r} holds {broken} NaN or infinite values, must hold none; train it again")
+            raise CheckpointError(f"{where}: tensor {name[:60]!r} holds {broken} NaN or infinite values, must hold none; train it again")
 
 
 def _pack_graph(graph: GraphData) -> dict[str, Any]:

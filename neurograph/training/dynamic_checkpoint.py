@@ -217,7 +217,7 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
     """
     payload, where = read_payload(Path(path), DYNAMIC_FORMAT, VERSION, _KEYS, _KINDS), f"checkpoint {path}"
     if payload["model"] not in DYNAMIC_MODELS:
-        raise CheckpointError(f"{where}: model {payload['model']!r} is not known, must be one of {', '.join(DYNAMIC_MODELS)}")
+        raise CheckpointError(f"{where}: model {payload['model'][:60]!r} is not known, must be one of {', '.join(DYNAMIC_MODELS)}")
     held = payload["graph"]
     try:
         if (

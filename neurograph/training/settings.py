@@ -31,6 +31,7 @@ from neurograph.data import GraphData, plain_name, with_adjacency
 from neurograph.errors import TrainingError
 from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig
 from neurograph.plain_text import line_of, parse_toml
+from neurograph.settings_fields import shown
 from neurograph.training.recipe import Recipe
 
 __all__ = ["Settings", "names", "preset", "read_settings", "settings_for"]
@@ -150,7 +151,7 @@ def _said(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = Settings if len(error["loc"]) == 1 else _Data
         return f"{key} is not known, must be one of {', '.join(known.model_fields)}"
-    return f"{key[:60]} is {str(error['input'])[:60]!r}: {error['msg'].lower()}"
+    return f"{key[:60]} is {shown(error['input'])}: {error['msg'].lower()}"
 
 
 def _check(found: Settings, where: str) -> None:

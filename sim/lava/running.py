@@ -17,7 +17,7 @@ _LONGEST = 40  # our folder adds 29 characters and multiprocessing's socket in i
 _NO_LAVA = ("ModuleNotFoundError", "ImportError", "SyntaxError")  # the last: a Python 2, or an early 3
 _CHECK = "'neurograph lava status' checks the runtime"
 _NO_MEMORY = ("SIGKILL", "exit code -9", "MemoryError", "Cannot allocate memory", "can't start new thread", "temporarily unavailable")
-_NO_ROOM = ("No space left on device", "SIGBUS", "/dev/shm is full")
+_NO_ROOM = ("No space left on device", "SIGBUS", "/dev/shm is full")  # nosec B108  # a word to the user
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def kept(prefix: str) -> Iterator[Kept]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            child = Kept(prefix, where="/tmp" if len(tempfile.gettempdir()) > _LONGEST else None)
+            child = Kept(prefix, where="/tmp" if len(tempfile.gettempdir()) > _LONGEST else None)  # nosec B108  # for mkdtemp
             stack.enter_context(child)
         except OSError as error:
             raise no_folder(error) from None

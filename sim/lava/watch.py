@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PREFIX = "neurograph-run-"
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108  # looked at, and what carries our tag removed
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LONGEST = 40  # our folder adds 24 characters and multiprocessing's socket in it 32, and a Unix socket's path has 107
 _CAUSES = {
-    -signal.SIGBUS: "/dev/shm is full, give it more room",
+    -signal.SIGBUS: "/dev/shm is full, give it more room",  # nosec B108  # a word to the user
     -signal.SIGKILL: "killed, perhaps for lack of memory",
     -signal.SIGTERM: "killed (SIGTERM)",
 }
@@ -50,7 +50,7 @@ def begin(tag: str | None, timeout_s: float | None = None) -> None:
     multiprocessing.process.current_process()._config["semprefix"] = prefix  # type: ignore[attr-defined]
     if tag is None:
         long = len(tempfile.gettempdir()) > LONGEST
-        tempfile.tempdir = tempfile.mkdtemp(prefix=PREFIX, dir="/tmp" if long else None)
+        tempfile.tempdir = tempfile.mkdtemp(prefix=PREFIX, dir="/tmp" if long else None)  # nosec B108  # for mkdtemp
     _bind_children()
     if timeout_s is not None:
         timer = threading.Timer(timeout_s, fail, [f"not done after {timeout_s:g} s, its limit; give a larger one (--timeout)"])

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -71,71 +72,77 @@ def wrong(reader, folder, name, content, whole):
     return f"takes {grown / 1024:.0f} MiB" if grown > MORE_KIB else None
 
 
-def child(name, good, seeds, output):
-    """Try seeds of one reader; a line of JSON an execution in ``output``, begun before and ended after it."""
+def child(names, goods, seeds, output, seconds):
+    """Try seeds of readers, for so long; a line of JSON an execution in ``output``, begun before and ended after it."""
     from readers import READERS
 
-    reader = READERS[name]
     faulthandler.enable()
     with tempfile.TemporaryDirectory() as temporary, Path(output).open("w", buffering=1) as log:
-        folder = Path(temporary, "files")
-        shutil.copytree(good, folder)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            reader.use(folder)  # loads the libraries, and must be good
+        for number, (name, good) in enumerate(zip(names, goods, strict=True)):
+            shutil.copytree(good, Path(temporary, str(number)))
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                warnings.simplefilter("ignore")
+                READERS[name].use(Path(temporary, str(number)))  # loads the libraries, and must be good
         limit = (
             int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmSize"))) * 1024
         )
         resource.setrlimit(resource.RLIMIT_AS, (limit + MORE_BYTES, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for seed in seeds:
-            which, content = damaged(reader, good, seed)
-            log.write(json.dumps({"seed": seed}) + "\n")
-            faulthandler.dump_traceback_later(LONGEST_S, exit=True)
-            found = wrong(reader, folder, which, content, (good / which).read_bytes())
-            faulthandler.cancel_dump_traceback_later()
-            log.write(json.dumps({"done": seed, "file": which, "wrong": found}) + "\n")
+        start = time.monotonic()
+        for number, (name, good) in enumerate(zip(names, goods, strict=True)):
+            for seed in seeds:
+                if time.monotonic() > start + seconds:
+                    break
+                which, content = damaged(READERS[name], good, seed)
+                log.write(json.dumps({"seed": seed, "reader": name}) + "\n")
+                faulthandler.dump_traceback_later(LONGEST_S, exit=True)
+                found = wrong(READERS[name], Path(temporary, str(number)), which, content, (good / which).read_bytes())
+                faulthandler.cancel_dump_traceback_later()
+                log.write(json.dumps({"done": seed, "file": which, "wrong": found, "spent": time.monotonic() - start}) + "\n")
 
 
-def run(name, good, first, count, seconds=None):
-    """Seeds of a reader in processes of their own, a new one after a crash or a hang.
+def start(names, goods, first, last, log, seconds):
+    """Run :func:`child` in a process of its own."""
+    words = [
+        sys.executable,
+        str(HERE / "fuzzing.py"),
+        json.dumps(names),
+        json.dumps([str(good) for good in goods]),
+        str(first),
+        str(last),
+        log,
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run([*words, str(seconds)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, check=False)
+
+
+def run(name, good, first, count, seconds=float("inf")):
+    """Seeds of a reader in processes of their own, a new one after a crash or a hang, for so long beside what it takes to start.
 
     Returns:
-        Executions, and the findings: (seed, what).
+        Executions, findings (seed, what), and seconds that they took.
     """
-    import subprocess
-
-    end = time.monotonic() + seconds if seconds is not None else None
-    executions, findings, seed = 0, [], first
-    while seed < first + count and (end is None or time.monotonic() < end):
+    executions, findings, spent, seed, crashes = 0, [], 0.0, first, 0
+    while seed < first + count and spent < seconds:
         with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
-            left = None if end is None else max(1.0, end - time.monotonic())
-            command = [sys.executable, str(HERE / "fuzzing.py"), name, str(good), str(seed), str(first + count), log.name]
-            process = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
-            )
-            try:
-                said = process.communicate(timeout=left)[1].decode(errors="replace")
-                stopped = False
-            except subprocess.TimeoutExpired:
-                process.kill()
-                said, stopped = process.communicate()[1].decode(errors="replace"), True
+            process = start([name], [good], seed, first + count, log.name, seconds - spent)
+            said = process.stderr.decode(errors="replace")[-1500:]
             lines = [json.loads(line) for line in log.read().splitlines() if line.endswith("}")]
         done = [line for line in lines if "done" in line]
         begun = [line["seed"] for line in lines if "seed" in line]
         executions += len(done)
+        spent += done[-1]["spent"] if done else 0.0
         findings += [(line["done"], f"{line['file']}: {line['wrong']}") for line in done if line["wrong"]]
-        if not begun:
-            findings.append((seed, f"the good file fails: {said[-1500:]}")) if not stopped else None
+        if process.returncode == 0:
             break
-        if len(begun) > len(done) and not stopped:
-            findings.append((begun[-1], f"the process ends with {process.returncode}: {said[-1500:]}"))
-            executions += 1
-        seed = begun[-1] + 1
-    return executions, findings
+        crashes += 1
+        findings.append((begun[-1] if begun else seed, f"the process ends with {process.returncode}: {said}"))
+        if not begun or crashes > 20:  # the good file fails, or all do
+            break
+        executions, spent, seed = executions + 1, spent + LONGEST_S / 10, begun[-1] + 1
+    return executions, findings, spent
 
 
 if __name__ == "__main__":
-    # Lists are made before the limit; the last argument is the log.
-    NAME, GOOD, FIRST, LAST, LOG = sys.argv[1:]
-    child(NAME, Path(GOOD), range(int(FIRST), int(LAST)), LOG)
+    NAMES, GOODS, FIRST, LAST, LOG, SECONDS = sys.argv[1:]
+    child(json.loads(NAMES), [Path(good) for good in json.loads(GOODS)], range(int(FIRST), int(LAST)), LOG, float(SECONDS))
