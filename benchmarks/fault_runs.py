@@ -23,7 +23,7 @@ REASONS = {  # by whether it is read-only: of the system, and of SQLite
     True: ("Read-only file system", "unable to open database file"),
 }
 MARK = "NEUROGRAPH_FAULT"
-ORPHANS_S = 20.0  # that processes of a killed parent may take to see it
+ORPHANS_S = 120.0  # that processes of a killed parent may take to see it; a compiler ends when it has compiled
 LIBRARIES = (
     "matplotlib.figure",
     "neurograph.export.bundle",

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from neurograph.errors import InputError
@@ -99,6 +100,7 @@ def _end_with_parent() -> None:
 @contextmanager
 def _interrupts_wait() -> Iterator[None]:
     """An interrupt comes when the block has ended, and never to processes that are started inside."""
+    resource_tracker.ensure_running()  # which lets interrupts through when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -157,14 +159,15 @@ def _client(distributed: Any, jobs: int, scheduler: str | None, timeout_s: float
             yield client
         return
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    with (
-        _environment(dict.fromkeys(_THREADS, str(threads))),
-        distributed.LocalCluster(
-            n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+    with ExitStack() as stack:
+        stack.enter_context(_environment(dict.fromkeys(_THREADS, str(threads))))
+        with _interrupts_wait():  # the threads that start workers, now and later, do not hear them either
+            cluster = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+                )
+            )
+        yield stack.enter_context(distributed.Client(cluster))
 
 
 @contextmanager

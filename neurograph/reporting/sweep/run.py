@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from neurograph.kept_lines import KeptLines
 from neurograph.reporting.sweep.engines import LOST, dask, processes
 from neurograph.reporting.sweep.plan import Plan
 from neurograph.reporting.sweep.row import Row
-from neurograph.reporting.sweep.work import Pricing, failed, price, train_one
+from neurograph.reporting.sweep.work import SCRATCH, Pricing, failed, price, train_one
+from neurograph.siblings import clear
 
 __all__ = ["ROWS", "Sweep", "run_sweep"]
 
@@ -41,6 +44,16 @@ class Sweep:
         return [row for row in self.rows if row.error is not None]
 
 
+@contextmanager
+def _scratch_cleared() -> Iterator[None]:
+    """Workers that were ended had no time to remove what they were making."""
+    try:
+        yield
+    finally:
+        clear(Path(tempfile.gettempdir()), SCRATCH)
+
+
+@_scratch_cleared()
 def run_sweep(
     plan: Plan,
     folder: Path,

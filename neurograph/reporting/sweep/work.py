@@ -12,7 +12,9 @@ from neurograph.errors import InputError, NeurographError
 from neurograph.reporting.sweep.row import Row, row_of
 from neurograph.siblings import scratch_folder
 
-__all__ = ["Pricing", "Training", "price", "train_one"]
+__all__ = ["SCRATCH", "Pricing", "Training", "price", "train_one"]
+
+SCRATCH = "neurograph-sweep"
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _report(task: Pricing) -> dict[str, Any]:
 
     target = target_of(task.target)
     compiled = compile_checkpoint(training.load(task.source), target, bits=task.point["bits"], ticks=task.point["ticks"])
-    with scratch_folder("neurograph-sweep") as folder:
+    with scratch_folder(SCRATCH) as folder:
         bundle = write_bundle(compiled, target, folder / "bundle", nir_form="graph")
         return report_of(bundle, list(task.profiles))
 
