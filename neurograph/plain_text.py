@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEEPEST", "is_name", "is_plain", "line_of", "misfit", "parse_json", "parse_toml", "printable", "read_json"]
+__all__ = ["DEEPEST", "is_name", "is_plain", "line_of", "misfit", "parse_json", "parse_toml", "plain_markdown", "printable", "read_json"]
 
 MOST_BYTES = 16 << 20
 DEEPEST = 100
@@ -89,6 +89,13 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def plain_markdown(text: str) -> str:
+    """Markdown without HTML and without links, whatever names stand in it: our own reports have neither."""
+    import re
+
+    return re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text).replace("](", r"]\(")
 
 
 def is_plain(text: str) -> bool:

@@ -135,6 +135,8 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
 def _is_inside(name: str) -> bool:
     """Whether a name is one of a file below the folder, as it is written on every system."""
     plain = PurePosixPath(name)
+    if not plain.parts:
+        return False
     return (
         name.isprintable()
         and "\\" not in name

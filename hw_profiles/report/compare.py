@@ -13,6 +13,7 @@ from typing import Any
 from neurograph.errors import InputError
 from neurograph.hw_profiles.report.csv_tables import Line, written
 from neurograph.hw_profiles.report.text import low_high, number, ratio, si, table
+from neurograph.plain_text import plain_markdown
 
 __all__ = ["compare", "to_csv", "to_json", "to_markdown"]
 
@@ -185,7 +186,7 @@ def _profile_lines(p: Found, line: Line, over: Found | None) -> Iterator[Line]:
 def to_markdown(comparison: Found) -> str:
     """The comparison as Markdown: a column a bundle, and one for its ratio to the first."""
     sections = (_head, _counted, _priced)
-    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(comparison)))) + "\n"
+    return plain_markdown("\n\n".join("\n".join(lines) for section in sections if (lines := list(section(comparison)))) + "\n")
 
 
 def _head(comparison: Found) -> Iterator[str]:

@@ -14,6 +14,7 @@ from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 from neurograph.hw_profiles.report.windows import windows
 from neurograph.hw_profiles.report.workload import workload
+from neurograph.plain_text import plain_markdown
 
 __all__ = [
     "PREFACE",
@@ -64,7 +65,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         _constants,
         methods_section,
     )
-    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n"
+    return plain_markdown("\n\n".join("\n".join(lines) for section in sections if (lines := list(section(report)))) + "\n")
 
 
 def _head(report: Mapping[str, Any]) -> Iterator[str]:

@@ -231,6 +231,8 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
         drawing = Drawing(**payload["drawing"])
         train, val, test = (mask.numpy() for mask in payload["masks"])
         seen = payload["seen"].numpy().reshape(-1, drawing.width)
+        if seen.dtype != np.float32 or len(seen) > _SEEN or not np.isfinite(seen).all():
+            raise ValueError(f"features that were seen of {seen.dtype} and shape {seen.shape}")
         made, config = DYNAMIC_MODELS[payload["model"]]
         check_tensors(payload["state_dict"], where)
         settings = config(**payload["config"])

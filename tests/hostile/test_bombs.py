@@ -232,7 +232,7 @@ CASES = {
     "indices far outside": ("bundle: network", wide_csr, BUNDLE, "a sparse matrix of"),
     "an ONNX tensor of 10^24": ("bundle: network", huge_tensor, ["report", "."], "declares shape"),
     "a deep manifest": ("bundle: network", deep_manifest, BUNDLE, "nested too deep"),
-    "ranges of 10^12": ("bundle: network", long_ranges, ["report", ".", "--profile", "loihi2"], "ranges [[0, 1000000000000]]"),
+    "ranges of 10^12": ("bundle: network", long_ranges, ["report", ".", "--profile", "loihi2", "--placement", "placement.json"], "ranges [[0, 1000000000000]]"),
     "an array of 10^12": ("samples", header("(1000000000000,)"), ["simulate", "B", "--input", "a.npy"], "declares 8,000,000,000,000 bytes"),
     "an array of -1": ("samples", header("(-1,)"), ["simulate", "B", "--input", "a.npy"], "Cannot parse header"),
     "a zip of zeros": ("samples", zip_of_zeros, ["simulate", "B", "--input", "a.npy"], "declares 1,073,741,952 bytes"),

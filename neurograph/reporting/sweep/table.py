@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from neurograph.plain_text import plain_markdown
 from neurograph.reporting.sweep.front import front_of
 from neurograph.reporting.sweep.plan import Plan
 from neurograph.reporting.sweep.row import Row
@@ -83,7 +84,9 @@ def to_markdown(plan: Plan, rows: Sequence[Row]) -> str:
         "|" + "|".join("---" if head in left else "--:" for head in heads) + "|",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells),
     ]
-    return "\n".join([f"# Sweep over {', '.join(plan.grid.keys)}", "", *("\n\n".join(about(plan, rows)).split("\n")), "", *lines, ""])
+    return plain_markdown(
+        "\n".join([f"# Sweep over {', '.join(plan.grid.keys)}", "", *("\n\n".join(about(plan, rows)).split("\n")), "", *lines, ""])
+    )
 
 
 def to_csv(rows: Sequence[Row]) -> str:
