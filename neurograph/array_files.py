@@ -18,12 +18,13 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
-from numpy.lib import format as npy
+from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
 __all__ = ["UnsafeArrayError", "read_array_file"]
 
 Array = NDArray[Any]
+npy: Any = numpy_format  # NumPy 1.26 does not type it
 _FREE, _RATIO, _CAP, _CAP_RATIO = 128 << 20, 200, 4 << 30, 20
 _MOST_MEMBERS = 10_000
 _MAGIC = b"\x93NUMPY"

@@ -29,7 +29,8 @@ from neurograph.network import (
     Threshold,
 )
 from neurograph.plain_text import parse_json
-from neurograph.stored_checks import checked_csr, checked_field, checked_name, checked_sizes, in_range
+from neurograph.stored_checks import checked_field, checked_name, checked_sizes, in_range
+from neurograph.stored_csr import checked_csr
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "StoredNetwork", "load_network", "save_network", "stored_network"]
@@ -180,7 +181,7 @@ def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
 
 
 def _get_csr(group: h5py.Group) -> sp.csr_matrix:
-    return checked_csr(*(group[part][()] for part in ("data", "indices", "indptr")), group.attrs["shape"])
+    return checked_csr((group[part][()] for part in ("data", "indices", "indptr")), group.attrs["shape"])
 
 
 def _put_weights(group: h5py.Group, weights: Weights) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from neurograph.array_files import read_array_file
 from neurograph.errors import DataError
-from neurograph.stored_checks import checked_csr
+from neurograph.stored_csr import checked_csr
 
 __all__ = ["check_npz", "rewrite_planetoid"]
 
@@ -75,7 +75,7 @@ def check_npz(path: Path, title: str) -> None:
     try:
         arrays = read_array_file(path)
         parts = {kind: [arrays[f"{kind}_{part}"] for part in ("data", "indices", "indptr", "shape")] for kind in ("adj", "attr")}
-        adjacency, features = (checked_csr(*parts[kind]) for kind in ("adj", "attr"))
+        adjacency, features = (checked_csr(parts[kind][:3], parts[kind][3]) for kind in ("adj", "attr"))
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise DataError(f"{where}: damaged ({' '.join(str(error).split())[:160]}); copy it anew") from None
     nodes = len(arrays["labels"]) if arrays.get("labels", np.zeros(())).ndim == 1 else 0
@@ -86,10 +86,13 @@ def check_npz(path: Path, title: str) -> None:
         )
 
 
-class _Unpickler(pickle._Unpickler):  # type: ignore[misc, name-defined]  # the one in C believes a pickle's sizes
+_PYTHON: Any = vars(pickle)["_Unpickler"]  # the one in C believes a pickle's sizes
+
+
+class _Unpickler(_PYTHON):  # type: ignore[misc]
     """An unpickler of :data:`_KNOWN`, in Python: its memo takes no more than the pickle has."""
 
-    dispatch = {key: value for key, value in pickle._Unpickler.dispatch.items() if bytes([key]) not in _UNKNOWN}  # type: ignore[attr-defined]  # noqa: RUF012
+    dispatch = {key: value for key, value in _PYTHON.dispatch.items() if bytes([key]) not in _UNKNOWN}  # noqa: RUF012
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")
@@ -140,7 +143,7 @@ class _Dtype:
     def plain(self) -> np.dtype[Any]:
         if self.code not in _TYPES or self.order not in ("<", ">", "|", "="):
             raise ValueError(f"values of type {self.code[:20]!r}")
-        return np.dtype(self.code).newbyteorder(self.order)
+        return np.dtype(self.order + self.code)
 
 
 class _Array:
@@ -158,7 +161,7 @@ class _Csr:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         shape = state["_shape"] if "_shape" in state else state["shape"]
-        self.matrix = checked_csr(*(state[part].values for part in ("data", "indices", "indptr")), shape)
+        self.matrix = checked_csr((state[part].values for part in ("data", "indices", "indptr")), shape)
 
 
 def _empty_array(kind: Any, shape: Any, code: Any) -> _Array:
