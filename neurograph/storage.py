@@ -149,9 +149,7 @@ def _projection(group: h5py.Group) -> Projection:
     weights = _get_weights(group["weights"])
     times = _whole(attrs["lag"]), _whole(attrs["delay"]) or None
     port = _whole(attrs.get("port", 0))
-    return Projection(
-        str(attrs["source"]), str(attrs["target"]), weights, *times, _whole(attrs["exponent"]), mode, _whole(attrs.get("port", 0))
-    )
+    return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, _whole(attrs["exponent"]), mode, port)
 
 
 def _put(group: h5py.Group, name: str, value: Any) -> None:
