@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
+from neurograph.csr_checks import checked_csr
 from neurograph.errors import NetworkError
 from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.network import (
@@ -29,7 +30,7 @@ from neurograph.network import (
     Threshold,
 )
 from neurograph.plain_text import parse_json
-from neurograph.stored_checks import checked_csr, checked_field, checked_name, checked_sizes, in_range
+from neurograph.stored_checks import checked_field, checked_name, checked_sizes, in_range
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "StoredNetwork", "load_network", "save_network", "stored_network"]
@@ -181,7 +182,7 @@ def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
 
 
 def _get_csr(group: h5py.Group) -> sp.csr_matrix:
-    return checked_csr(*(group[part][()] for part in ("data", "indices", "indptr")), group.attrs["shape"])
+    return checked_csr([group[part][()] for part in ("data", "indices", "indptr")], group.attrs["shape"])
 
 
 def _put_weights(group: h5py.Group, weights: Weights) -> None:

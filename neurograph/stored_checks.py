@@ -5,7 +5,6 @@ Engines write and read arrays of the sizes that a network declares, and the comp
 
     neurons             at most :data:`MOST_NEURONS` in all
     spike slots         neurons · ticks at most :data:`MOST_SLOTS`, ticks at most :data:`MOST_TICKS`
-    CSR                 indices in their matrix, pointers that rise
     integer networks    weights within 16 bits, exponents −8 to 7, bias exponents 0 to 7, decays 0 to 4096, states within 32 bits
 """
 
@@ -15,14 +14,13 @@ from collections.abc import Iterable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
 from neurograph.network import FixedLIF, Network, Population, Projection, Source
 from neurograph.plain_text import is_name
 
-__all__ = ["MOST_NEURONS", "MOST_SLOTS", "MOST_TICKS", "checked_csr", "checked_field", "checked_name", "checked_sizes", "in_range"]
+__all__ = ["MOST_NEURONS", "MOST_SLOTS", "MOST_TICKS", "checked_field", "checked_name", "checked_sizes", "in_range"]
 
 MOST_NEURONS = 1 << 28
 MOST_SLOTS = 1 << 34
@@ -30,28 +28,6 @@ MOST_TICKS = 1_000_000
 _MOST_LAG = 1 << 20
 _WEIGHT = (1 << 15) - 1
 _STATE = (1 << 31) - 1
-
-
-def checked_csr(data: Any, indices: Any, indptr: Any, shape: Any) -> sp.csr_matrix:
-    """A CSR matrix whose indices were looked at: SciPy and our kernels follow them wherever they point.
-
-    Raises:
-        ValueError: arrays that make no such matrix.
-    """
-    parts = [np.asarray(part) for part in (data, indices, indptr)]
-    sizes = [int(n) for n in np.ravel(np.asarray(shape))]
-    if [part.ndim for part in parts] != [1, 1, 1] or parts[0].dtype.kind not in "biuf" or {p.dtype.kind for p in parts[1:]} - {"i", "u"}:
-        raise ValueError(f"a sparse matrix of {', '.join(f'{p.dtype} {p.shape}' for p in parts)}")
-    if len(sizes) != 2 or not all(0 < n < 1 << 31 for n in sizes) or len(parts[0]) != len(parts[1]) or len(parts[2]) != sizes[0] + 1:
-        raise ValueError(
-            f"a sparse matrix of shape {sizes[:3]} with {len(parts[0])} values, {len(parts[1])} indices, {len(parts[2])} pointers"
-        )
-    pointers, columns = parts[2].astype(np.int64), parts[1]
-    if pointers[0] != 0 or pointers[-1] != len(columns) or (np.diff(pointers) < 0).any():
-        raise ValueError("a sparse matrix whose pointers do not rise from 0 to the number of its values")
-    if columns.size and not 0 <= int(columns.min()) <= int(columns.max()) < sizes[1]:
-        raise ValueError(f"a sparse matrix of {sizes[1]} columns with indices {columns.min()} to {columns.max()}")
-    return sp.csr_matrix(tuple(parts), shape=tuple(sizes))
 
 
 def checked_name(name: Any) -> str:
