@@ -52,7 +52,7 @@ def draw(graph: nir.NIRGraph, path: Path) -> None:
         colour = _COLOURS["ends" if isinstance(node, (nir.Input, nir.Output)) else "neuron" if type(node) in NEURONS else "linear"]
         box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "#333333", "linewidth": 0.8}
         text = f"{_short(name)}\n{type(node).__name__} {_size(node)}"
-        axes.annotate(text, places[name], ha="center", va="center", fontsize=6.5, bbox=box)
+        axes.annotate(text, places[name], ha="center", va="center", fontsize=6.5, bbox=box, parse_math=False)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "neurograph"}):  # the same graph gives the same file
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})

@@ -21,6 +21,7 @@ from typing import IO, Any, cast
 from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
+npy: Any = numpy_format  # untyped
 __all__ = ["UnsafeArrayError", "read_array_file"]
 
 Array = NDArray[Any]
@@ -92,7 +93,7 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise UnsafeArrayError(f"array {name[:60]!r}: is of version {version}, must be 1 to 3")
-    header: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = header(file)
     if dtype.hasobject:
         raise UnsafeArrayError(f"array {name[:60]!r}: holds pickled objects, must be plain numbers")

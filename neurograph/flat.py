@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neurograph.errors import InputError
+from neurograph.plain_text import parse_json
 
 __all__ = ["pack", "unpack"]
 
@@ -44,7 +45,7 @@ def unpack(kind: str, content: bytes | bytearray) -> tuple[dict[str, Any], dict[
     """
     try:
         start = 8 + int.from_bytes(content[:8], "little")
-        header = json.loads(bytes(content[8:start]))
+        header = parse_json(bytes(content[8:start]))
         said = header.pop("__metadata__")
         if said["kind"] != kind:
             raise InputError(f"flat file: is {said['kind']!r}, must be {kind!r}; write it again")
@@ -52,6 +53,6 @@ def unpack(kind: str, content: bytes | bytearray) -> tuple[dict[str, Any], dict[
         beyond = next((name for name, (first, last) in places.items() if not start <= first <= last <= len(content)), None)
         if beyond is not None:
             raise ValueError(f"array {beyond!r} ends at byte {places[beyond][1]:,} of {len(content):,}")
-        return json.loads(said["about"]), places
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        return parse_json(said["about"]), places
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise InputError(f"flat file: is damaged ({error}), must be a whole {kind!r}; write it again") from None

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import scipy.sparse as sp
 
+from neurograph.csr_checks import checked_csr
 from neurograph.errors import NetworkError
 from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.network import (
@@ -30,7 +31,6 @@ from neurograph.network import (
 )
 from neurograph.plain_text import parse_json
 from neurograph.stored_checks import checked_field, checked_name, checked_sizes, in_range
-from neurograph.stored_csr import checked_csr
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
 
 __all__ = ["VERSION", "StoredNetwork", "load_network", "save_network", "stored_network"]
@@ -78,8 +78,8 @@ def load_network(group: h5py.Group) -> Network:
             stored.ticks,
             stored.dt,
             stored.outputs,
-            steps_per_tick=int(group.attrs.get("steps_per_tick", 1)),  # neither was stored when neither could be another
-            gated=bool(group.attrs.get("gated", True)),
+            steps_per_tick=_whole(group.attrs.get("steps_per_tick", 1)),  # neither was stored when neither could be another
+            gated=bool(_whole(group.attrs.get("gated", True))),
         )
         in_range(network)
         return network
@@ -113,12 +113,12 @@ def stored_network(group: h5py.Group) -> StoredNetwork:
         NetworkError: as :func:`load_network`.
     """
     with _undamaged():
-        version = int(group.attrs.get("version", 0))
+        version = _whole(group.attrs.get("version", 0))
         if version != VERSION:
             raise NetworkError(f"network: stored as version {version}, this neurograph reads version {VERSION}; export it again")
         populations = [_population(group["populations"][key]) for key in sorted(group["populations"])]
         outputs = tuple(map(checked_name, parse_json(group.attrs["outputs"])))
-        ticks, dt = int(group.attrs["ticks"]), float(group.attrs["dt"])
+        ticks, dt = _whole(group.attrs["ticks"]), _number(group.attrs["dt"])
         checked_sizes(populations, ticks)
         if not 0 < dt < 1e30:
             raise ValueError(f"dt {dt:g} s, must be above 0")
@@ -139,17 +139,18 @@ def _population(group: h5py.Group) -> Population:
     kind = _NEURONS[str(group["neuron"].attrs["type"])]
     held = {field.name: _get(group["neuron"], field.name) for field in fields(kind) if _has(group["neuron"], field.name)}
     neuron: Neuron = kind(**{name: checked_field(kind, name, value) for name, value in held.items()})
-    shape = tuple(int(size) for size in group.attrs["shape"])
+    shape = tuple(_whole(size) for size in np.asarray(group.attrs["shape"]))
     bias = checked_field(Population, "bias", _get(group, "bias"))
-    return Population(checked_name(group.attrs["name"]), shape, neuron, bias, int(group.attrs["depth"]) or None)
+    return Population(checked_name(group.attrs["name"]), shape, neuron, bias, _whole(group.attrs["depth"]) or None)
 
 
 def _projection(group: h5py.Group) -> Projection:
     attrs = group.attrs
     mode: Any = str(attrs["sign_mode"]) or None
     weights = _get_weights(group["weights"])
-    times = int(attrs["lag"]), int(attrs["delay"]) or None
-    return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, int(attrs["exponent"]), mode, int(attrs.get("port", 0)))
+    times = _whole(attrs["lag"]), _whole(attrs["delay"]) or None
+    port = _whole(attrs.get("port", 0))
+    return Projection(str(attrs["source"]), str(attrs["target"]), weights, *times, _whole(attrs["exponent"]), mode, port)
 
 
 def _put(group: h5py.Group, name: str, value: Any) -> None:
@@ -181,7 +182,7 @@ def _put_csr(group: h5py.Group, matrix: sp.csr_matrix) -> None:
 
 
 def _get_csr(group: h5py.Group) -> sp.csr_matrix:
-    return checked_csr((group[part][()] for part in ("data", "indices", "indptr")), group.attrs["shape"])
+    return checked_csr([group[part][()] for part in ("data", "indices", "indptr")], group.attrs["shape"])
 
 
 def _put_weights(group: h5py.Group, weights: Weights) -> None:
@@ -217,10 +218,23 @@ def _factor(item: Any) -> Any:
     if isinstance(item, h5py.Dataset):
         return _matrix(item[()], 1, 2)
     kind = str(item.attrs["type"])
-    return _get_csr(item) if kind == "csr" else _PLAIN[kind](int(item.attrs["size"]))
+    return _get_csr(item) if kind == "csr" else _PLAIN[kind](_whole(item.attrs["size"]))
 
 
 def _matrix(values: Any, *ndims: int) -> Any:
     if values.ndim not in ndims or values.dtype.kind not in "biuf" or not values.size:
         raise ValueError(f"weights of {values.dtype} and shape {values.shape}")
     return values
+
+
+def _number(value: Any) -> float:
+    """One number of an attribute."""
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf" or not np.isfinite(value):
+        raise ValueError(f"{str(value)[:60]!r}, must be a number")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if _number(value) != int(value):
+        raise ValueError(f"{value!r}, must be a whole number")
+    return int(value)

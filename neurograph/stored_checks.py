@@ -5,7 +5,6 @@ Engines write and read arrays of the sizes that a network declares, and the comp
 
     neurons             at most :data:`MOST_NEURONS` in all
     spike slots         neurons · ticks at most :data:`MOST_SLOTS`, ticks at most :data:`MOST_TICKS`
-    CSR                 indices in their matrix, pointers that rise
     integer networks    weights within 16 bits, exponents −8 to 7, bias exponents 0 to 7, decays 0 to 4096, states within 32 bits
 """
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph.csr_checks import checked_csr
 from neurograph.network import Network
 from neurograph.sim.recording import Recording
-from neurograph.stored_csr import checked_csr
 
 __all__ = ["checked_array", "checked_features", "checked_recording"]
 
@@ -37,7 +37,7 @@ def checked_features(group: Any) -> Array:
     Raises:
         ValueError: they are no such matrix, or larger than a dense one may be.
     """
-    matrix = checked_csr((_checked_part(group[part]) for part in ("data", "indices", "indptr")), group.attrs["shape"])
+    matrix = checked_csr([_checked_part(group[part]) for part in ("data", "indices", "indptr")], group.attrs["shape"])
     if matrix.shape[0] * matrix.shape[1] > _MOST_FEATURES:
         raise ValueError(f"features of shape {matrix.shape}, at most {_MOST_FEATURES:,} numbers")
     return np.asarray(matrix.toarray(), np.float32)

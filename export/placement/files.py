@@ -73,10 +73,8 @@ def load(path: Path, network: Network, *, recording: Recording | None = None) ->
         if problem:
             raise ValueError(problem)
         if content["format"] != FORMAT or content["version"] != VERSION:
-            raise PlacementError(
-                f"placement {path}: is {content['format']} version {content['version']}, this neurograph reads {FORMAT} version {VERSION}; "
-                f"{_AGAIN}"
-            )
+            there = f"{content['format'][:60]!r} version {content['version']}"
+            raise PlacementError(f"placement {path}: is {there}, this neurograph reads {FORMAT} version {VERSION}; {_AGAIN}")
         limits = Limits(**content["limits"])
         check_fields(limits, "limits")
         cores = content["core_map"]

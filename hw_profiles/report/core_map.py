@@ -124,7 +124,9 @@ def _populations(figure: Figure, ax: Axes, data: Mapping[str, Any], scale: float
             text: dict[str, Any] = {"color": "white" if dark else "black", "fontsize": min(points, 9), "zorder": 3}
             ax.text(*at, str(population), ha="center", va="center_baseline", **text)
     handles = [Patch(color=colour, label=f"{i}  {data['populations'][i]}") for i, colour in colours.items()]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=7, frameon=False, handlelength=1, borderpad=0)
+    legend = figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=7, frameon=False, handlelength=1, borderpad=0)
+    for label in legend.get_texts():
+        label.set_parse_math(False)  # a name with dollars is a name
 
 
 def _norm(values: Array) -> Normalize:

@@ -14,15 +14,15 @@ import pickle  # nosec B403  # an unpickler that knows no code, see the module
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.array_files import read_array_file
+from neurograph.csr_checks import checked_csr
 from neurograph.errors import DataError
-from neurograph.stored_csr import checked_csr
 
 __all__ = ["check_npz", "rewrite_planetoid"]
 
@@ -86,13 +86,13 @@ def check_npz(path: Path, title: str) -> None:
         )
 
 
-_PYTHON: Any = vars(pickle)["_Unpickler"]  # the one in C believes a pickle's sizes
+_InPython: Any = pickle._Unpickler  # type: ignore[attr-defined]  # the one in C believes a pickle's sizes
 
 
-class _Unpickler(_PYTHON):  # type: ignore[misc]
+class _Unpickler(_InPython):  # type: ignore[misc]
     """An unpickler of :data:`_KNOWN`, in Python: its memo takes no more than the pickle has."""
 
-    dispatch = {key: value for key, value in _PYTHON.dispatch.items() if bytes([key]) not in _UNKNOWN}  # noqa: RUF012
+    dispatch: ClassVar[dict[int, Any]] = {key: value for key, value in _InPython.dispatch.items() if bytes([key]) not in _UNKNOWN}
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="latin1")
@@ -143,7 +143,8 @@ class _Dtype:
     def plain(self) -> np.dtype[Any]:
         if self.code not in _TYPES or self.order not in ("<", ">", "|", "="):
             raise ValueError(f"values of type {self.code[:20]!r}")
-        return np.dtype(self.order + self.code)
+        order: Any = self.order
+        return np.dtype(self.code).newbyteorder(order)
 
 
 class _Array:
@@ -161,7 +162,7 @@ class _Csr:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         shape = state["_shape"] if "_shape" in state else state["shape"]
-        self.matrix = checked_csr((state[part].values for part in ("data", "indices", "indptr")), shape)
+        self.matrix = checked_csr([state[part].values for part in ("data", "indices", "indptr")], shape)
 
 
 def _empty_array(kind: Any, shape: Any, code: Any) -> _Array:

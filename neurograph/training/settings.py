@@ -29,12 +29,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurograph.data import GraphData, plain_name, with_adjacency
 from neurograph.errors import TrainingError
-from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig
+from neurograph.models import BASELINE_NAMES, MODELS, ClassifierConfig, build
 from neurograph.plain_text import line_of, parse_toml
 from neurograph.settings_fields import shown
 from neurograph.training.recipe import Recipe
 
 __all__ = ["Settings", "names", "preset", "read_settings", "settings_for"]
+
+
+_USUAL, _MOST_LAYERS, _MOST_WEIGHTS = 4096, 1000, 1 << 28
 
 
 class _Data(BaseModel):
@@ -71,9 +74,11 @@ class Settings(BaseModel):
         sizes = {"in_features": graph.features, "classes": graph.classes, "nodes": graph.nodes}
         chosen = {key: value for key, value in self.model.items() if key != "name"}
         try:
-            return MODELS[self.name][1](**{**sizes, **chosen, **overrides})
+            config: ClassifierConfig = MODELS[self.name][1](**{**sizes, **chosen, **overrides})
         except (TypeError, ValueError) as error:
             raise TrainingError(f"settings of {self.name}: {error}; change it") from None
+        _refuse_large(self.name, config, sizes, graph)
+        return config
 
     def how(self) -> Recipe:
         """The recipe."""
@@ -169,3 +174,22 @@ def _check(found: Settings, where: str) -> None:
         found.how()
     except (TypeError, ValueError) as error:
         raise TrainingError(f"{where}: recipe: {error}; mend it") from None
+
+
+def _refuse_large(name: str, config: ClassifierConfig, sizes: Mapping[str, int], graph: GraphData) -> None:
+    """Refuse a model that no memory would hold, before it is made: where a size is unusual, it is made without weights first."""
+    own = {key: value for key, value in vars(config).items() if isinstance(value, int) and key not in sizes}
+    many = [key for key, value in own.items() if key.endswith(("layers", "blocks")) and value > _MOST_LAYERS]
+    if many:
+        raise TrainingError(f"settings of {name}: {many[0]} is {own[many[0]]:,}, must be at most {_MOST_LAYERS}; change it")
+    if max(own.values(), default=0) <= _USUAL:
+        return
+    import torch
+
+    try:
+        with torch.device("meta"):
+            weights = sum(tensor.numel() for tensor in build(config, graph.edge_index, graph.batch).state_dict().values())
+    except (RuntimeError, OverflowError, TypeError) as error:
+        raise TrainingError(f"settings of {name}: sizes that no model can have ({line_of(error)}); change them") from None
+    if weights > _MOST_WEIGHTS:
+        raise TrainingError(f"settings of {name}: a model of {weights:,} weights, at most {_MOST_WEIGHTS:,}; make it narrower")

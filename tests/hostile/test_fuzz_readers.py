@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from readers import READERS, made
 
-SEEDS = 40
+SEEDS = 20
 
 
 def test_every_reader_gives_a_value_or_one_line(tmp_path):
@@ -14,12 +14,12 @@ def test_every_reader_gives_a_value_or_one_line(tmp_path):
     found = dict(made(tmp_path / "good"))
     assert list(found) == list(READERS)
     log = tmp_path / "log"
-    process = fuzzing.start(list(found), list(found.values()), 0, SEEDS, str(log), 100)
+    process = fuzzing.start(list(found), list(found.values()), 0, SEEDS, str(log), 150)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert process.returncode == 0, (lines[-1:], process.stderr.decode(errors="replace")[-1500:])
     wrong = [(begun["reader"], line["done"], line["wrong"]) for begun, line in zip(lines[::2], lines[1::2], strict=True) if line["wrong"]]
     assert not wrong, wrong[:3]
-    assert len(lines) > 10 * len(READERS)
+    assert len(lines) > 20 * len(READERS)
 
 
 @pytest.mark.parametrize("bad", [b"", b"\0" * 64, b"PK\3\4", b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"[" * 100_000])

@@ -36,7 +36,7 @@ def pareto(rows: Sequence[Row], keys: Sequence[str], title: str) -> dict[str, by
     with rc_context({"svg.hashsalt": "neurograph", "svg.fonttype": "none", "font.size": 9}):  # the same rows give the same file
         figure = Figure(figsize=(1.4 + 5.4 * len(levels), 4.4), layout="constrained")
         FigureCanvasAgg(figure)
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=10, parse_math=False)
         panels = figure.subplots(1, len(levels), squeeze=False, sharey=True)[0]
         for level, panel in zip(levels, panels, strict=True):
             _panel(panel, [row for row in known if row.level == level], on, numbers, profiles)

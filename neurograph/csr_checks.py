@@ -1,8 +1,8 @@
-"""Sparse matrices out of files from elsewhere."""
+"""Sparse matrices that others may have made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,16 @@ import scipy.sparse as sp
 __all__ = ["checked_csr"]
 
 
-def checked_csr(stored: Iterable[Any], shape: Any) -> sp.csr_matrix:
+def checked_csr(held: Sequence[Any], shape: Any) -> sp.csr_matrix:
     """A CSR matrix whose indices were looked at: SciPy and our kernels follow them wherever they point.
 
     Args:
-        stored: its data, indices and indptr.
-        shape: rows, columns.
+        held: data, indices and indptr.
 
     Raises:
         ValueError: arrays that make no such matrix.
     """
-    parts = [np.asarray(part) for part in stored]
+    parts = [np.asarray(part) for part in held]
     sizes = [int(n) for n in np.ravel(np.asarray(shape))]
     if [part.ndim for part in parts] != [1, 1, 1] or parts[0].dtype.kind not in "biuf" or {p.dtype.kind for p in parts[1:]} - {"i", "u"}:
         raise ValueError(f"a sparse matrix of {', '.join(f'{p.dtype} {p.shape}' for p in parts)}")
