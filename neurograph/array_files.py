@@ -21,7 +21,6 @@ from typing import IO, Any, cast
 from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
-npy: Any = numpy_format  # untyped
 __all__ = ["UnsafeArrayError", "read_array_file"]
 
 Array = NDArray[Any]
