@@ -74,7 +74,8 @@ def report(
         _refuse(of_one, f"is for a report of one bundle, {len(bundles)} were given; give one, or leave it out")
         text = _of_several(bundles, profile, form)
     if output is None:
-        say(text.removesuffix("\n"))
+        show = say if form == "md" else print  # what a program reads is printed as it would be written
+        show(text.removesuffix("\n"))
     else:
         write_text(text, output)
         log(f"report {output}")
