@@ -127,7 +127,7 @@ CASES = {
     "place": Case("place bundle --profile loihi1 -o {out}/p", {"p": whole_placement}),
     "inspect": Case("inspect bundle --svg {out}/g.svg", {"g.svg": ElementTree.parse}),
     "tune": Case(
-        "tune spikegraphormer --dataset karate --trials 3 --seeds 1 --epochs 3 --study {out}/st.db -o {out}/t.toml",
+        "tune spikegraphormer --dataset karate --trials 2 --seeds 1 --epochs 2 --study {out}/st.db -o {out}/t.toml",
         {"t.toml": whole_settings, "st.db": whole_study},
         ("st.db",),
     ),
