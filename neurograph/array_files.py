@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -21,24 +22,16 @@ from typing import IO, Any, cast
 from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
-npy: Any = numpy_format  # untyped
 __all__ = ["UnsafeArrayError", "read_array_file"]
 
 Array = NDArray[Any]
+npy: Any = numpy_format  # untyped
 _FREE, _RATIO, _CAP, _CAP_RATIO = 128 << 20, 200, 4 << 30, 20
 _MOST_MEMBERS = 10_000
 _MAGIC = b"\x93NUMPY"
 _DAMAGE = (
-    ValueError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    KeyError,
-    SyntaxError,
+    *(ValueError, OSError, EOFError, RuntimeError, TypeError, KeyError, SyntaxError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, MemoryError, RecursionError),
 )
 
 

@@ -81,6 +81,7 @@ CASES = {
     "a profile of many brackets": ("profile", lambda folder: (folder / "p.toml").write_text("a = " + "[" * 20_000), "nested deeper than 100"),
     "a wide model": ("settings", replaced("s.toml", "gnn_width = 16", "gnn_width = 1000000000"), "settings of spikegraphormer: "),
     "energies of text": ("sweep rows", replaced("rows.jsonl", '"energy_j": 1e-06', '"energy_j": "x"'), "line 1 is no row"),
+    "a header that does not end": ("samples", lambda folder: (folder / "a.npy").write_bytes((folder / "a.npy").read_bytes().replace(b"False", b"Fa(se")), "damaged"),
     "an array of text": ("samples", lambda folder: (folder / "a.npy").write_bytes(damage.as_npy(np.array(["x"]))), "must be numbers"),
     "a zip with a strange member": ("samples", lambda folder: (folder / "b.npz").write_bytes(damage.as_zip({"x": b"no array"})), "not a whole .npy or .npz file"),
 }  # fmt: skip
