@@ -47,5 +47,7 @@ def run(name: str, good: Path, seconds: float) -> tuple[int, list[tuple[str, str
         spent = time.monotonic() - start
         said = done.stderr
         executions = max([int(n) for n in re.findall(r"^#(\d+)", said, re.MULTILINE)] or [0])
-        findings = [] if done.returncode == 0 else [("atheris", said[-1500:])]
+        at = max(said.find("Uncaught Python exception"), 0) or max(len(said) - 1500, 0)
+        file = re.findall(r"^Base64: (\S*)", said, re.MULTILINE)
+        findings = [] if done.returncode == 0 else [(file[-1] if file else "no file", said[at : at + 1500])]
     return executions, findings, spent

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -29,16 +30,8 @@ _FREE, _RATIO, _CAP, _CAP_RATIO = 128 << 20, 200, 4 << 30, 20
 _MOST_MEMBERS = 10_000
 _MAGIC = b"\x93NUMPY"
 _DAMAGE = (
-    ValueError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    KeyError,
-    SyntaxError,
+    *(ValueError, OSError, EOFError, RuntimeError, TypeError, KeyError, SyntaxError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, MemoryError, RecursionError),
 )
 
 

@@ -57,6 +57,7 @@ _KINDS: dict[str, type[Any]] = dict.fromkeys(("config", "state_dict", "graph", "
 Model = Union[DySign, OnChipDySign]
 DYNAMIC_MODELS: dict[str, tuple[Any, Any]] = {"dysign-onchip": (OnChipDySign, OnChipConfig), "dysign": (DySign, DySignConfig)}
 NARROW = 16
+_WIDEST, _SMOOTHEST = 1 << 14, 1000
 _SEEN, _SAME = 64, 1e-2  # nodes, and in standard deviations
 RECIPE = DynamicRecipe(epochs=40, every=4, learning_rate=0.02)
 
@@ -77,8 +78,10 @@ class Drawing:
 
     def __post_init__(self) -> None:
         check_fields(self, "drawing")
-        if self.width < 1 or self.smoothing < 0:
-            raise ValueError(f"drawing: width {self.width} and smoothing {self.smoothing}, must be at least 1 and 0")
+        if not 1 <= self.width <= _WIDEST or not 0 <= self.smoothing <= _SMOOTHEST:
+            raise ValueError(
+                f"drawing: width {self.width} and smoothing {self.smoothing}, must be 1 to {_WIDEST:,} and 0 to {_SMOOTHEST:,}"
+            )
 
     def features(self, graph: DynamicGraph) -> list[NDArray[np.float32]]:
         """Of every step, (N, width)."""
@@ -237,7 +240,6 @@ def load_dynamic_model(path: str | Path) -> DynamicCheckpoint:
         check_tensors(payload["state_dict"], where)
         settings = config(**payload["config"])
         check_shapes(settings, payload["state_dict"], lambda: made(settings))
-        check_shapes(drawing, {}, nn.Module)
         model: nn.Module = made(settings)
         model.load_state_dict(payload["state_dict"])
     except (AttributeError, DataError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:

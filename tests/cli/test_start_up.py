@@ -59,6 +59,7 @@ def test_simulate_loads_little_and_the_second_time_not_even_numpy(bundle, cache)
         "neurograph.export.bundle.read",
         "neurograph.export.bundle.ready_cache",
         "neurograph.export.bundle.ready_make",
+        "neurograph.export.bundle.stored",
         "neurograph.export.plain_onnx",
     }
     if not library.available():

@@ -288,7 +288,7 @@ def test_a_file_that_is_not_the_networks_is_named(tmp_path):
     with pytest.raises(InputError, match=r"onnx model .*x\.onnx: no such file; write it"):
         onnx_engine.run(tmp_path / "x.onnx", network, inputs)
     (tmp_path / "x.onnx").write_bytes(b"no model")
-    with pytest.raises(InputError, match=r"x\.onnx: onnxruntime refuses it .*; export it again"):
+    with pytest.raises(InputError, match=r"x\.onnx: is damaged .*; export it again"):
         onnx_engine.run(tmp_path / "x.onnx", network, inputs)
     with pytest.raises(InputError, match=r"takes 'in' as .*, the network as .*; export it again"):
         onnx_engine.run(to_bytes(onnx_model(replace(network, ticks=3))), network, inputs)

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ sys.path[:0] = [
     for path in (HERE, HERE.parent / "export", HERE.parent / "sim", HERE.parent / "models", HERE.parent)
     if str(path) not in sys.path
 ]
-LONGEST_S = 30
+LONGEST_S = 30  # of the processor
 MORE_BYTES = 3 << 30  # of address space above what the libraries take
 MORE_KIB = 1 << 20  # of memory that is used
 
@@ -77,6 +78,7 @@ def child(names, goods, seeds, output, seconds):
     from readers import READERS
 
     faulthandler.enable()
+    faulthandler.register(signal.SIGPROF, chain=True)  # says where, and then ends the process
     with tempfile.TemporaryDirectory() as temporary, Path(output).open("w", buffering=1) as log:
         for number, (name, good) in enumerate(zip(names, goods, strict=True)):
             shutil.copytree(good, Path(temporary, str(number)))
@@ -95,9 +97,11 @@ def child(names, goods, seeds, output, seconds):
                     break
                 which, content = damaged(READERS[name], good, seed)
                 log.write(json.dumps({"seed": seed, "reader": name}) + "\n")
-                faulthandler.dump_traceback_later(LONGEST_S, exit=True)
+                signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+                faulthandler.dump_traceback_later(20 * LONGEST_S, exit=True)  # waiting, not working
                 found = wrong(READERS[name], Path(temporary, str(number)), which, content, (good / which).read_bytes())
                 faulthandler.cancel_dump_traceback_later()
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 log.write(json.dumps({"done": seed, "file": which, "wrong": found, "spent": time.monotonic() - start}) + "\n")
 
 

@@ -77,6 +77,9 @@ def test_what_does_not_fit_is_refused_in_one_line(path: Path, trained: DynamicCh
         ({"graph": {**payload["graph"], "y": payload["graph"]["y"] + 1}}, "its parts do not fit each other"),
         ({"seed": "three"}, "seed of another type"),
         ({"seen": torch.zeros(5, 4)}, "its parts do not fit each other"),
+        ({"seen": torch.full_like(payload["seen"], float("nan"))}, "features that were seen of"),
+        ({"drawing": {**payload["drawing"], "smoothing": 10**6}}, "smoothing 1000000, must be 1 to 16,384 and 0 to 1,000"),
+        ({"model": "y" * 100_000}, f"model '{'y' * 60}' is not known"),
     ]
     for values, says in wrong:
         with pytest.raises(CheckpointError, match=says) as found:
