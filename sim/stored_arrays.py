@@ -21,6 +21,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
+from neurograph.hdf5_guard import DAMAGE
 
 __all__ = ["StoredArray", "StoredEvents", "StoredValues", "reading", "select_rows"]
 
@@ -39,7 +40,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError) as error:
+    except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(f"recording {path}: {what} cannot be read ({reason}); it is cut off or damaged, {AGAIN}") from None
 

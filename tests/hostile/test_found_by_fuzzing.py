@@ -54,6 +54,11 @@ def dataset(file, name, values):
     return damaged
 
 
+def dangling(folder):
+    with h5py.File(folder / "r.h5", "a") as file:
+        file["nodes/in/observables/spikes/x"] = h5py.SoftLink("/nowhere")
+
+
 def neuron_type(folder):
     with h5py.File(folder / "a.net", "a") as file:
         group = next(group for group in file["layer"].values() if "neuron" in group)
@@ -82,6 +87,7 @@ CASES = {
     "a wide model": ("settings", replaced("s.toml", "gnn_width = 16", "gnn_width = 1000000000"), "settings of spikegraphormer: "),
     "energies of text": ("sweep rows", replaced("rows.jsonl", '"energy_j": 1e-06', '"energy_j": "x"'), "line 1 is no row"),
     "a header that does not end": ("samples", lambda folder: (folder / "a.npy").write_bytes((folder / "a.npy").read_bytes().replace(b"False", b"Fa(se")), "damaged"),
+    "a link to nothing": ("recording", dangling, "spikes of population 'in' cannot be read"),
     "an array of text": ("samples", lambda folder: (folder / "a.npy").write_bytes(damage.as_npy(np.array(["x"]))), "must be numbers"),
     "a zip with a strange member": ("samples", lambda folder: (folder / "b.npz").write_bytes(damage.as_zip({"x": b"no array"})), "not a whole .npy or .npz file"),
 }  # fmt: skip
