@@ -34,10 +34,9 @@ def whole_checkpoint(path: Path) -> None:
 
 
 def whole_state(path: Path) -> None:
-    from neurograph.files import broken_member
+    from neurograph.torch_files import read_torch_file
 
-    if broken_member(path) is not None:
-        raise ValueError(f"{path}: damaged")
+    read_torch_file(path)
 
 
 def whole_bundle(path: Path) -> None:
