@@ -18,6 +18,7 @@ from torch import nn
 from neurograph.data import GraphData
 from neurograph.errors import TrainingError
 from neurograph.files import torch_file_says, write_file
+from neurograph.settings_fields import shown
 from neurograph.torch_files import UnsafeFileError, read_torch_file
 from neurograph.training.formats import STATE_FORMAT
 
@@ -106,7 +107,8 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         held, now = was.get(key), identity.get(key)
         held = held if held is None or isinstance(held, (bool, int, float, str)) else f"a {type(held).__name__}"
         if held != now:
-            raise TrainingError(f"{where}: {key} is {held!r} there and {now!r} now, must be the same; resume with the settings of its run")
+            told = f"{str(key)[:60]} is {shown(held)} there and {shown(now)} now"
+            raise TrainingError(f"{where}: {told}, must be the same; resume with the settings of its run")
     return payload
 
 

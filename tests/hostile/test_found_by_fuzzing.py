@@ -72,6 +72,7 @@ CASES = {
     "no standing": ("training state", torched("s.state", standing=3), "its parts do not fit the run"),
     "an optimizer of text": ("training state", torched("s.state", optimizer={"state": {}, "param_groups": ["x"]}), "its parts do not fit the run"),
     "a generator of one byte": ("training state", torched("s.state", generator=torch.zeros(1, dtype=torch.uint8)), "its parts do not fit the run"),
+    "a long model": ("training state", torched("s.state", identity={"model": "y" * 100_000, "seed": 0}), f"model is '{'y' * 60}' there"),
     "a neuron of numbers": ("lava-dl", neuron_type, "which is no spiking CUBA neuron"),
     "no ticks": ("bundle: manifest", edited("manifest.json", lambda held: held.pop("ticks")), "ticks is missing"),
     "outputs that are a number": ("bundle: manifest", edited("manifest.json", lambda held: held.update(outputs=3)), "outputs must be a list"),
