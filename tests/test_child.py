@@ -141,7 +141,7 @@ def test_with_its_starter_a_child_is_gone_though_a_fork_of_the_starter_lives(cou
         time.sleep(0.02)
     starter.send_signal(number)
     starter.wait(30)
-    deadline = time.monotonic() + child.GRACE_S
+    deadline = time.monotonic() + 10 * child.GRACE_S  # on a machine that may be overloaded; benchmarks/lava_faults.py has the seconds
     while (left := len(counter.processes())) > 1 and time.monotonic() < deadline:  # the fork itself sleeps on
         time.sleep(0.02)
     assert left <= 1

@@ -14,10 +14,16 @@ except ModuleNotFoundError:
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "distributed": "dask", "torch_geometric": "torch-geometric", "tomllib": "tomli"}
+DISTRIBUTIONS = {
+    "distributed": "dask",
+    "google": "protobuf",
+    "sklearn": "scikit-learn",
+    "tomllib": "tomli",
+    "torch_geometric": "torch-geometric",
+}
 # Not ours to declare: Lava runs in an interpreter of its own, where its workers import one another as files; triton comes with torch
 # where there is a GPU for it, and is asked for there alone.
-ELSEWHERE = {"lava", "worker", "processes", "triton"}
+ELSEWHERE = {"lava", "worker", "processes", "watch", "triton"}
 OPTIONAL = {"optuna": "tune", "zeus": "measure", "dask": "cluster"}
 
 
