@@ -323,7 +323,7 @@ def use_rows(folder):
     kept = KeptLines(folder / "rows.jsonl", Row, "row", "neurograph report --sweep")
     rows = [kept.find(identity) for identity in kept.identities]
     to_csv(rows)
-    assert all(row.cost_j is None or row.cost_j > -1 for row in rows)
+    assert all(row.cost_j is None or row.cost_j >= 0 for row in rows)
 
 
 def make_flat(folder):

@@ -89,6 +89,7 @@ CASES = {
     "energies of text": ("sweep rows", replaced("rows.jsonl", '"energy_j": 1e-06', '"energy_j": "x"'), "line 1 is no row"),
     "a header that does not end": ("samples", lambda folder: (folder / "a.npy").write_bytes((folder / "a.npy").read_bytes().replace(b"False", b"Fa(se")), "damaged"),
     "a link to nothing": ("recording", dangling, "spikes of population 'in' cannot be read"),
+    "an energy below 0": ("sweep rows", replaced("rows.jsonl", '"energy_j": 1e-06', '"energy_j": -2.0'), "line 1 is no row"),
     "an array of text": ("samples", lambda folder: (folder / "a.npy").write_bytes(damage.as_npy(np.array(["x"]))), "must be numbers"),
     "a zip with a strange member": ("samples", lambda folder: (folder / "b.npz").write_bytes(damage.as_zip({"x": b"no array"})), "not a whole .npy or .npz file"),
 }  # fmt: skip

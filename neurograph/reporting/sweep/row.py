@@ -25,6 +25,9 @@ class Row:
         statuses: of the constants that went in, e.g. "measured, assumed".
         note: why there is no placement.
         error: why there is nothing but the point.
+
+    Raises:
+        ValueError: a figure below 0.
     """
 
     width: int | None
@@ -53,6 +56,11 @@ class Row:
     statuses: str = ""
     note: str | None = None
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, (int, float)) and value < 0:
+                raise ValueError(f"{name} is {value:g}, must be at least 0")
 
     @property
     def cost_j(self) -> float | None:
