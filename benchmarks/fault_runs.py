@@ -18,9 +18,9 @@ from typing import Protocol
 
 from fault_commands import CASES, Case
 
-REASONS = {  # by whether it is read-only: of the system, and of SQLite
+REASONS = {  # by whether it is read-only: of the system, of what looks before the work is done, of SQLite
     False: ("No space left on device", "disk is full"),
-    True: ("Read-only file system", "unable to open database file"),
+    True: ("Read-only file system", "cannot be written to", "unable to open database file"),
 }
 MARK = "NEUROGRAPH_FAULT"
 ORPHANS_S = 120.0  # that processes of a killed parent may take to see it; a compiler ends when it has compiled
