@@ -183,7 +183,8 @@ def _parameter_sets(population: Population) -> set[tuple[Any, ...]]:
 
 
 def _of_loops(network: Network, aligned: Network, programmable: bool) -> Iterator[str]:
-    graph = nx.DiGraph((p.source, p.target) for p in network.projections)
+    graph = nx.DiGraph()
+    graph.add_edges_from((p.source, p.target) for p in network.projections)  # handed to DiGraph(), edges would want pandas
     if any(p.source == p.target for p in network.projections):
         yield "self loop"
     if any(len(part) > 1 for part in nx.strongly_connected_components(graph)):
