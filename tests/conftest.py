@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ settings.register_profile("neurograph", deadline=None)  # a time limit an exampl
 settings.load_profile("neurograph")
 
 ROOT = Path(__file__).resolve().parent.parent
+# Tests send signals to commands, which obey what they inherit: nohup and background jobs ignore these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
