@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fault_leftovers import Counter
 from hypothesis import settings
 
 settings.register_profile("neurograph", deadline=None)  # a time limit an example would make slow machines fail
@@ -37,6 +39,16 @@ def lava() -> None:
         runtime.find()
     except LavaMissingError as error:
         pytest.skip(f"needs Lava: {error}")
+
+
+@pytest.fixture
+def counter(monkeypatch) -> Iterator[Counter]:
+    """Counts what a test leaves behind: processes, open files, shared memory, sockets, folders."""
+    found = Counter()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_leftovers import Counter
 
 from neurograph import child
 from neurograph.child import Kept
-
-
-@pytest.fixture
-def counter(monkeypatch):
-    found = Counter()
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
-    yield found
-    found.close()
 
 
 def kept(counter, **options):

@@ -132,7 +132,7 @@ def _too_long(network: Network, limits: Limits) -> Projection | None:
 def _refuse(network: Network, limits: Limits) -> None:
     """Where spikes carry no number there is no tree."""
     offenders = [
-        f"projection {p.name}: a sum over {_nodes(p):,} nodes, fan-in {limits.fan_in:,}, needs graded spikes, which only Loihi 2 has"
+        f"projection {p.name}: a sum over {_nodes(p):,} nodes, fan-in {limits.fan_in:,}, needs graded spikes, which it has not"
         for p in node_sums(network)
         if _nodes(p) > limits.fan_in
     ]

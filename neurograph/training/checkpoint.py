@@ -150,7 +150,10 @@ def read_payload(path: Path, form: str, version: int, keys: Sequence[str], kinds
     if found == STATE_FORMAT:
         raise CheckpointError(f"{where}: is the state of a training run, which --state wrote; give the file that -o wrote")
     if found != form:
-        raise CheckpointError(f"{where}: not a neurograph checkpoint (no format {form!r} in it); for bare weights pass --model")
+        raise CheckpointError(
+            f"{where}: not a neurograph checkpoint (no format {form!r} in it); weights of a model of your own are for 'neurograph export', "
+            "with --model package.module:factory"
+        )
     held = payload["version"] if type(payload.get("version")) is int else None
     if held != version:
         raise CheckpointError(f"{where}: version {held}, must be {version}; use the neurograph that wrote it")

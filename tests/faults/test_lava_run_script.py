@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from fault_leftovers import Counter
 from lava_fault_run import network
 
 from neurograph.sim.inputs import prepare
@@ -27,13 +26,6 @@ def bundle(tmp_path_factory):
     endless = network(TICKS)
     program.write(endless, prepare(endless, {"x": np.ones((TICKS, 3), np.uint8)}), folder / "program.npz")
     return folder
-
-
-@pytest.fixture
-def counter():
-    found = Counter()
-    yield found
-    found.close()
 
 
 def start(bundle, counter, *options):

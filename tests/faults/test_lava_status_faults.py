@@ -7,7 +7,6 @@ import sys
 import time
 
 import pytest
-from fault_leftovers import Counter
 
 from neurograph.child import GRACE_S
 from neurograph.cli.main import run_command
@@ -15,14 +14,9 @@ from neurograph.errors import LavaError, LavaMissingError
 from neurograph.sim.lava import runtime
 
 
-@pytest.fixture
-def counter(monkeypatch):
-    found = Counter()
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def no_lava_here(monkeypatch):
     monkeypatch.setitem(sys.modules, "lava.magma", None)  # this interpreter is one without Lava
-    yield found
-    found.close()
 
 
 def script(tmp_path, text):

@@ -8,21 +8,11 @@ import sys
 import time
 
 import pytest
-from fault_leftovers import Counter
 
 from neurograph.child import GRACE_S
 from neurograph.errors import CompilerMissingError, InputError, UnsupportedError
 from neurograph.reporting import sanafe_child
 from neurograph.sim.compiled import library
-
-
-@pytest.fixture
-def counter(monkeypatch):
-    found = Counter()
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
-    yield found
-    found.close()
 
 
 @pytest.fixture

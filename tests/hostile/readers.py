@@ -167,8 +167,13 @@ def _command(*words):
 
 def make_bundle(folder):
     make_checkpoint(folder)
-    _command("export", folder / "k.pt", "--target", "loihi2", "-o", folder / "b", "--no-verify")
-    (folder / "k.pt").unlink()
+    _export(folder, "k.pt")
+
+
+def _export(folder, checkpoint):
+    """Put the bundle of a checkpoint in the place of the checkpoint, without its programs for Lava, which nobody reads."""
+    _command("export", folder / checkpoint, "--target", "loihi2", "-o", folder / "b", "--no-verify")
+    (folder / checkpoint).unlink()
     shutil.rmtree(folder / "b" / "lava")
     manifest = json.loads((folder / "b" / "manifest.json").read_text())
     manifest["files"] = {name: digest for name, digest in manifest["files"].items() if not name.startswith("lava/")}
@@ -202,15 +207,7 @@ def use_bundle(folder):
 
 def make_windows(folder):
     make_dynamic(folder)
-    _command("export", folder / "d.pt", "--target", "loihi2", "-o", folder / "b", "--no-verify")
-    (folder / "d.pt").unlink()
-    shutil.rmtree(folder / "b" / "lava")
-    manifest = json.loads((folder / "b" / "manifest.json").read_text())
-    manifest["files"] = {name: digest for name, digest in manifest["files"].items() if not name.startswith("lava/")}
-    for path in (folder / "b").iterdir():
-        shutil.move(path, folder / path.name)
-    (folder / "b").rmdir()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _export(folder, "d.pt")
 
 
 def use_windows(folder):

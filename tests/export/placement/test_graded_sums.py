@@ -107,8 +107,8 @@ def test_a_target_without_graded_spikes_names_every_sum():
     with pytest.raises(UnsupportedError) as caught:
         graded_sums(network, replace(ROOMY, target="loihi1", fan_in=8))
     assert str(caught.value) == (
-        "target loihi1 cannot take projection kv→mask: a sum over 9 nodes, fan-in 8, needs graded spikes, which only Loihi 2 has; "
-        "projection out→mask: a sum over 9 nodes, fan-in 8, needs graded spikes, which only Loihi 2 has: "
+        "target loihi1 cannot take projection kv→mask: a sum over 9 nodes, fan-in 8, needs graded spikes, which it has not; "
+        "projection out→mask: a sum over 9 nodes, fan-in 8, needs graded spikes, which it has not: "
         "choose target loihi2, or prune the sum"
     )
 

@@ -165,7 +165,7 @@ def test_targets_without_graded_spikes_refuse_products_by_name(checkpoint, targe
 
 
 def test_loihi1_refuses_a_sum_that_is_too_long(checkpoint):
-    with pytest.raises(UnsupportedError, match="a sum over 34 nodes, fan-in 20, needs graded spikes, which only Loihi 2 has"):
+    with pytest.raises(UnsupportedError, match="a sum over 34 nodes, fan-in 20, needs graded spikes, which it has not"):
         compile_checkpoint(checkpoint, on("loihi1", fan_in=20))
 
 
