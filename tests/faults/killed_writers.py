@@ -60,14 +60,17 @@ def forked(kind, target, text, at):
     """Write in a child that is killed at its ``at``-th call, 0: never; whether it came to its end."""
     child = os.fork()
     if child:
-        return os.waitpid(child, 0)[1] == 0
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (0, -signal.SIGKILL), status
+        return status == 0
     seen = 0
 
     def count(event, arguments):
         nonlocal seen
-        seen += event in EVENTS
-        if seen == at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event in EVENTS:  # os.kill is an event too
+            seen += 1
+            if seen == at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     if at:
         sys.addaudithook(count)
