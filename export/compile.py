@@ -73,6 +73,10 @@ class Compiled:
     test_mask: Array | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        integers = "without integers" if self.quantized is None else "and in integers"
+        return f"<Compiled: {self.network!r}, {integers}, sample of {', '.join(self.inputs)}>"
+
 
 def compile_graph(
     graph: nir.NIRGraph,

@@ -23,6 +23,7 @@ __all__ = [
     "put_file",
     "refuse_foreign",
     "refuse_special",
+    "refuse_unwritable",
     "sha256",
     "torch_file_says",
     "write_file",
@@ -105,6 +106,19 @@ def atomic_folder(target: Path, *, marker: str) -> Iterator[Path]:
             _sync_names(target.parent)
     except OSError as cause:
         raise cannot_write(f"output {target}", cause, BundleError) from None
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Refuse to make a folder where none can be made, before the work is done that it is for.
+
+    Raises:
+        BundleError: the folder around it, or around that where there is none, cannot be written to.
+    """
+    around = target.absolute().parent
+    while not around.exists():
+        around = around.parent
+    if not os.access(around, os.W_OK):
+        raise BundleError(f"output {target}: the folder {around} cannot be written to; choose another -o")
 
 
 def refuse_foreign(target: Path, marker: str) -> None:

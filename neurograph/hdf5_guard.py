@@ -74,7 +74,7 @@ def checked_hdf5(path: Path, what: str, error: type[NeurographError], way_out: s
                 Guard(path, error, way_out, text=False).walk(file)
             yield file
     except NeurographError as problem:
-        if type(problem) is not error or str(problem).startswith(what):
+        if type(problem) is not error or str(problem).startswith(what.partition(": ")[0]):
             raise
         raise error(f"{what}: {problem}") from None
     except DAMAGE as problem:

@@ -289,6 +289,10 @@ class Network:
     steps_per_tick: int = 1
     gated: bool = True
 
+    def __repr__(self) -> str:
+        kind = "integers" if self.is_integer else "floats"
+        return f"<Network of {len(self.populations)} populations, {len(self.projections)} projections, {self.ticks} ticks, in {kind}>"
+
     def __post_init__(self) -> None:
         for key in ("ticks", "steps_per_tick"):
             if getattr(self, key) < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurograph.errors import InputError, LavaMissingError
@@ -33,7 +34,7 @@ def engines_of(bundle: Bundle, say: Callable[[str], None] = lambda line: None) -
 
 
 def verify(
-    bundle: Bundle,
+    bundle: Bundle | str | Path,
     engines: Sequence[str] | None = None,
     *,
     done: Callable[[Comparison], None] = lambda comparison: None,
@@ -44,7 +45,7 @@ def verify(
     """Compare engines population by population, tick by tick, as ``neurograph check`` does.
 
     Args:
-        bundle: from :func:`neurograph.export.bundle.open_bundle`.
+        bundle: from :func:`neurograph.export.bundle.open_bundle`, or the path of one.
         engines: names of :data:`neurograph.sim.engines.ENGINES`, and "torch", as recorded at export; by default all that can run here.
         done: hears of each comparison as it is made.
         say: hears a line before an engine runs that takes long.
@@ -57,20 +58,22 @@ def verify(
     Raises:
         InputError: no such engine, or one that cannot run this bundle. LavaError: see :func:`neurograph.sim.lava.engine.run`.
     """
+    from neurograph.export.bundle import open_bundle
     from neurograph.sim import check as checks
 
-    chosen = engines_of(bundle, say) if engines is None else engines
+    opened = open_bundle(bundle) if isinstance(bundle, (str, Path)) else bundle
+    chosen = engines_of(opened, say) if engines is None else engines
 
     def record(engine: str) -> Recording:
         if engine == "torch":
-            recorded = bundle.expected("torch")
+            recorded = opened.expected("torch")
             if recorded is None:
                 raise InputError("engine 'torch': this bundle was not exported from a torch model; leave it out of --engines")
             return recorded
         if engine.startswith(("lava", "netx")):
             say(f"running {engine} ...")
         there = device if engine in DEVICE_ENGINES else "cpu"
-        more: Any = {"timeout_s": timeout_s, "onnx_file": bundle.onnx_file, "device": there}
-        return checks.run_engine(engine, bundle.network, bundle.integers, bundle.inputs, **more)
+        more: Any = {"timeout_s": timeout_s, "onnx_file": opened.onnx_file, "device": there}
+        return checks.run_engine(engine, opened.network, opened.integers, opened.inputs, **more)
 
-    return checks.check(bundle.network, bundle.integers, checks.pairs_of(chosen), record, done)
+    return checks.check(opened.network, opened.integers, checks.pairs_of(chosen), record, done)

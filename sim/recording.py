@@ -47,6 +47,11 @@ class Recording:
     notes: Mapping[str, Any] = field(default_factory=dict)
     tally: Tally | None = None
 
+    def __repr__(self) -> str:
+        counts = self.counts()
+        spikes = f"{sum(counts.values()):,} spikes of {len(counts)} populations"
+        return f"<Recording of engine {self.engine}: {self.samples} samples, {self.ticks} ticks, {spikes}>"
+
     @property
     def samples(self) -> int:
         held = self.spikes or (self.tally.spikes if self.tally else {})

@@ -46,3 +46,21 @@ def test_importing_the_package_loads_no_library():
     heavy = "{'torch', 'numpy', 'scipy', 'h5py', 'typer', 'nir', 'norse'}"
     code = f"import sys, neurograph; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_bundle_may_be_named_by_its_path_and_is_shown_in_a_line(tmp_path):
+    from pathlib import Path
+
+    from neurograph import compile_checkpoint, data, open_bundle, report_of, run_engine, target, training, verify, write_bundle
+
+    graph = data.load("karate")
+    config, recipe = training.preset(graph)
+    result = training.train(config, graph, recipe=recipe, epochs=2)
+    training.save(tmp_path / "k.pt", result.model, graph, result)
+    compiled = compile_checkpoint(training.load(tmp_path / "k.pt"), target("lava"))
+    bundle = write_bundle(compiled, target("lava"), tmp_path / "b")
+    run = run_engine("fixed", bundle.network, bundle.quantized, bundle.inputs)
+    for shown in (bundle, compiled, compiled.network, run):
+        assert len(repr(shown)) < 200 and "\n" not in repr(shown)
+    assert all(pair.ok for pair in verify(str(tmp_path / "b"), ["torch", "float"]))
+    assert report_of(Path(tmp_path / "b"), "loihi1") == report_of(open_bundle(tmp_path / "b"), ["loihi1"])

@@ -47,6 +47,9 @@ class Bundle:
     manifest: Mapping[str, Any]
     files: Files
 
+    def __repr__(self) -> str:
+        return f"<Bundle {self.path} for {self.manifest['target']}, {len(self.files.manifest['files'])} files>"
+
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
         """Note in the manifest that the engines were compared, and what came out; it holds null where they were not.
 
@@ -70,8 +73,17 @@ class Bundle:
 
     @cached_property
     def network(self) -> Network:
-        """The float Network."""
-        return self._network("float")
+        """The float Network.
+
+        Raises:
+            BundleError: it is damaged, or the manifest says otherwise of it.
+        """
+        found = self._network("float")
+        own = {"ticks": found.ticks, "dt_s": found.dt, "steps_per_tick": found.steps_per_tick, "outputs": list(found.outputs)}
+        for key, value in own.items():
+            if self.manifest[key] != value:
+                raise BundleError(f"bundle {self.path}: {MANIFEST} says {key} {self.manifest[key]}, network.h5 {value}; {_AGAIN}")
+        return found
 
     @cached_property
     def quantized(self) -> Network:

@@ -97,6 +97,9 @@ class DynamicBundle:
     manifest: Mapping[str, Any]
     files: Files
 
+    def __repr__(self) -> str:
+        return f"<DynamicBundle {self.path} for {self.manifest['target']}, {len(self.files.manifest['files'])} files>"
+
     @cached_property
     def network(self) -> DynamicNetwork:
         """The float networks."""

@@ -80,13 +80,13 @@ def product_gates(network: Network, limits: Limits | None, *, gates: Gates = "au
             except QuantizationError:  # has no integers as it is: the quantiser says so
                 continue
             if costs[1].core_share >= costs[0].core_share:
-                shares.append(f"{name} {costs[0].core_share:.1%}, {costs[1].core_share:.1%}")
+                shares.append(f"{name} {costs[0].core_share:.1%}, as products {costs[1].core_share:.1%}")
                 continue
         changed = with_product(changed, name)
     notes = [f"population {name!r}: its gates are products of graded spikes" for name in found if changed.populations[name].is_graded]
     if shares:
         notes.append(
-            f"gates stay threshold neurons, products would take no less of a core (share as thresholds, as products): {', '.join(shares)}"
+            f"gates stay threshold neurons, since products of graded spikes would take as much of a core or more: {', '.join(shares)}"
         )
     return changed, tuple(notes)
 

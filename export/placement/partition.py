@@ -2,7 +2,7 @@
 
 METIS (Karypis and Kumar 1998, through pymetis) minimises the messages that are cut. It balances one weight, here each atom's share of the
 limits; what it cannot see (several limits at once, axons shared by neighbours) is checked afterwards, and pieces that break a rule are
-halved.
+halved. A network that fits one core is not cut.
 """
 
 from __future__ import annotations
@@ -80,6 +80,9 @@ def partition(
     Raises:
         PlacementError: a neuron that breaks a rule by itself, by name.
     """
+    whole = {p.name: np.zeros(p.size, dtype=np.int64) for p in placed(network)}
+    if not broken(measure(network, links, whole, 1, limits, sets), limits)[0]:
+        return whole, 1
     work = _Work(network, links, limits, sets, rates, seed, shapes={p.name: grid(p) for p in placed(network)})
     pieces = _feasible(work, _first_cut(work))
     core_of, usage = work.measure(pieces)

@@ -82,7 +82,8 @@ def placement_lines(found: dict[str, Any]) -> list[str]:
     """A placement's summary for a person: what it takes, how full each rule is, what it sends."""
     binding = next(rule for rule in found["rules"] if rule["rule"] == found["binding_rule"])
     lines = [
-        f"{found['target']}: {_many(found['cores'], 'core')} on {_many(found['chips'], 'chip')}, bound by {binding['rule']} "
+        f"{found['target']}: {_many(found['cores'], 'core')} on {_many(found['chips'], 'chip')}, "
+        f"{'fullest in' if found['cores'] == 1 else 'bound by'} {binding['rule']} "
         f"({binding['mean']:,.0f} {binding['unit']} a core on average, limit {binding['limit']:,})"
     ]
     for rule in found["rules"]:

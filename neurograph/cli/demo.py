@@ -8,7 +8,7 @@ from pathlib import Path
 from neurograph.cli.declare import option
 from neurograph.cli.export import export_model
 from neurograph.cli.model_files import Request
-from neurograph.cli.output import log, print_json, write_text
+from neurograph.cli.output import command_name, log, print_json, write_text
 from neurograph.cli.train import train_model
 from neurograph.errors import InputError
 
@@ -25,13 +25,12 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"output {output}: cannot be made ({error.strerror}); choose another -o") from None
-    log("1/4  train a SpikeGraphormer on Zachary's karate club")
+    log("1/3  train a SpikeGraphormer on Zachary's karate club")
     trained = train_model("spikegraphormer", "karate", None, None, 0, output / "model.pt")
     log(f"     test accuracy {trained['test_accuracy']:.1%} in {trained['wall_s']:.1f} s")
-    log("2/4  export it: NIR, integer network, Lava program")
-    log("3/4  compare engines, spike by spike")
+    log("2/3  export it (NIR, integer network, Lava program), and compare engines, spike by spike")
     exported = export_model(Request(output / "model.pt"), "loihi2", output / "bundle")
-    log("4/4  count and price one inference")
+    log("3/3  count and price one inference")
     from neurograph.export.bundle import open_bundle
     from neurograph.hw_profiles.report import to_markdown
     from neurograph.hw_profiles.report.text import low_high, si
@@ -59,5 +58,6 @@ def demo(
         spread = "" if energy["low"] == energy["high"] else f"  ({low_high(energy, 'J')})"
         print(f"{profile['name']:<14} {profile['level']:<12} {si(energy['total'], 'J'):>8} an inference{spread}")
     print(f"test accuracy {report['accuracy']:.1%} in integers; all of it in {output}/ ({result['wall_s']:.0f} s)")
-    print(f"next: neurograph report {output}/bundle | neurograph check {output}/bundle")
+    name = command_name()
+    print(f"next: {name} report {output}/bundle | {name} check {output}/bundle")
     return 0 if result["ok"] else 1

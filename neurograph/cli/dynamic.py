@@ -63,12 +63,13 @@ def export_dynamic(
     from neurograph.export.bundle.windows_write import write_dynamic
     from neurograph.export.dynamic import compile_windows
     from neurograph.export.rounding_report import overflow_warnings
-    from neurograph.files import refuse_foreign
+    from neurograph.files import refuse_foreign, refuse_unwritable
     from neurograph.training.dynamic_checkpoint import load_dynamic_model
 
     start = time.perf_counter()
     path = output or file.with_suffix("")
     refuse_foreign(path, MANIFEST)
+    refuse_unwritable(path)
     chosen = target_named(target, profile)
     checkpoint = load_dynamic_model(file)
     steps = checkpoint.steps()

@@ -93,11 +93,12 @@ def export_model(
     refuse_given("this file, which is no dynamic model", {"--snapshots": (snapshots, None)})
     start = time.perf_counter()
     from neurograph.export import bundle as bundles  # brings torch: only once the cheap checks are through
-    from neurograph.files import refuse_foreign
+    from neurograph.files import refuse_foreign, refuse_unwritable
     from neurograph.verification import verify as compare_all
 
     path = output or request.file.with_suffix("")
     refuse_foreign(path, bundles.MANIFEST)
+    refuse_unwritable(path)
     compiled = compile_file(request, chosen)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
     for note in (*compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):

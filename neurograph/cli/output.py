@@ -13,9 +13,33 @@ from neurograph.errors import InputError
 from neurograph.files import refuse_special, write_file
 from neurograph.plain_text import printable
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "say", "write_text"]
+__all__ = [
+    "JSON",
+    "check_output",
+    "command_name",
+    "comparison_line",
+    "log",
+    "print_fields",
+    "print_json",
+    "print_spikes",
+    "say",
+    "write_text",
+]
 
 JSON: bool = option(False, "--json", help="Print one JSON object.")
+
+
+def command_name() -> str:
+    """How this program is called from where the user stands: its name if a shell finds it by that, else the path of its script."""
+    import shutil
+
+    own = Path(sys.executable).with_name("neurograph")
+    found = shutil.which("neurograph")
+    if found is not None and Path(found).resolve() == own.resolve():
+        return "neurograph"
+    if not own.exists():
+        return f"{sys.executable} -m neurograph"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
 
 
 def log(message: str) -> None:
@@ -42,7 +66,7 @@ def print_fields(found: dict[str, Any]) -> None:
                 if isinstance(item, list) and item and isinstance(item[0], dict):
                     _print_table(f"  {name}", item)
                 else:
-                    say(f"  {name}: {item}")
+                    say(f"  {name}: {_plain(item)}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             _print_table(key, value)
         elif isinstance(value, list):
@@ -50,7 +74,16 @@ def print_fields(found: dict[str, Any]) -> None:
             for item in value:
                 say(f"  {item}")
         else:
-            say(f"{key}: {value}")
+            say(f"{key}: {_plain(value)}")
+
+
+def _plain(value: Any) -> str:
+    """A value in a line: no brackets, no quotes, six digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_plain, value)) or "none"
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

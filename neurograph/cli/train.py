@@ -10,6 +10,7 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import DYNAMIC_MODELS, refuse_given, train_dynamic_model
 from neurograph.cli.output import check_output, print_json
+from neurograph.cli.output import log as say_progress
 from neurograph.cli.splits import SHARES, SPLIT, shares_of
 from neurograph.errors import InputError
 
@@ -61,22 +62,27 @@ def train(
     if resume and state is None:
         raise InputError("--resume: no --state is given, must be the file that the run wrote; name it")
     chosen = {"weight_bits": weight_bits, "parts": parts, "precision": precision}
-    result = train_model(
-        model,
-        dataset,
-        data_root,
-        epochs,
-        seed,
-        output,
-        split=split,
-        shares=shares,
-        config=config,
-        recipe={key: value for key, value in chosen.items() if value is not None},
-        log=log,
-        state=state,
-        resume=resume,
-        sharded=sharded,
-    )
+    try:
+        result = train_model(
+            model,
+            dataset,
+            data_root,
+            epochs,
+            seed,
+            output,
+            split=split,
+            shares=shares,
+            config=config,
+            recipe={key: value for key, value in chosen.items() if value is not None},
+            log=log,
+            state=state,
+            resume=resume,
+            sharded=sharded,
+        )
+    except KeyboardInterrupt:
+        if state is not None and state.is_file():
+            say_progress(f"state {state}: the same command with --resume goes on from there")
+        raise
     if not result:
         return
     if as_json:

@@ -11,7 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import InputError
-from neurograph.export.bundle.windows import DynamicBundle
+from neurograph.export.bundle import open_bundle
+from neurograph.export.bundle.manifest import is_dynamic
+from neurograph.export.bundle.windows import DynamicBundle, open_dynamic
 from neurograph.hw_profiles import baselines
 from neurograph.hw_profiles.report import build
 from neurograph.network import Network, Population
@@ -61,7 +63,8 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
     """The report of a bundle's own sample, or of a recorded run of it.
 
     Args:
-        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it, or :func:`neurograph.export.bundle.windows.open_dynamic`.
+        bundle: as :func:`neurograph.export.bundle.open_bundle` gives it, or :func:`neurograph.export.bundle.windows.open_dynamic`; or the
+            path of one.
         profiles: names, or paths of TOML files.
 
     Raises:
@@ -70,6 +73,9 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
             spikes; no SANA-FE; for a dynamic model anything but profiles.
     """
     wanted = wanted or Wanted()
+    if isinstance(bundle, (str, Path)):
+        bundle = open_dynamic(Path(bundle)) if is_dynamic(Path(bundle)) else open_bundle(bundle)
+    profiles = [profiles] if isinstance(profiles, str) else profiles
     if isinstance(bundle, DynamicBundle):
         if wanted != Wanted():
             options = ", ".join(wanted.given)

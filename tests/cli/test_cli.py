@@ -82,6 +82,22 @@ def test_a_mismatch_is_found_named_and_exits_1(capsys, trained, tmp_path):
     assert status == 1 and "FAIL torch = float" in out and "q_neuron[" in out and "at tick" in out
 
 
+@pytest.mark.parametrize(("key", "value"), [("ticks", 5), ("dt_s", 0.5), ("outputs", [])])
+def test_a_manifest_that_says_otherwise_of_the_network_is_refused(capsys, trained, tmp_path, key, value):
+    import shutil
+
+    copy = shutil.copytree(trained / "b", tmp_path / "b")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, key: value}))
+    status, _, err = call(capsys, "check", copy, "--engines", "float,fixed")
+    assert status == 2 and f"manifest.json says {key} {value}, network.h5" in err
+
+
+def test_inspect_prints_no_python(capsys, trained):
+    status, out, _ = call(capsys, "inspect", trained / "b")
+    assert status == 0 and "{" not in out and "metrics: val_accuracy" in out
+
+
 def test_other_features_go_through_the_encoder(capsys, trained, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((34, 34)))
     status, out, _ = call(capsys, "simulate", trained / "b", "--input", tmp_path / "x.npy", "--json")

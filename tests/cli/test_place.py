@@ -83,7 +83,7 @@ def test_a_bundle_for_a_chip_holds_its_placement(bundle, capsys):
     placed = load(bundle / "placement.json", open_bundle(bundle).quantized)
     assert (placed.cores, placed.chips) == (stored["cores"], stored["chips"])
     _, out, _ = call(capsys, "inspect", bundle)
-    assert "bound by" in out and "fan_in" in out
+    assert "fullest in" in out and "fan_in" in out
 
 
 def test_a_target_that_is_no_chip_has_no_placement(bundle, tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_place_writes_the_files_and_says_what_it_takes(bundle, tmp_path, capsys,
     assert json.loads((tmp_path / "p" / "placement.json").read_text())["cores"] == found["cores"]
     assert (tmp_path / "p" / "core_map.svg").read_text().startswith("<?xml")
     _, out, _ = call(capsys, "place", bundle, "-o", tmp_path / "p", *arguments)  # again, over its own folder
-    assert f"bound by {found['binding_rule']}" in out and "messages" in out
+    assert f"{'fullest in' if found['cores'] == 1 else 'bound by'} {found['binding_rule']}" in out and "messages" in out
 
 
 def test_place_writes_what_sanafe_runs(bundle, tmp_path, capsys):

@@ -168,3 +168,10 @@ def test_partial_sums_that_do_not_fit_with_their_nodes_lie_elsewhere(neurons, ax
     placement = place(network, limits, recording=recorded(network))
     assert placement.usage.neurons.sum() == sum(p.size for p in network.neurons)
     assert all(u.used <= u.limit for u in placement.rules)
+
+
+def test_what_fits_one_core_is_not_cut():
+    network, _ = attention_like()
+    placed = place(network, ROOMY)
+    assert placed.cores == 1 and {core for core, _ in placed.slices()} == {0}
+    assert place(network, replace(ROOMY, neurons=placed.usage.neurons[0] - 1)).cores > 1

@@ -86,7 +86,7 @@ def test_one_threshold_for_all_stays_a_threshold_and_the_note_says_why():
     made, (note,) = product_gates(network, CHIP)
     assert made == network
     assert note.startswith(
-        "gates stay threshold neurons, products would take no less of a core (share as thresholds, as products): gate 3.1%, 3.1%"
+        "gates stay threshold neurons, since products of graded spikes would take as much of a core or more: gate 3.1%, as products 3.1%"
     )
 
 
@@ -150,7 +150,7 @@ def test_the_spikegraphormers_gates_stay_thresholds_by_themselves(checkpoint):
     made = compile_checkpoint(checkpoint, on("loihi2"))
     assert not any(p.is_graded for p in made.network.neurons)
     (note,) = made.origin["graded"]
-    assert "attention_blocks_0_sga_kv 3.1%, 3.1%" in note
+    assert "attention_blocks_0_sga_kv 3.1%, as products 3.1%" in note
 
 
 @pytest.mark.parametrize("target", ["loihi1", "netx", "onnx"])
