@@ -232,7 +232,7 @@ class Bundle:
     @cached_property
     def host_macs(self) -> dict[str, int]:
         """Multiply-adds of all that is off chip, one inference, by name: host parts of a trained model; of any other the products that turn
-        static inputs into currents, by projection, once; and ``output``, a readout of real values, in every tick. Dense products in full."""
+        static inputs into currents, by projection, once; and ``output``, a real-valued readout, in every tick. Dense products in full."""
         from neurograph.export.host import host_macs
         from neurograph.hw_profiles.counts import dense_macs, static_macs
 

@@ -1,5 +1,7 @@
 """Multiply-adds off chip of every way a bundle comes to be, against torch's own counter of the same module's layers."""
 
+from itertools import pairwise
+
 import nir
 import numpy as np
 import pytest
@@ -137,7 +139,7 @@ def test_a_nir_graph(tmp_path):
     nodes = {"input": nir.Input(np.array([20])), "e": nir.Linear(first), "a": neurons[0], "m": nir.Linear(second), "b": neurons[1]}
     nodes |= {"r": nir.Linear(last), "output": nir.Output(np.array([3]))}
     chain = list(nodes)
-    graph = nir.NIRGraph(nodes, list(zip(chain, chain[1:], strict=False)))
+    graph = nir.NIRGraph(nodes, list(pairwise(chain)))
     time = TimeMetadata(1e-3, T, inputs="static")
     bundle = write_bundle(compile_graph(graph, {"input": STATIC}, TARGETS["loihi2"], time=time), TARGETS["loihi2"], tmp_path / "b")
     assert sum(bundle.host_macs.values()) == 20 * 40 + T * 5 * 3
