@@ -2,8 +2,9 @@
 
     python examples/energy_table.py [-o FOLDER] [--model MODEL.pt]
 
-FOLDER gets paper.tex (a whole document that reads energy.tex: methods paragraph and tables), references.bib, methods.md (the paragraph
-alone) and mychip.toml; the table is printed as Markdown. A model is trained on karate unless one is given.
+FOLDER gets paper.tex (a whole document: methods and tables), energy.tex (the same without a head, to be read by \\input),
+references.bib, methods.md (the methods alone) and mychip.toml; the table is printed as Markdown.
+A model is trained on karate unless one is given.
 
 Exit status: 0 written, 2 something could not be used (said in one line).
 """
@@ -12,10 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from neurograph import NeurographError, compile_checkpoint, data, rendered, report_of, target, training, write_bundle
-from neurograph.hw_profiles.report.latex import document
-from neurograph.hw_profiles.report.methods import methods
-from neurograph.hw_profiles.schema import text_of
+from neurograph import NeurographError, compile_checkpoint, data, profile_text, rendered, report_of, target, training, write_bundle
 
 # A chip of one's own: value, low, high, unit. These are made up; put in your own, each with its source and how it came to be (measured,
 # simulated, fitted, derived, specified or assumed). `neurograph profiles show loihi1 --toml` has all that a profile can say.
@@ -42,7 +40,7 @@ def my_chip() -> str:
     for name, (value, low, high, unit) in MY_CHIP.items():
         lines += [f"[{name}]", f"value = {value}", f"low = {low}", f"high = {high}", f'unit = "{unit}"']
         lines += ['status = "assumed"', 'source = "made up for an example"']
-    generic = text_of("generic")
+    generic = profile_text("generic")
     return "\n".join([*lines, generic[generic.index("[limits") :]])
 
 
@@ -78,10 +76,9 @@ def main() -> int:
     report = report_of(bundle, ["horowitz45", "loihi1", "loihi2", str(folder / "mychip.toml")])
 
     # For the paper.
-    (folder / "energy.tex").write_text(rendered(report, "latex"), encoding="utf-8")
-    (folder / "references.bib").write_text(rendered(report, "bibtex"), encoding="utf-8")
-    (folder / "paper.tex").write_text(document(r"\input{energy}"), encoding="utf-8")
-    (folder / "methods.md").write_text(methods(report) + "\n", encoding="utf-8")
+    papers = {"paper.tex": "paper", "energy.tex": "latex", "references.bib": "bibtex", "methods.md": "methods"}
+    for name, form in papers.items():
+        (folder / name).write_text(rendered(report, form), encoding="utf-8")
 
     # The same figures as Markdown, in one table of our own: a report is a plain dict.
     print(

@@ -34,7 +34,7 @@ from neurograph.sim.recording import Recording
 from neurograph.sim.tally import tally_of
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "fan_in", "static_macs"]
+__all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "dense_macs", "fan_in", "static_macs"]
 
 Array = NDArray[Any]
 Storage = Literal["dense", "sparse"]
@@ -277,14 +277,11 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
 
 
 def static_macs(network: Network) -> dict[str, int]:
-    """Multiply-adds that the host needs to turn static inputs into currents, by projection.
-
-    One a weight and node that it is used at, zeros included (a dense product); nonzeros only for a CSR factor.
-    """
+    """Multiply-adds that the host needs to turn static inputs into currents, by projection, see :func:`dense_macs`."""
     found: dict[str, int] = {}
     for projection in network.projections:
         if network.populations[projection.source].is_static:
-            found[projection.name] = found.get(projection.name, 0) + _macs(projection.weights)
+            found[projection.name] = found.get(projection.name, 0) + dense_macs(projection.weights)
     return found
 
 
@@ -314,7 +311,8 @@ def _row_nonzeros(matrix: sp.csr_matrix) -> Array:
     return np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64)
 
 
-def _macs(weights: Weights) -> int:
+def dense_macs(weights: Weights) -> int:
+    """Multiply-adds of one product with these weights on a host: zeros included, nonzeros only of a CSR matrix or factor."""
     if isinstance(weights, Dense):
         return int(weights.matrix.size)
     if isinstance(weights, Sparse):

@@ -14,7 +14,7 @@ over the samples of the recording.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,6 +30,22 @@ __all__ = ["Component", "Estimate", "Interval", "Term", "estimate", "operations_
 
 Window = Literal["model window", "alone", "streamed"]
 
+_SYNAPSES = ("synaptic_event", "synaptic_event_sparse", "synaptic_event_dense")
+# what is counted → its component, what it is called, and the constants any one of which prices it: `message` is the whole way between two
+# cores but for its hops, and an active update is one that spikes or receives
+_PRICES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "graded_events": (
+        "synapse",
+        "graded synaptic events",
+        ("synaptic_event_graded", *_SYNAPSES),
+    ),
+    "updates_active": ("neuron", "active neuron updates", ("neuron_update_active", "neuron_access")),
+    "updates_inactive": ("neuron", "inactive neuron updates", ("neuron_update_inactive", "neuron_access")),
+    "neuron_spikes": ("spike", "spikes", ("spike", "neuron_update_active")),
+    "messages": ("spike", "messages", ("message",)),
+    "barriers": ("barrier", "barriers", ("barrier",)),
+    "host_macs": ("host", "host multiply-adds", ("host_mac",)),
+}
 _VARIANTS = {"fp32": ("mac_fp32", "add_fp32"), "fp16": ("mac_fp16", "add_fp16"), "int8": ("mac_int8", "add_int8")}
 
 
@@ -183,7 +199,8 @@ def _operations(counts: Counts, profile: Profile) -> Estimate:
 def _chip_events(counts: Counts, profile: Profile, routing: Routing | None, refused: str | None) -> Estimate:
     timed = times(counts, profile, routing)
     cores, chips = least_cores(counts, profile) if routing is None else (routing.cores, routing.chips)
-    components, used, missing = _components(profile, events(counts, routing, alone=True, chips=chips))
+    found = events(counts, routing, alone=True, chips=chips)
+    components, used, missing = _components(profile, found)
     streamed = _components(profile, events(counts, routing, alone=False, chips=chips))[0]
     if components and "static_chip" in profile.power and timed.latency_s is not None and chips is not None:
         used["power.static_chip"] = profile.power["static_chip"]
@@ -194,7 +211,7 @@ def _chip_events(counts: Counts, profile: Profile, routing: Routing | None, refu
         window="alone",
         components=components,
         not_included={**missing, **_left_out(counts, profile, routing, refused, timed, chips)},
-        notes=tuple(_notes(counts, profile, routing, chips)),
+        notes=tuple(_notes(counts, profile, routing, chips, _untimed(profile, found) if timed.latency_s is not None else [])),
         constants={**used, **(timed.constants or {})},
         variants={},
         streamed_j=Interval.total(c.energy_j for c in streamed) if profile.energy else None,
@@ -277,13 +294,17 @@ def _counted_not_priced(profile: Profile, routing: Routing) -> dict[str, str]:
 
 def _amount(values: Array) -> str:
     """The mean as text, whole where it is whole."""
-    return f"{mean(values):,.1f}".removesuffix(".0")
+    return _plain(mean(values))
 
 
-def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int | None) -> list[str]:
+def _plain(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int | None, untimed: Sequence[str]) -> list[str]:
     notes = []
     if profile.energy:
-        if any(key.startswith("neuron_") for key in profile.energy):
+        if "neuron_access" in profile.energy or {"neuron_update_active", "neuron_update_inactive"} <= profile.energy.keys():
             notes.append(
                 "Every neuron is charged at each of the machine steps of one inference alone, filling and draining the pipeline included."
             )
@@ -292,7 +313,9 @@ def _notes(counts: Counts, profile: Profile, routing: Routing | None, chips: int
         ]
     else:
         notes.append("This profile has limits and no energies: counts only, no joules.")
-    if counts.graded_events.any() and profile.energy and "synaptic_event_graded" not in profile.energy:
+    if untimed:
+        notes.append(f"The profile has no time for {', '.join(untimed)}: latency and throughput have none for them beside the barrier's.")
+    if counts.graded_events.any() and "synaptic_event_graded" not in profile.energy and any(key in profile.energy for key in _SYNAPSES):
         notes.append("A graded synaptic event, a multiply, is charged the price of a binary one: no figure of its own is published.")
     if counts.depth is None:
         notes.append("Delays are not aligned, so the depth is not known: one inference alone is taken as T steps.")
@@ -323,6 +346,7 @@ def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[
         for name, parts in terms.items()
         if not parts and name not in silent
     }
+    missing |= _half_priced(profile, found, named=set(missing))
     priced = {counted for _, counted, _ in rules_of(profile.energy)}
     for form in ("dense", "sparse"):
         if found[f"synaptic_events_{form}"].value and not priced & {"synaptic_events", f"synaptic_events_{form}"}:
@@ -331,6 +355,24 @@ def _components(profile: Profile, found: Mapping[str, Interval]) -> tuple[tuple[
                 "add it, or energy.synaptic_event for all forms"
             )
     return tuple(Component(name, tuple(parts)) for name, parts in terms.items() if parts), used, missing
+
+
+def _half_priced(profile: Profile, found: Mapping[str, Interval], named: set[str]) -> dict[str, str]:
+    """What is counted of a component and has no constant, where the component is not named as a whole: active updates without inactive."""
+    missing = {}
+    for counted, (component, name, keys) in _PRICES.items():
+        held = component in named or component in profile.inside or any(key in profile.energy for key in keys)
+        if found[counted].value and not held and not (component == "barrier" and "barrier" in profile.time):
+            part = ", but for neuron_activation" if counted == "updates_active" and "neuron_activation" in profile.energy else ""
+            missing[name] = f"the profile has no constant: {_plain(found[counted].value)} an inference counted, not priced{part}"
+    return missing
+
+
+def _untimed(profile: Profile, found: Mapping[str, Interval]) -> list[str]:
+    """What is counted and has no time, by name."""
+    prices = {"synaptic_events": ("synapse", "synaptic events", _SYNAPSES), **_PRICES}
+    kinds = ((found[counted].value, name, keys) for counted, (component, name, keys) in prices.items() if component != "host")
+    return [name for amount, name, keys in kinds if amount and not any(key in profile.time for key in keys)]
 
 
 def _interval(profile: Profile, key: str) -> Interval:

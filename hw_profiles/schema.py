@@ -46,8 +46,8 @@ __all__ = [
     "names",
     "near",
     "placement_limits",
+    "profile_text",
     "refuse_same_names",
-    "text_of",
 ]
 
 Level = Literal["operations", "chip events"]
@@ -169,6 +169,16 @@ def near(word: str, options: Iterable[str]) -> str:
     return f" (near it: {', '.join(repr(option) for option in found)})" if found else ""
 
 
+NO_LIMITS = "no limits of placement"
+
+
+def without_limits(profile: Profile) -> str:
+    """That a profile lacks limits that placement needs, at most three by name; empty where it has all."""
+    missing = [f"limits.{key}" for key in PLACEMENT_LIMITS if key not in profile.limits]
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return f"{NO_LIMITS} ({', '.join(missing[:3])}{more} {'is' if len(missing) == 1 else 'are'} missing)" if missing else ""
+
+
 def placement_limits(profile: Profile) -> Mapping[str, float]:
     """What placement reads of a profile: limit → value in its own unit (memory in KiB).
 
@@ -242,7 +252,7 @@ def _bytes(name_or_path: str | Path) -> tuple[bytes, str]:
     return data, label
 
 
-def text_of(name_or_path: str | Path) -> str:
+def profile_text(name_or_path: str | Path) -> str:
     """The text of a profile's file, as :func:`load` reads it."""
     return _bytes(name_or_path)[0].decode("utf-8")
 

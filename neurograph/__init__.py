@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neurograph.export.targets import Target
     from neurograph.export.torch_modules import compile_module, load_model
     from neurograph.hw_profiles.report import rendered
+    from neurograph.hw_profiles.schema import profile_text
     from neurograph.network import Network, Population, Projection
     from neurograph.operations import count_operations
     from neurograph.reporting import report_of
@@ -53,6 +54,7 @@ __all__ = [
     "open_bundle",
     "open_recording",
     "operations",
+    "profile_text",
     "rendered",
     "report_of",
     "run_engine",
@@ -71,6 +73,7 @@ _HOMES = {  # module → names that it has
     "export.targets": ("Target",),
     "export.torch_modules": ("compile_module", "load_model"),
     "hw_profiles.report": ("rendered",),
+    "hw_profiles.schema": ("profile_text",),
     "network": ("Network", "Population", "Projection"),
     "operations": ("count_operations",),
     "reporting": ("report_of",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,11 @@ def _depth(text: str) -> int:
 def printable(text: str) -> str:
     r"""The text with every character that a terminal might obey, or that hides or turns others, as its escape: ``\x1b``, ``\u202e``.
 
-    Ends of lines and tabs stay.
+    Ends of lines and tabs stay, and spaces of any width (category Zs), which neither hide nor turn anything.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(c if _is_shown(c) else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def plain_markdown(text: str) -> str:
@@ -100,7 +101,11 @@ def plain_markdown(text: str) -> str:
 
 def is_plain(text: str) -> bool:
     """Whether nothing in a text is escaped by :func:`printable`."""
-    return text.isprintable() or all(c.isprintable() or c in "\n\t" for c in text)
+    return text.isprintable() or all(map(_is_shown, text))
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
 
 
 def is_name(value: Any) -> bool:

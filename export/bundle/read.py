@@ -243,15 +243,23 @@ class Bundle:
 
     @cached_property
     def host_macs(self) -> dict[str, int]:
-        """Multiply-adds of each host part, one inference."""
+        """Multiply-adds of all that is off chip, one inference, by name: host parts of a trained model; of any other the products that turn
+        static inputs into currents, by projection, once; and ``output``, a real-valued readout, in every tick. Dense products in full."""
         from neurograph.export.host import host_macs
+        from neurograph.hw_profiles.counts import dense_macs, static_macs
 
         nodes = next((s.shape[0] for s in self.network.sources), 1)
         parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
         found = {name: self._macs(path, lambda model: host_macs(model, nodes)) for name, path in parts.items()}
-        if self.readout is not None:  # dense, tick by tick
-            found["output"] = self.readout.ticks * sum(int(p.weights.fan_out().sum()) for p in self.readout.projections)
+        if "encoder" not in found:  # one of ours gives the currents themselves: what is behind it in the network hands them on
+            found |= static_macs(self.network)
+        if self.readout is not None:
+            once, heard = (
+                static_macs(self.readout),
+                [p for p in self.readout.projections if not self.readout.populations[p.source].is_static],
+            )
+            found["output"] = sum(once.values()) + self.readout.ticks * sum(dense_macs(p.weights) for p in heard)
         return found
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:

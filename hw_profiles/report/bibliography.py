@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from neurograph.hw_profiles.report.escaping import latex_text, url_text
 
-__all__ = ["Entry", "bibtex", "constant_key", "entries", "tools"]
+__all__ = ["Entry", "bibtex", "bibtex_of_several", "constant_key", "constant_keys", "entries", "tools"]
 
 _ENTRY = re.compile(r"^@(\w+)\{([^,\s]+),\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^  (\w+) = \{(.*)\},$", re.MULTILINE)
@@ -67,10 +67,26 @@ def bibtex(report: Mapping[str, Any]) -> str:
     return "\n".join(found[key].text() for key in sorted(found))
 
 
+def bibtex_of_several(comparison: Mapping[str, Any]) -> str:
+    """The entries of all reports of a comparison, each once, sorted by key."""
+    found = {key: _tool(key, comparison["neurograph"]) for key in comparison["tools"]}
+    found |= {entry.key: entry for c in comparison["constants"] for entry in [_of_constant(c["source"], c["url"])]}
+    return "\n".join(found[key].text() for key in sorted(found))
+
+
+def constant_keys(found: Mapping[str, Any], profile: str) -> tuple[str, ...]:
+    """Citation keys of the constants that a report, or a comparison, has of one profile."""
+    return tuple(dict.fromkeys(constant_key(c["source"], c["url"]) for c in found["constants"] if c["profile"] == profile))
+
+
+def _tool(key: str, version: str) -> Entry:
+    entry = entries()[key]
+    return entry._replace(fields={**entry.fields, "note": f"Version {version}"}) if key == "neurograph" else entry
+
+
 def _entries(report: Mapping[str, Any]) -> Iterator[Entry]:
     for key in tools(report):
-        entry = entries()[key]
-        yield entry._replace(fields={**entry.fields, "note": f"Version {report['neurograph']}"}) if key == "neurograph" else entry
+        yield _tool(key, report["neurograph"])
     for constant in report["constants"]:
         yield _of_constant(constant["source"], constant["url"])
 

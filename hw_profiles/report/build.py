@@ -329,7 +329,7 @@ def _profile(e: Estimate, counts: Counts) -> dict[str, Any]:
 
 def _host_share(e: Estimate, counts: Counts) -> float | None:
     """Of the energy; None where the host does something that the profile has no price for."""
-    priced = any(component.name == "host" for component in e.components)
+    priced = any(term.counted == "host_macs" for component in e.components for term in component.terms)
     if not priced and any(macs > 0 for macs in counts.host_macs.values()):
         return None
     return 1 - e.on_chip_j.value / e.energy_j.value if e.energy_j.value else 0.0

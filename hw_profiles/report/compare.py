@@ -1,7 +1,7 @@
 """Reports side by side: figures of each, ratios to the first, and what makes them figures of different things.
 
 Keys of a comparison: ``bundles``, the figures of each; ``ratios``, figure over the first's, energies and times with the range from all
-constants low to all high; ``differences``, what is not the same in all, in words.
+constants low to all high; ``differences``, what is not the same in all, in words; ``constants`` and ``tools``, what all rest on, each once.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neurograph.errors import InputError
+from neurograph.hw_profiles.report.bibliography import tools
 from neurograph.hw_profiles.report.csv_tables import Line, written
+from neurograph.hw_profiles.report.methods import is_assumed
+from neurograph.hw_profiles.report.remarks import about_assumed, listed, without_host
 from neurograph.hw_profiles.report.text import low_high, number, ratio, si, table
 from neurograph.plain_text import plain_markdown
 
-__all__ = ["compare", "to_csv", "to_json", "to_markdown"]
+__all__ = ["compare", "remarks_on", "to_csv", "to_json", "to_markdown"]
 
 Found = Mapping[str, Any]
 # key of a bundle → name, and how it came to be
@@ -58,6 +61,8 @@ def compare(reports: Sequence[Found], names: Sequence[str] | None = None) -> dic
         "bundles": bundles,
         "ratios": [_ratios(bundle, bundles[0]) for bundle in bundles[1:]],
         "differences": list(_differences(bundles)),
+        "constants": list({json.dumps(c, sort_keys=True): c for report in reports for c in report["constants"]}.values()),
+        "tools": sorted({key for report in reports for key in tools(report)}),
     }
 
 
@@ -70,14 +75,17 @@ def _bundle(report: Found, name: str) -> dict[str, Any]:
         **{key: report[key] for key in ("engine", "ticks", "samples")},
         "accuracy": report.get("accuracy"),
         **{key: figures[key] for key in FIGURES},
-        "profiles": {p["name"]: _profile(p) for p in report["profiles"]},
+        "profiles": {p["name"]: _profile(report, p) for p in report["profiles"]},
     }
 
 
-def _profile(p: Found) -> dict[str, Any]:
+def _profile(report: Found, p: Found) -> dict[str, Any]:
     return {
+        "title": p["title"],
         "level": p["level"],
         "sha256": p["sha256"],
+        "is_assumed": is_assumed(report, p),
+        "host_is_priced": not without_host(p),
         "energy_j": None if p["energy_j"]["total"] is None else {key: p["energy_j"][key] for key in ("total", "low", "high")},
         "on_chip_j": p["on_chip_j"],
         "latency_s": p["latency_range_s"],
@@ -251,6 +259,19 @@ def _priced(comparison: Found) -> Iterator[str]:
             yield from table(["figure", *_columns(comparison)], rows, "l" + "r" * (len(found) + len(overs)))
         else:
             yield "No energies, times or cores at this level."
+        for line in remarks_on(comparison, name):
+            yield ""
+            yield line
+
+
+def remarks_on(comparison: Found, profile: str) -> Iterator[str]:
+    """What must stand beside the figures of one profile: that they are assumed, or without the host."""
+    found = [b["profiles"][profile] for b in comparison["bundles"] if profile in b["profiles"]]
+    if any(p["is_assumed"] for p in found):
+        yield about_assumed(profile, found[0]["title"])
+    without = [b["name"] for b in comparison["bundles"] if profile in b["profiles"] and not b["profiles"][profile]["host_is_priced"]]
+    if without:
+        yield f"The host's multiply-adds of {listed(without)} are counted and not priced: energy is the chip's alone."
 
 
 def _figures_of(found: Sequence[Found | None], overs: Sequence[Found | None]) -> Iterator[list[str]]:

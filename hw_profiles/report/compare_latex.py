@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from neurograph.hw_profiles.report.bibliography import bibtex_of_several, constant_keys
+from neurograph.hw_profiles.report.compare import remarks_on
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 
@@ -21,7 +23,8 @@ def to_latex(comparison: Found) -> str:
     )
     profiles = dict.fromkeys(name for b in comparison["bundles"] for name in b["profiles"])
     tables = (_counts(comparison), *(_profile(comparison, name) for name in profiles))
-    return "\n\n".join((head, *("\n".join(lines) for lines in tables))) + "\n"
+    references = "\n".join(f"% {line}".rstrip() for line in bibtex_of_several(comparison).splitlines())
+    return "\n\n".join((head, *("\n".join(lines) for lines in tables), f"% references.bib:\n%\n{references}")) + "\n"
 
 
 def _counts(comparison: Found) -> Iterator[str]:
@@ -45,19 +48,24 @@ def _counts(comparison: Found) -> Iterator[str]:
 
 def _profile(comparison: Found, profile: str) -> Iterator[str]:
     over = {found["bundle"]: found["profiles"].get(profile) for found in comparison["ratios"]}
-    rows, level = [], ""
+    rows, level, starred = [], "", False
     for b in comparison["bundles"]:
         p = b["profiles"].get(profile)
         if p is None:
             continue
-        level, compared = p["level"], over.get(b["name"])
+        level, compared, starred = p["level"], over.get(b["name"]), starred or p["is_assumed"]
         energy = compared["energy_j"] if compared else None
         cells = [spread(p["energy_j"], "J"), ratio(energy and energy["value"]), quantity(p["on_chip_j"] and p["on_chip_j"]["total"], "J")]
         times = [quantity(p["latency_s"] and p["latency_s"]["value"], "s"), quantity(p["energy_delay_js"], "Js")]
         rows.append([latex_text(b["name"]), *cells, *times, count(p["cores"])])
+    named = latex_text(profile) + ("$^{*}$" if starred else "")
+    if keys := ",".join(constant_keys(comparison, profile)):
+        named += rf"~\cite{{{keys}}}"
     caption = (
-        f"Profile {latex_text(profile)}, level {latex_text(level)}: one inference, modelled, with (low--high). Ratio: energy over that of "
-        f"{latex_text(comparison['bundles'][0]['name'])}. EDP: energy--delay product, without the host."
+        f"Profile {named}, level {latex_text(level)}: one inference, modelled; energy with (low--high), the others at its constants. "
+        f"Ratio: energy over that of {latex_text(comparison['bundles'][0]['name'])}. EDP: energy--delay product, without the host."
     )
     header = ["", "energy", "ratio", "on chip", "latency", "EDP", "cores"]
-    yield from table(caption, label_of("comparison", profile), "lrrrrrr", header, rows)
+    said = remarks_on(comparison, profile)
+    notes = r" \par ".join(("$^{*}$" if line.startswith("**") else "") + latex_text(line.replace("*", "")) for line in said)
+    yield from table(caption, label_of("comparison", profile), "lrrrrrr", header, rows, notes)

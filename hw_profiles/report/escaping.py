@@ -56,6 +56,7 @@ _MATHS = {
     "⇒": r"\Rightarrow",
     "×": r"\times",
     "†": r"\dagger",
+    "‡": r"\ddagger",
     "·": r"\cdot",
     "±": r"\pm",
     "≤": r"\leq",

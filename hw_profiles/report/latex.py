@@ -13,10 +13,10 @@ from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 from neurograph.hw_profiles.report.methods import is_assumed, methods_latex
-from neurograph.hw_profiles.report.remarks import about_chips, about_refused, refused
+from neurograph.hw_profiles.report.remarks import about_chips, about_host, about_refused, refused, without_host
 from neurograph.hw_profiles.report.text import several
 
-__all__ = ["document", "to_latex"]
+__all__ = ["document", "paper", "to_latex"]
 
 _SECTIONS = ("energy", "time", "power", "limits")
 _COUNTS = {
@@ -47,7 +47,12 @@ def to_latex(report: Mapping[str, Any]) -> str:
         )
     )
     end = f"% references.bib:\n%\n{references}\n"
-    return "\n\n".join((head, f"% Methods, for a paper.\n{methods_latex(report)}", *tables, end))
+    return "\n\n".join((head, f"% Methods, for a paper.\n{{\\emergencystretch=2em\n{methods_latex(report)}\\par}}", *tables, end))
+
+
+def paper(report: Mapping[str, Any]) -> str:
+    """The report as a whole document; it reads its sources, which ``--format bibtex`` writes, as ``references.bib``."""
+    return document(to_latex(report))
 
 
 def document(body: str, *, bibliography: str = "references") -> str:
@@ -75,6 +80,7 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         for p in report["profiles"]:
             if p["level"] == level:
                 mark = ("$^{*}$" if is_assumed(report, p) else "") + (r"~$\dagger$" if refused(p) else "")
+                mark += r"~$\ddagger$" if without_host(p) else ""
                 cells = (spread(p["energy_j"], "J"), spread(p["on_chip_j"], "J"), spread(p["latency_range_s"], "s"))
                 rows.append([latex_text(p["name"]) + mark, *cells, quantity(p["energy_delay_js"], "Js")])
     if not rows:
@@ -87,7 +93,10 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
     )
     header = ["profile", "energy", "on chip", "latency", "EDP"]
-    notes = r" \par ".join(latex_text(line) for line in (*about_refused(report["profiles"]), *about_chips(report["profiles"])))
+    profiles = report["profiles"]
+    notes = r" \par ".join(
+        latex_text(line.replace("*", "")) for line in (*about_refused(profiles), *about_host(profiles), *about_chips(profiles))
+    )
     yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows, notes)
 
 

@@ -9,7 +9,7 @@ from neurograph.hw_profiles.report.crosscheck import crosscheck
 from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.methods import methods_section
 from neurograph.hw_profiles.report.placement import placement
-from neurograph.hw_profiles.report.remarks import about_chips, about_refused, amount, effective, marked
+from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_refused, amount, effective, marked
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 from neurograph.hw_profiles.report.windows import windows
@@ -105,7 +105,7 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     energies = ["energy", "low to high", "on chip", "low to high"]
     header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
-    for line in (*about_refused(report["profiles"]), *about_chips(report["profiles"])):
+    for line in (*about_refused(report["profiles"]), *about_host(report["profiles"]), *about_chips(report["profiles"])):
         yield ""
         yield line
     yield ""
@@ -113,7 +113,7 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     for p in report["profiles"]:
         if "assumed" in p["statuses"] and p["components"].get("synapse") and is_assumed(report, p):
             yield ""
-            yield f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."
+            yield about_assumed(p["name"], p["title"])
 
 
 def about_times(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:

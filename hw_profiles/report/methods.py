@@ -1,4 +1,4 @@
-"""The methods paragraph of a paper, from a report: what was counted, where, with what constants, and what is left out."""
+"""The methods section of a paper, from a report, in paragraphs: what was counted, where, by what constants, and what is left out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.remarks import listed, rivals_of
 from neurograph.hw_profiles.report.text import number, several
+from neurograph.hw_profiles.schema import NO_LIMITS
 
-__all__ = ["is_assumed", "methods", "methods_latex", "methods_section"]
+__all__ = ["is_assumed", "methods", "methods_latex", "methods_section", "methods_text"]
 
 
 class Cite(NamedTuple):
@@ -24,13 +25,24 @@ _HOST = "energy.host_mac"
 
 
 def methods(report: Mapping[str, Any]) -> str:
-    """The paragraph as Markdown on one line, sources cited as pandoc reads them: ``[@davies2018loihi]``."""
-    return "".join(part if isinstance(part, str) else f" [{'; '.join(f'@{key}' for key in part.keys)}]" for part in _parts(report))
+    """The paragraphs as Markdown, a line each, sources cited as pandoc reads them: ``[@davies2018loihi]``."""
+    return "\n\n".join(
+        "".join(part if isinstance(part, str) else f" [{'; '.join(f'@{key}' for key in part.keys)}]" for part in parts).strip()
+        for parts in _paragraphs(report)
+    )
+
+
+def methods_text(report: Mapping[str, Any]) -> str:
+    """The same as a text of its own, ending in a newline."""
+    return methods(report) + "\n"
 
 
 def methods_latex(report: Mapping[str, Any]) -> str:
-    r"""The paragraph for LaTeX, sources cited by ``\cite``."""
-    return "".join(latex_text(part) if isinstance(part, str) else f"~\\cite{{{','.join(part.keys)}}}" for part in _parts(report))
+    r"""The paragraphs for LaTeX, sources cited by ``\cite``."""
+    return "\n\n".join(
+        "".join(latex_text(part) if isinstance(part, str) else f"~\\cite{{{','.join(part.keys)}}}" for part in parts).strip()
+        for parts in _paragraphs(report)
+    )
 
 
 def methods_section(report: Mapping[str, Any]) -> Iterator[str]:
@@ -44,9 +56,12 @@ def methods_section(report: Mapping[str, Any]) -> Iterator[str]:
     yield "```"
 
 
-def _parts(report: Mapping[str, Any]) -> Iterator[Part]:
-    for sentences in (_counted, _windows, _levels, _placed, _beside, _left_out):
-        yield from sentences(report)
+def _paragraphs(report: Mapping[str, Any]) -> Iterator[list[Part]]:
+    """By topic: what was counted, how it was priced and placed, what it was compared with, what is left out, the scope of each profile."""
+    for topic in ((_counted, _windows), (_levels, _placed), (_beside,), (_left_out,), (_scopes,)):
+        parts = [part for sentences in topic for part in sentences(report)]
+        if parts:
+            yield parts
 
 
 def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
@@ -183,12 +198,17 @@ def _left_out(report: Mapping[str, Any]) -> Iterator[Part]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for p in report["profiles"]:
         if p["level"] == "chip events":
-            for left_out in p["not_included"].items():
-                reasons.setdefault(left_out, []).append(p["name"])
+            for name, why in p["not_included"].items():
+                short = f"{NO_LIMITS} in the profile" if why.startswith(NO_LIMITS) else why
+                reasons.setdefault((name, short), []).append(p["name"])
     if reasons:
         said = (f"{name} ({'' if names == chips else f'{listed(names)}: '}{why})" for (name, why), names in reasons.items())
         yield f"Left out of the energy of chip events: {'; '.join(said)}. "
-    yield " ".join(f"Scope of {p['name']}: {p['scope']}" for p in report["profiles"])
+
+
+def _scopes(report: Mapping[str, Any]) -> Iterator[Part]:
+    if report["profiles"]:
+        yield " ".join(f"Scope of {p['name']}: {p['scope']}" for p in report["profiles"])
 
 
 def is_assumed(report: Mapping[str, Any], p: Mapping[str, Any]) -> bool:

@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neurograph.hw_profiles.report.text import number, several, si
+from neurograph.hw_profiles.schema import NO_LIMITS
 
 __all__ = [
     "ABOUT_ACCOUNTINGS",
     "ABOUT_HEADLINE",
     "BELOW_BREAK_EVEN",
     "MARK",
+    "NO_HOST",
+    "about_assumed",
     "about_chips",
+    "about_host",
     "about_refused",
     "amount",
     "constants_of_rivals",
@@ -22,10 +26,12 @@ __all__ = [
     "marked",
     "refused",
     "rivals_of",
+    "without_host",
 ]
 
 Found = Mapping[str, Any]
 MARK = "†"  # of a profile whose chip refused the network
+NO_HOST = "‡"  # of a profile that does not price what the host does
 ABOUT_HEADLINE = (
     "Energy of a network with real values over that of this one: above 1 the spiking network needs less. Each line is on one level.",
     "From low to high: on level *operations* all constants low together or high together, which both sides share; on level *chip events*",
@@ -72,8 +78,29 @@ def refused(p: Found) -> bool:
 
 
 def marked(p: Found) -> str:
-    """The profile's name, with :data:`MARK` where it refused the network."""
-    return f"{p['name']}\u00a0{MARK}" if refused(p) else str(p["name"])
+    """The profile's name, with :data:`MARK` where it refused the network and :data:`NO_HOST` where its energy has no host in it."""
+    marks = (MARK if refused(p) else "") + (NO_HOST if without_host(p) else "")
+    return f"{p['name']}\u00a0{marks}" if marks else str(p["name"])
+
+
+def without_host(p: Found) -> bool:
+    """Whether the host does something and the profile's energy is without it."""
+    return p["energy_j"]["total"] is not None and p["host_share"] is None
+
+
+def about_host(profiles: Sequence[Found]) -> Iterator[str]:
+    """A line for the profiles that do not price what the host does."""
+    names = [p["name"] for p in profiles if without_host(p)]
+    if names:
+        yield (
+            f"{NO_HOST} {listed(names)}: the host's multiply-adds are counted and not priced there, so energy is the chip's alone: "
+            "compare it with *on chip* of the others, not with their energy."
+        )
+
+
+def about_assumed(name: str, title: str) -> str:
+    """The warning of a profile whose synaptic events have an assumed price."""
+    return f"**{name}: {title}.** Its joules rest on assumptions and must not be quoted as the chip's."
 
 
 def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
@@ -81,6 +108,9 @@ def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
     for p in profiles:
         if refused(p):
             said = str(p["placement_refused"]).rstrip(".")
+            if said.startswith(NO_LIMITS):
+                yield f"{MARK} {p['name']} was not placed: its profile has {said}, so no hops are in its figures."
+                continue
             yield f"{MARK} {p['name']} refused: {said}; its figures are those of a chip that could hold the network."
 
 

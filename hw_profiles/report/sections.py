@@ -30,7 +30,7 @@ from neurograph.hw_profiles.report.parts import (
     slug,
 )
 from neurograph.hw_profiles.report.placement import ABOUT, alike, words
-from neurograph.hw_profiles.report.remarks import about_chips, about_refused, effective, marked
+from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_refused, effective, marked
 from neurograph.hw_profiles.report.text import number, several
 from neurograph.hw_profiles.report.windows import ABOUT as ABOUT_WINDOWS
 from neurograph.hw_profiles.report.windows import COLUMNS, NO_NEUROBENCH
@@ -107,11 +107,11 @@ def summary(report: Report) -> Iterator[Section]:
     energies = ("energy", "low", "high", "on chip", "low", "high")
     header = ("profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are")
     blocks: list[Block] = [Table("Energy, latency and throughput by profile", header, rows)]
-    blocks += [prose([line]) for line in (*about_refused(profiles), *about_chips(profiles))]
+    blocks += [prose([line]) for line in (*about_refused(profiles), *about_host(profiles), *about_chips(profiles))]
     blocks.append(prose(markdown.about_times(profiles)))
     for p in profiles:
         if report.get("constants") and p["components"].get("synapse") and markdown.is_assumed(report, p):
-            blocks.append(prose([f"**{p['name']}: {p['title']}.** Its joules rest on assumptions and must not be quoted as the chip's."]))
+            blocks.append(prose([about_assumed(p["name"], p["title"])]))
     for level in ("operations", "chip events"):
         caption = f"Energy by component, level “{level}”: value, and from low to high by the ranges of the constants."
         blocks += shown(pictures.energy(report, level), caption)

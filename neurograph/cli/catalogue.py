@@ -31,11 +31,11 @@ def profiles_show(
 ) -> None:
     """Every constant with unit, range, status and source."""
     from neurograph.hw_profiles import load, overview
-    from neurograph.hw_profiles.schema import text_of
+    from neurograph.hw_profiles.schema import profile_text
 
     profile = load(name)
     if as_toml:
-        say(text_of(name).removesuffix("\n"))
+        say(profile_text(name).removesuffix("\n"))
     elif as_json:
         print_json({**profile.model_dump(mode="json"), "sha256": profile.sha256})
     else:

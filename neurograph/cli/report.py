@@ -15,8 +15,8 @@ from neurograph.report_profiles import PROFILES
 
 __all__ = ["report"]
 
-FORMATS = ("md", "json", "html", "csv", "latex", "bibtex", "schema")
-OF_SEVERAL = ("md", "json", "csv", "latex")
+FORMATS = ("md", "json", "html", "csv", "latex", "bibtex", "methods", "paper", "schema")
+OF_SEVERAL = ("md", "json", "csv", "latex", "bibtex")
 
 
 def report(

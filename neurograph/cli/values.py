@@ -24,7 +24,7 @@ _VALUES = {
     "datasets_show.name": f"{_DATASETS} dblp blocks",
     "device": "cpu cuda",
     "dialect": "nir norse-1.1 rockpool sinabs snntorch snntorch-zero spikingjelly",
-    "form": "md json html csv latex bibtex schema",
+    "form": "md json html csv latex bibtex methods paper schema",
     "gates": "auto threshold product",
     "method": "metis greedy greedy-nodes random",
     "nir_form": "auto graph portable",

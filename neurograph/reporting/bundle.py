@@ -96,7 +96,7 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
         bundle.quantized,
         run,
         profiles=loaded,
-        host_macs=bundle.host_macs or None,
+        host_macs=bundle.host_macs,
         host_macs_effective=effective,
         bundle_name=bundle.path.resolve().name,
         accuracy=bundle.accuracy(run) if own else None,
@@ -180,7 +180,7 @@ def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> No
 def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
     """Networks with real values of the same width on the same graph, and the host's multiply-adds that meet no zero, where known."""
     with bundle.files.hdf5("check.h5") as file:
-        if "features" not in file or not bundle.host_macs:
+        if "features" not in file or "encoder" not in bundle.host_macs:
             return [], {}
         nodes, width_in = (int(size) for size in file["features"].attrs["shape"])
         nonzero = int(np.count_nonzero(file["features/data"][()]))

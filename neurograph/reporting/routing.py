@@ -12,7 +12,7 @@ from neurograph.export import placement
 from neurograph.export.placement.files import to_json
 from neurograph.export.placement.place import Placement
 from neurograph.hw_profiles.routing import Routing
-from neurograph.hw_profiles.schema import Profile, placement_limits
+from neurograph.hw_profiles.schema import Profile, placement_limits, without_limits
 from neurograph.sim.recording import Recording
 
 __all__ = ["on_each_chip", "own_or_new", "placements", "routings"]
@@ -57,6 +57,9 @@ def on_each_chip(
     alike: dict[placement.Limits, Placed] = {}  # limits but for the chip's name → placement
     for profile in profiles:
         if profile.level != "chip events":
+            continue
+        if missing := without_limits(profile):
+            refused[profile.name] = missing
             continue
         try:
             limits = placement.Limits.of(profile.name, placement_limits(profile))

@@ -98,7 +98,7 @@ def test_bad_input(capsys, bundles, tmp_path):
     refused(capsys, "report", four, bundles / "model.pt", says=["model.pt: is a file, must be a folder"])
     refused(capsys, "report", four, bundles / "gone", says=["gone: does not exist"])
     refused(capsys, "report", four, tmp_path, says=str(tmp_path))
-    refused(capsys, "report", four, bundles / "two", "--format", "bibtex", says=["bibtex: is of one bundle, 2 were given"])
+    refused(capsys, "report", four, bundles / "two", "--format", "paper", says=["paper: is of one bundle, 2 were given"])
     refused(capsys, "report", four, bundles / "two", "--measure", says="--measure: is for a report of one bundle, 2 were given")
 
 

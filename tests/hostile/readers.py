@@ -243,9 +243,9 @@ def use_onnx(folder):
 
 
 def make_profile(folder):
-    from neurograph.hw_profiles.schema import text_of
+    from neurograph.hw_profiles.schema import profile_text
 
-    (folder / "p.toml").write_text(text_of("loihi1"))
+    (folder / "p.toml").write_text(profile_text("loihi1"))
 
 
 def use_profile(folder):

@@ -86,6 +86,8 @@ def test_pictures_are_xml_that_does_nothing(bundle, tmp_path):
 
 def test_a_terminal_obeys_no_name():
     """No population has such a name, and what else is printed is escaped."""
+    spaces = "3\u00a0pJ \u2009\u202f\u3000x"
+    assert printable(spaces) == spaces and printable("\u200b\u2028\u00ad") == "\\u200b\\u2028\\xad"  # of no width, ends a line, hides
     assert printable("a\x1b[31m\tb\u202ec\n\x9b") == "a\\x1b[31m\tb\\u202ec\n\\x9b"
     with pytest.raises(NetworkError, match=r"'\\x1b\[2J'.*can be printed"):
         Network({"\x1b[2J": Population("\x1b[2J", (1,), Source())}, (), 1)

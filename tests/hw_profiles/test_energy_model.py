@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurograph.errors import ProfileError
@@ -178,3 +178,41 @@ def test_a_real_time_tick_is_the_latency_of_a_step(network: Network, recording: 
     swept = estimate(counts, load("truenorth-sweep"))
     assert swept.static_j is not None and swept.static_j.value == pytest.approx(64.4e-3 * counts.steps_alone * 1e-3)
     assert swept.events_j.value < result.energy_j.value < swept.energy_j.value
+
+
+# what is counted → constants any of which prices it, the component that may be named in its stead, the name of its own
+KINDS = {
+    "updates_active": ({"neuron_update_active", "neuron_access"}, "neuron", "active neuron updates"),
+    "updates_inactive": ({"neuron_update_inactive", "neuron_access"}, "neuron", "inactive neuron updates"),
+    "neuron_spikes": ({"spike", "neuron_update_active"}, "spike", "spikes"),
+    "messages": ({"message"}, "spike", "messages"),
+    "host_macs": ({"host_mac"}, "host", "host multiply-adds"),
+    "barriers": ({"barrier"}, "barrier", "barriers"),
+    "state_resets": ({"state_reset"}, "neuron", "writes and resets"),
+    "bias_writes": ({"bias_write"}, "host", "writes and resets"),
+}
+PRICED = sorted({key for keys, _, _ in KINDS.values() for key in keys} | {"neuron_activation", "message_in"})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # nothing changes the network
+@given(chosen=st.sets(st.sampled_from(PRICED)))
+def test_every_kind_that_is_counted_is_priced_or_named(chosen: set[str], network: Network, recording: Recording) -> None:
+    """A profile with one constant of a pair does not give the other side away."""
+    counts = count(network, recording, host_macs={"encoder": 7})
+    plain = load("loihi1")
+    some = plain.energy["synaptic_event"]
+    profile = plain.model_copy(update={"energy": {"synaptic_event": some} | dict.fromkeys(chosen, some), "time": {}})
+    result = estimate(counts, profile)
+    for kind, (keys, component, name) in KINDS.items():
+        assert keys & chosen or {component, name} & set(result.not_included), kind
+        assert not keys & chosen or name == "writes and resets" or name not in result.not_included, kind
+    charged = any("Every neuron is charged" in note for note in result.notes)
+    assert charged == ("neuron_access" in chosen or {"neuron_update_active", "neuron_update_inactive"} <= chosen)
+
+
+def test_what_a_step_takes_no_time_for_is_said(network: Network, recording: Recording) -> None:
+    plain = load("loihi1")
+    half = plain.model_copy(update={"time": {k: c for k, c in plain.time.items() if k not in ("neuron_update_inactive", "message")}})
+    (note,) = [note for note in estimate(count(network, recording), half).notes if "no time" in note]
+    assert "no time for inactive neuron updates, messages: latency" in note
+    assert not any("no time" in note for note in estimate(count(network, recording), plain).notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from report_cases import placed, plain
 
 from neurograph.errors import InputError
 from neurograph.export.placement import Placement
-from neurograph.hw_profiles.report import COMPARISONS, rendered_comparison
+from neurograph.hw_profiles.report import COMPARISONS, rendered, rendered_comparison
 from neurograph.hw_profiles.report.compare import compare
 from neurograph.network import Network
 from neurograph.reporting.several import distinct_names
@@ -120,3 +121,26 @@ def test_folders_are_called_by_what_tells_them_apart(tmp_path: Path) -> None:
     assert distinct_names([tmp_path / "a", tmp_path / "b"]) == ["a", "b"]
     assert distinct_names([tmp_path / "x" / "bundle", tmp_path / "y" / "bundle"]) == ["x/bundle", "y/bundle"]
     assert distinct_names([tmp_path / "b", tmp_path / "x" / "b"]) == [f"{tmp_path.name}/b", "x/b"]
+
+
+def test_a_comparison_says_what_is_assumed_and_what_the_host_is_not_priced_for(reports: list[dict[str, Any]]) -> None:
+    reports[1]["profiles"] = [{**p, "host_share": None} if p["name"] == "loihi1" else p for p in reports[1]["profiles"]]
+    found = compare(reports)
+    text = rendered_comparison(found, "md")
+    sentence = "Its joules rest on assumptions and must not be quoted as the chip's."
+    assert text.count(sentence) == 1 and text.index("## loihi2") < text.index(sentence)
+    assert "multiply-adds of busy are counted and not priced: energy is the chip's alone." in text
+    latex = rendered_comparison(found, "latex")
+    assert "Profile loihi2$^{*}$" in latex and "Profile loihi1~" in latex and latex.count("$^{*}$") == 2
+    assert "must not be quoted" in latex and "not priced: energy is" in latex
+
+
+def test_the_sources_of_all_reports_are_cited_and_listed_once(reports: list[dict[str, Any]]) -> None:
+    found = compare(reports)
+    listed = re.findall(r"^@\w+\{([^,]+),", rendered_comparison(found, "bibtex"), re.MULTILINE)
+    cited = {key for keys in re.findall(r"\\cite\{([^}]+)\}", rendered_comparison(found, "latex")) for key in keys.split(",")}
+    assert len(cited) > 2 and cited <= set(listed) and len(listed) == len(set(listed))
+    alone = {key for report in reports for key in re.findall(r"^@\w+\{([^,]+),", rendered(report, "bibtex"), re.MULTILINE)}
+    assert set(listed) == alone
+    with pytest.raises(InputError, match="format 'html': must be one of md, json, csv, latex, bibtex"):
+        rendered_comparison(found, "html")

@@ -36,7 +36,10 @@ def keys_of(bib: str) -> list[str]:
 
 def test_the_paragraph_says_what_the_report_says(report: dict[str, Any]) -> None:
     text = methods(report)
-    assert "\n" not in text and report["neurograph"] in text and "tiny net on made up" in text
+    topics = text.split("\n\n")
+    assert [topic.split(" ")[0] for topic in topics][:2] == ["Operations", "Energies"] and topics[-1].startswith("Scope of ")
+    assert len(topics) == 5 and all("\n" not in topic and topic == topic.strip() for topic in topics)
+    assert report["neurograph"] in text and "tiny net on made up" in text
     assert f"{report['samples']} inferences of {report['ticks']} ticks" in text and f"in its {report['engine']} engine" in text
     assert f"{report['windows']['chip_alone']['steps']} steps for one inference alone" in text
     for p in report["profiles"]:

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from report_cases import four_rivals, plain, windows_of_model
 
+from neurograph.errors import InputError
 from neurograph.hw_profiles.report import rendered, schema_text
 from neurograph.hw_profiles.report.bibliography import bibtex
 from neurograph.hw_profiles.report.text import si
@@ -94,3 +95,29 @@ def test_the_spiking_side_has_its_range(report: dict[str, Any]) -> None:
     b = next(b for b in report["baselines"] if "memory" in b["accounting"])
     spread = f"{si(b['spiking_j']['low'], 'J')} to {si(b['spiking_j']['high'], 'J')}"
     assert spread in rendered(report, "md")
+
+
+@pytest.mark.parametrize("form", ["md", "html", "latex"])
+def test_an_energy_without_the_host_is_marked(report: dict[str, Any], form: str) -> None:
+    sign = "$\\ddagger$" if form == "latex" else "‡"
+    assert sign not in rendered(report, form)
+    report["profiles"][1]["host_share"] = None
+    text = flat(rendered(report, form))
+    assert "loihi1: the host's multiply-adds are counted and not priced there" in text and text.count(sign) >= 2 - (form == "latex")
+
+
+@BOTH
+def test_a_profile_without_limits_is_not_said_to_have_refused(report: dict[str, Any], form: str) -> None:
+    why = "no limits of placement (limits.a, limits.b, limits.c and 11 more are missing)"
+    report["profiles"][2]["placement_refused"] = report["profiles"][2]["not_included"]["placement"] = why
+    text = flat(rendered(report, form))
+    assert f"† loihi2 was not placed: its profile has {why}, so no hops are in its figures." in text
+    assert "loihi2 refused" not in text
+    said = rendered(report, "methods")
+    assert "placement (loihi2: no limits of placement in the profile)" in said and "limits.a" not in said
+
+
+def test_a_format_that_there_is_not_is_refused_by_name(report: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"format 'pdf': must be one of md, json, html, csv, latex, bibtex, methods, paper"):
+        rendered(report, "pdf")
+    assert rendered(report, "latex") in rendered(report, "paper") and r"\documentclass" in rendered(report, "paper")

@@ -19,7 +19,7 @@ from neurograph.export.bundle import open_bundle, write_bundle
 from neurograph.export.bundle.windows import DynamicBundle
 from neurograph.export.compile import compile_checkpoint
 from neurograph.hw_profiles.report import build
-from neurograph.hw_profiles.schema import text_of
+from neurograph.hw_profiles.schema import profile_text
 from neurograph.report_profiles import PROFILES
 from neurograph.reporting import Wanted, comparison_of, report_of
 from neurograph.reporting.profiles import load_profiles
@@ -116,7 +116,7 @@ def test_static_power_is_a_component_and_energies_add_up(folder: Path) -> None:
 def mine(folder: Path) -> Path:
     """A profile of the user's with the name of a shipped one."""
     path = folder / "mine.toml"
-    path.write_text(text_of("loihi1").replace("value = 23.6", "value = 24.6", 1))
+    path.write_text(profile_text("loihi1").replace("value = 23.6", "value = 24.6", 1))
     return path
 
 
