@@ -96,7 +96,7 @@ def export_dynamic(
         log(f"warning: {warning}")
     rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
     return {
         "bundle": str(path),
         "target": target,

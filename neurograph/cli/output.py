@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from neurograph.errors import InputError
 from neurograph.files import refuse_special, write_file
 from neurograph.plain_text import printable
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "say", "write_text"]
+__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "say", "say_silence", "write_text"]
 
 JSON: bool = option(False, "--json", help="Print one JSON object.")
 
@@ -31,6 +32,15 @@ def print_json(value: Any) -> None:
 def say(text: str) -> None:
     """A line, or lines, of the result: whatever stands in names, a terminal obeys none of it."""
     print(printable(text), flush=True)
+
+
+def say_silence(network: Any, silent: Sequence[str], *, compared: bool = True) -> None:
+    """Warn of populations that never spiked, to stderr."""
+    if silent:
+        from neurograph.silence import silence_warnings
+
+        for warning in silence_warnings(network, silent, compared=compared):
+            log(f"warning: {warning}")
 
 
 def print_fields(found: dict[str, Any]) -> None:

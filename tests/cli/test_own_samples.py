@@ -1,0 +1,48 @@
+"""Samples that one brings with a model of one's own: silent ones, loud ones, and those that hold more than signals."""
+
+from __future__ import annotations
+
+import json
+
+import nir
+import numpy as np
+import pytest
+from calling import call, refused
+
+ONE = np.ones(8)
+
+
+def written(scale=1.0, tau=1e-2):
+    """Two layers of LIF, and 30 ticks of spikes."""
+    random = np.random.default_rng(1)
+    neurons = {name: nir.LIF(tau=tau * ONE, r=ONE, v_leak=0 * ONE, v_threshold=0.5 * ONE) for name in ("l1", "l2")}
+    affine = {name: nir.Affine(scale * random.normal(0, 3, (8, 8)), 0 * ONE) for name in ("f1", "f2")}
+    nodes = {"in": nir.Input(np.array([8])), **neurons, **affine, "out": nir.Output(np.array([8]))}
+    path = ["in", "f1", "l1", "f2", "l2", "out"]
+    nir.write("n.nir", nir.NIRGraph(nodes, list(zip(path[:-1], path[1:], strict=True))))
+    np.save("x.npy", (random.random((30, 8)) < 0.4).astype(np.uint8))
+    return ("n.nir", "--dialect", "nir", "--dt", "1e-3", "--input", "x.npy", "--nir", "graph", "-o", "b")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_network_that_never_spikes_is_said_wherever_it_runs(capsys):
+    status, out, err = call(capsys, "export", *written(scale=1e-3), "--target", "lava", "--no-verify", "--json")
+    assert status == 0 and json.loads(out)["silent"] == ["l1", "l2"]
+    assert [line for line in err.splitlines() if "no neuron spiked on this sample" in line]
+    status, out, err = call(capsys, "check", "b", "--engines", "fixed,pipelined-fixed", "--json")
+    assert status == 0 and json.loads(out)["ok"] and json.loads(out)["silent"] == ["l1", "l2"]
+    assert err.count("warning: no neuron spiked on this sample, so the comparison says little; scale the weights or the input up") == 1
+    for _ in range(2):  # the second would be a ready one
+        assert call(capsys, "simulate", "b")[2].startswith("warning: no neuron spiked on this sample; scale the weights")
+    np.save("loud.npy", 0 * np.load("x.npy"))
+    assert "no neuron spiked" in call(capsys, "simulate", "b", "--input", "loud.npy", "--engine", "float")[2]
+
+
+def test_a_network_that_spikes_is_not_warned_of(capsys):
+    status, out, err = call(capsys, "export", *written(), "--target", "lava", "--no-verify", "--json")
+    assert status == 0 and json.loads(out)["silent"] == [] and "spiked" not in err
+    assert "spiked" not in call(capsys, "simulate", "b")[2]
