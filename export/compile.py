@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host_parts import host_parts
+from neurograph.export.integer_check import check_integers
 from neurograph.export.lava_dl.quantize import check_netx, quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
@@ -102,6 +103,8 @@ def compile_graph(
     if target.name == "netx":
         check_netx(network)
     network = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
+    if not target.onnx:
+        check_integers(network)  # what cannot be is said before what takes long
     network, notes = _graded(network, target, bits)
     origin = {**(origin or {}), **({"graded": list(notes)} if notes else {})}
     try:

@@ -1,5 +1,7 @@
 """Populations that never spike: who counts, and what is said."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from neurograph.network import LIF, Integrator, Network, Population, Projection, Source
@@ -8,7 +10,7 @@ from neurograph.weights import Dense
 
 NEURONS = [Population(f"n{i}", (2,), LIF(0.5, 1.0)) for i in range(5)]
 PARTS = [Population("x", (2,), Source()), *NEURONS, Population("v", (2,), Integrator(0.5, 0.5))]
-EDGES = tuple(Projection(a.name, b.name, Dense(np.ones((2, 2)))) for a, b in zip(PARTS[:-1], PARTS[1:], strict=True))
+EDGES = tuple(Projection(a.name, b.name, Dense(np.ones((2, 2)))) for a, b in pairwise(PARTS))
 NETWORK = Network({p.name: p for p in PARTS}, EDGES, 4, 1e-3)
 
 

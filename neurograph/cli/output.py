@@ -14,7 +14,18 @@ from neurograph.errors import InputError
 from neurograph.files import refuse_special, write_file
 from neurograph.plain_text import printable
 
-__all__ = ["JSON", "check_output", "comparison_line", "log", "print_fields", "print_json", "print_spikes", "say", "say_silence", "write_text"]
+__all__ = [
+    "JSON",
+    "check_output",
+    "comparison_line",
+    "log",
+    "print_fields",
+    "print_json",
+    "print_spikes",
+    "say",
+    "say_silence",
+    "write_text",
+]
 
 JSON: bool = option(False, "--json", help="Print one JSON object.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import nir
 import numpy as np
 import pytest
-from calling import call, refused
+from calling import call
 
 ONE = np.ones(8)
 
@@ -19,7 +20,7 @@ def written(scale=1.0, tau=1e-2):
     affine = {name: nir.Affine(scale * random.normal(0, 3, (8, 8)), 0 * ONE) for name in ("f1", "f2")}
     nodes = {"in": nir.Input(np.array([8])), **neurons, **affine, "out": nir.Output(np.array([8]))}
     path = ["in", "f1", "l1", "f2", "l2", "out"]
-    nir.write("n.nir", nir.NIRGraph(nodes, list(zip(path[:-1], path[1:], strict=True))))
+    nir.write("n.nir", nir.NIRGraph(nodes, list(pairwise(path))))
     np.save("x.npy", (random.random((30, 8)) < 0.4).astype(np.uint8))
     return ("n.nir", "--dialect", "nir", "--dt", "1e-3", "--input", "x.npy", "--nir", "graph", "-o", "b")
 
