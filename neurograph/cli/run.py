@@ -74,7 +74,7 @@ def simulate(
     else:
         found, network, run, readout = _simulate(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
     populations = network.populations
-    _say_overflow(run)
+    _say_overflow(run, own=sample is None)
     if output is not None:
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
@@ -191,12 +191,12 @@ def _say_nothing_spiked(network: Any, counts: Mapping[str, int]) -> bool:
     return nothing
 
 
-def _say_overflow(run: Any) -> None:
+def _say_overflow(run: Any, *, own: bool) -> None:
     """Warn of u that wrapped and of v that was clipped in a run, population by population."""
     wraps, clips = run.notes.get("wraps", {}), run.notes.get("clips", {})
     if not wraps and not clips:
         return
     from neurograph.export.rounding_report import overflow_warnings
 
-    for warning in overflow_warnings(wraps, clips):
+    for warning in overflow_warnings(wraps, clips, own=own):
         log(f"warning: {warning}")

@@ -45,5 +45,9 @@ def test_a_network_that_never_spikes_is_said_wherever_it_runs(capsys):
 
 def test_a_network_that_spikes_is_not_warned_of(capsys):
     status, out, err = call(capsys, "export", *written(), "--target", "lava", "--no-verify", "--json")
-    assert status == 0 and json.loads(out)["silent"] == [] and "spiked" not in err
-    assert "spiked" not in call(capsys, "simulate", "b")[2]
+    assert status == 0 and json.loads(out)["silent"] == []
+    assert "spiked" not in err and "clipped" not in err  # the finest scale clips v here; twice that has the same spikes
+    assert call(capsys, "simulate", "b")[2] == ""
+    np.save("louder.npy", np.ones((30, 8), dtype=np.uint8))
+    status, _, err = call(capsys, "simulate", "b", "--input", "louder.npy")
+    assert status == 0 and ("clipped" not in err or "give this sample to export" in err)
