@@ -100,7 +100,7 @@ def export_model(
     refuse_foreign(path, bundles.MANIFEST)
     compiled = compile_file(request, chosen)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
-    for note in (*compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):
+    for note in (*compiled.origin.get("biases", ()), *compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):
         log(note)
     if compiled.readout is not None:
         log(f"real-valued, so it stays on the host: {', '.join(repr(p.name) for p in compiled.readout.neurons)} (host/output.onnx)")
