@@ -23,7 +23,8 @@ def check_integers(network: Network) -> None:
     Raises:
         UnsupportedError: every offender by name, with what helps against these.
     """
-    offenders, ways = [], {}
+    offenders: list[str] = []
+    ways: dict[str, None] = {}
     for p in network.populations.values():
         if p.is_real and p.is_source:
             offenders.append(f"input {p.name!r}: real values that change from tick to tick")

@@ -51,3 +51,11 @@ def test_a_network_that_spikes_is_not_warned_of(capsys):
     np.save("louder.npy", np.ones((30, 8), dtype=np.uint8))
     status, _, err = call(capsys, "simulate", "b", "--input", "louder.npy")
     assert status == 0 and ("clipped" not in err or "give this sample to export" in err)
+
+
+def test_inspect_says_the_time_that_the_dialect_gives(capsys):
+    written()
+    said = "time: none in the file; read as --dialect nir, 0.001 s a tick; the sample says how many ticks"
+    out = call(capsys, "inspect", "n.nir", "--dialect", "nir", "--dt", "1e-3")[1]
+    assert said in out and "1 ticks" not in out and "--dialect to run it" not in out
+    assert "time: none: name a --dialect to run it" in call(capsys, "inspect", "n.nir")[1]
