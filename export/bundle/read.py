@@ -72,7 +72,7 @@ class Bundle:
     def silent(self) -> list[str]:
         """Populations of neurons that never spiked on the sample at export, in integers where there are any."""
         recorded = self._recorded("float" if self.integers is None else "fixed")
-        return silent_populations(self.integers or self.network, recorded.counts())
+        return silent_populations((self.integers or self.network).populations, recorded.counts())
 
     @cached_property
     def network(self) -> Network:

@@ -115,7 +115,7 @@ def export_model(
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
     _say_rounding(bundle, compiled.report)
     silent = bundle.silent()
-    say_silence(bundle.network, silent, compared=verify)
+    say_silence(bundle.network.populations, silent, compared=verify)
     return {
         "bundle": str(path),
         "target": target,

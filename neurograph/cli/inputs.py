@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "opened_any", "read_arrays"]
+__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "opened_any", "read_arrays", "without_constants"]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -92,7 +92,7 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
         return dict(bundle.inputs)
     arrays = read_arrays(path)
     if "" not in arrays:
-        return _without_constants(bundle, arrays, path)
+        return without_constants(bundle, arrays, path)
     values = arrays[""]
     sources = [source for source in bundle.network.sources if not source.is_constant]
     encoded = "host/encoder.onnx" in bundle.manifest["files"]
@@ -101,12 +101,16 @@ def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
     return dict(bundle.encode(values))
 
 
-def _without_constants(bundle: Any, arrays: dict[str, Array], path: Path) -> dict[str, Array]:
-    """Without what is in the network already, edge_index for one; another one than at export is refused."""
+def without_constants(bundle: Any, arrays: dict[str, Array], path: Path) -> dict[str, Array]:
+    """Without what is part of the network already, edge_index for one.
+
+    Raises:
+        InputError: it is another one than at export.
+    """
     from neurograph.export.constants import digest
 
     held = bundle.manifest["origin"].get("constants", {})
-    found = [name for name in arrays if name in held and name not in bundle.network.populations]
+    found = [name for name in arrays if name in held]
     for name in found:
         if digest(arrays[name]) != held[name]:
             raise InputError(

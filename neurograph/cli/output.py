@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,12 @@ def say(text: str) -> None:
     print(printable(text), flush=True)
 
 
-def say_silence(network: Any, silent: Sequence[str], *, compared: bool = True) -> None:
+def say_silence(populations: Mapping[str, Any], silent: Sequence[str], *, compared: bool = True) -> None:
     """Warn of populations that never spiked, to stderr."""
     if silent:
         from neurograph.silence import silence_warnings
 
-        for warning in silence_warnings(network, silent, compared=compared):
+        for warning in silence_warnings(populations, silent, compared=compared):
             log(f"warning: {warning}")
 
 

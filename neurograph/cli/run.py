@@ -79,7 +79,7 @@ def simulate(
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     every = run.notes["sharded"]["spikes"] if sharded else run.counts()
-    if _say_nothing_spiked(network, every):
+    if _say_nothing_spiked(populations, every):
         pass  # not kept ready: each run of it is to say so
     elif plain:
         keep_ready(found, run, accuracy)
@@ -175,19 +175,19 @@ def check(
     comparisons = verify(found, chosen, done=tell, say=log, timeout_s=timeout_s, device=device)
     ok = all(c.ok for c in comparisons)
     silent = found.silent()
-    say_silence(found.network, silent)
+    say_silence(found.network.populations, silent)
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons], "silent": silent})
     return 0 if ok else 1
 
 
-def _say_nothing_spiked(network: Any, counts: Mapping[str, int]) -> bool:
+def _say_nothing_spiked(populations: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
     """Warn where no neuron spiked at all."""
     from neurograph.silence import nothing_spiked, silent_populations
 
-    nothing = nothing_spiked(network, counts)
+    nothing = nothing_spiked(populations, counts)
     if nothing:
-        say_silence(network, silent_populations(network, counts), compared=False)
+        say_silence(populations, silent_populations(populations, counts), compared=False)
     return nothing
 
 
