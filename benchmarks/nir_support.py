@@ -170,6 +170,9 @@ with random spikes. *exact*: the same spikes in every population and tick as the
 as the fixed engine (Lava in fixed point, u and v included; netx). *fixed* runs on 8-bit weights, so its spikes are not those of the float
 engine; their share is given. *no*: refused by name, with the reason.
 
+Inputs here are spikes. A static current goes into neurons without synaptic state (LIF, IF) everywhere, into CubaLIF in float and ONNX only;
+real values that change from tick to tick are for float and ONNX ([own models](own_models.md)).
+
 {table}
 """
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from neurograph.errors import InputError, NetworkError, QuantizationError, UnsupportedError
 from neurograph.export.host_parts import host_parts
+from neurograph.export.integer_check import check_integers
 from neurograph.export.lava_dl.quantize import check_netx, quantize_for_netx
 from neurograph.export.lower import lower
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.passes.align_delays import align_delays
-from neurograph.export.passes.bias_source import bias_source
+from neurograph.export.passes.bias_source import bias_source, said_of_biases
 from neurograph.export.passes.expand_products import expand_products
 from neurograph.export.passes.graded_sums import graded_sums
 from neurograph.export.passes.product_gates import product_gates
@@ -105,9 +106,12 @@ def compile_graph(
     check_target(network, target)
     if target.name == "netx":
         check_netx(network)
-    network = bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
+    plain, network = network, bias_source(network, timed=not target.programmable, first_too=target.name == "netx")
+    if not target.onnx:
+        check_integers(network)  # what cannot be is said before what takes long
     network, notes = _graded(network, target, bits)
-    origin = {**(origin or {}), **({"graded": list(notes)} if notes else {})}
+    biased = said_of_biases(plain, network)
+    origin = {**(origin or {}), **({"biases": [biased]} if biased else {}), **({"graded": list(notes)} if notes else {})}
     try:
         aligned = align_delays(expand_products(network), programmable=target.programmable)
         aligned, relays = (aligned, ()) if target.onnx else relay_delays(aligned, longest=target.longest_delay)

@@ -20,6 +20,7 @@ from neurograph.export.passes.saturate_bias import saturation
 from neurograph.graded import message_range, synaptic_sums
 from neurograph.network import LIF, FixedLIF, Network, Population, Projection, Source, gain_of
 from neurograph.sim import fixed
+from neurograph.sim.recording import Recording
 
 __all__ = ["Fit", "Form", "Search", "largest_gain"]
 
@@ -46,12 +47,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Fit:
-    """One population in integers, and its spikes on the calibration input."""
+    """One population in integers, its spikes on the calibration input, and how often u wrapped or v was clipped on the way."""
 
     population: Population
     projections: Mapping[int, Projection]
     spikes: Array
     mismatch: float
+    overflows: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Search:
     heard: dict[str, Array]
 
     def best(self, population: Population, bias: Array) -> Fit:
-        """The integers whose spikes differ least from the float network's.
+        """The integers whose spikes differ least from the float network's; of those that do as well at doubled scales, without overflow.
 
         Raises:
             QuantizationError: no scale keeps the population within 24 bits.
@@ -88,12 +90,29 @@ class Search:
                     if best is None or fit.mismatch < best.mismatch:
                         best = fit
                     if fit.mismatch == 0:
-                        return fit
+                        return self._roomier(fit, population, largest, limits)
             if best is not None:
-                return best
+                return self._roomier(best, population, largest, limits)
         raise QuantizationError(
             f"population {population.name!r}: weights of {self.bits} bits add up past 24 bits at every scale; give more --weight-bits"
         )
+
+    def _roomier(self, fit: Fit, population: Population, largest: float, limits: tuple[float, float] | None) -> Fit:
+        """The fit, or where it overflows one at twice its scale or more that overflows less, and in whose spikes as little differs.
+
+        The finest scale bounds v above; inhibition may pile up below.
+        """
+        best, neuron = fit, fit.population.neuron
+        assert isinstance(neuron, FixedLIF)
+        for octave in range(1, _OCTAVES):
+            if not best.overflows:
+                break
+            try:
+                others = tuple(self._fits(population, neuron.scale * 2.0**octave, largest, limits))
+            except QuantizationError:  # too coarse for the threshold
+                break
+            best = min((best, *(o for o in others if o.mismatch <= fit.mismatch)), key=lambda f: f.overflows)
+        return best
 
     def exact(self, population: Population) -> Fit:
         """A graded population, which passes integers on as they are: there is nothing to search."""
@@ -136,7 +155,9 @@ class Search:
 
     def _fit(self, candidate: Population, integers: Mapping[int, Projection]) -> Fit:
         got = _simulate(self.network, candidate, integers, self.heard, self.inputs)
-        return Fit(candidate, integers, got, float(np.mean(got != self.wanted[candidate.name])))
+        spikes, name = np.asarray(got.spikes[candidate.name]), candidate.name
+        overflows = sum(got.notes[kind].get(name, 0) for kind in ("wraps", "clips"))
+        return Fit(candidate, integers, spikes, float(np.mean(spikes != self.wanted[name])), overflows)
 
     def _overflows(self, candidate: Population, integers: Iterable[Projection], largest_bias: float) -> bool:
         """Whether some input could carry u or v past 24 bits: few bits may round every weight of a neuron up."""
@@ -159,7 +180,7 @@ def _simulate(
     integer: Mapping[int, Projection],
     spikes: Mapping[str, Array],
     inputs: Mapping[str, Array],
-) -> Array:
+) -> Recording:
     """Run one population alone: its inputs' spikes are known (in a loop, those of the float network), so they stand in as spike sources."""
     projections = tuple(integer.values())
     names = {p.source for p in projections if p.source != candidate.name}
@@ -173,4 +194,4 @@ def _simulate(
             populations[name] = Population(name, source.shape, Source("graded" if source.is_graded else "spikes"))
             given[name] = spikes[name]
     alone = Network(populations, projections, network.ticks, network.dt)
-    return np.asarray(fixed.run(alone, given).spikes[candidate.name])
+    return fixed.run(alone, given)

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph import fixedpoint as fx
-from neurograph.errors import QuantizationError, UnsupportedError
+from neurograph.errors import QuantizationError
+from neurograph.export.integer_check import check_integers
 from neurograph.export.integer_search import Form, Search, largest_gain
 from neurograph.export.passes.fold_gain import fold_gain
 from neurograph.export.passes.saturate_bias import synaptic_bounds
@@ -139,30 +140,6 @@ def _with_sign_modes(network: Network, modes: Mapping[str, fx.SignMode]) -> Netw
             raise QuantizationError(f"sign mode of {p.name!r}: {asked}, but its weights are {own}; use {own} or mixed")
         projections.append(replace(p, sign_mode=asked))
     return replace(network, projections=tuple(projections))
-
-
-def check_integers(network: Network) -> None:
-    """Refuse what has no integer form, before any number is looked at.
-
-    Raises:
-        UnsupportedError: every offender by name.
-    """
-    offenders = []
-    for p in network.populations.values():
-        if p.is_real:
-            offenders.append(f"population {p.name!r}: real values in place of spikes")
-        elif isinstance(p.neuron, FixedLIF):
-            offenders.append(f"population {p.name!r}: is integer already")
-        elif isinstance(p.neuron, (LIF, CubaLIF)):
-            static = any(network.populations[j.source].is_static for j in network.into(p.name))
-            if isinstance(p.neuron, CubaLIF) and (static or np.any(p.bias)):
-                offenders.append(f"population {p.name!r}: a bias current into a neuron with synaptic state")
-    if offenders:
-        raise UnsupportedError(
-            "Lava's fixed point",
-            offenders,
-            "export it for --target onnx, whose bundle 'simulate --engine float' runs, or change the neuron",
-        )
 
 
 def threshold_above_base(population: Population) -> Array:

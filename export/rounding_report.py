@@ -88,7 +88,7 @@ class QuantizationReport:
         """A sentence for each population that overflowed, and each projection of which rounding left little."""
         wraps, clips = ({p.population: getattr(p, kind) for p in self.populations} for kind in ("wraps", "clips"))
         lost = (p for p in self.projections if p.relative_error > _MUCH)
-        return (*overflow_warnings(wraps, clips), *(_lost(p) for p in lost))
+        return (*overflow_warnings(wraps, clips, own=True), *(_lost(p) for p in lost))
 
 
 def _lost(row: ProjectionReport) -> str:
@@ -98,15 +98,21 @@ def _lost(row: ProjectionReport) -> str:
     )
 
 
-def overflow_warnings(wraps: Mapping[str, int], clips: Mapping[str, int]) -> tuple[str, ...]:
+def overflow_warnings(wraps: Mapping[str, int], clips: Mapping[str, int], *, own: bool = False) -> tuple[str, ...]:
     """A sentence for each population whose u wrapped or whose v was clipped at 24 bits.
 
     Args:
         wraps, clips: population → how often, as in the notes of a run of the fixed engine or in a bundle's manifest.
+        own: whether this is the sample that the network was quantised on.
     """
-    way_out = "its spikes may differ from the float network's; quantise it on a sample as loud as this one, or scale its weights down"
-    wrapped = (f"population {name!r}: u wrapped at 24 bits {count:,} times; {way_out}" for name, count in wraps.items() if count)
-    clipped = (f"population {name!r}: v was clipped at 24 bits {count:,} times; {way_out}" for name, count in clips.items() if count)
+    way_out = (
+        "on the sample that it was quantised on, and no coarser scale that was tried overflows less with as few differing spikes; "
+        "its spikes may differ from the float network's; scale its weights down against its threshold"
+        if own
+        else "on this sample; its spikes may differ from the float network's; give this sample to export, or scale its weights down"
+    )
+    wrapped = (f"population {name!r}: u wrapped at 24 bits {count:,} times {way_out}" for name, count in wraps.items() if count)
+    clipped = (f"population {name!r}: v was clipped at 24 bits {count:,} times {way_out}" for name, count in clips.items() if count)
     return (*wrapped, *clipped)
 
 

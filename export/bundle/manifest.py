@@ -33,7 +33,14 @@ _PLACEMENT = {
     "notes": [str],
     "traffic": (None, {key: [float] for key in _TRAFFIC}),
 }
-_ORIGIN = {"?dataset": str, "?seed": (int, None), "?metrics": {"*": (float, None)}, "?config": {}, "?versions": {"*": str}}
+_ORIGIN = {
+    "?dataset": str,
+    "?seed": (int, None),
+    "?metrics": {"*": (float, None)},
+    "?config": {},
+    "?versions": {"*": str},
+    "?constants": {"*": str},
+}
 _BOTH = {
     "target": str,
     "ticks": int,

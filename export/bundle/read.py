@@ -19,6 +19,7 @@ from neurograph.export.plain_onnx import run_plain
 from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.network import Network
 from neurograph.onnx_files import read_onnx
+from neurograph.silence import silent_populations
 from neurograph.sim.recording import Recording
 from neurograph.storage import load_network
 
@@ -70,6 +71,11 @@ class Bundle:
             return {}
         shared = [p.name for p in self.network.neurons if p.name in a.spikes and p.name in b.spikes]
         return {name: float(np.mean(a.spikes[name] != b.spikes[name])) for name in shared}
+
+    def silent(self) -> list[str]:
+        """Populations of neurons that never spiked on the sample at export, in integers where there are any."""
+        recorded = self._recorded("float" if self.integers is None else "fixed")
+        return silent_populations((self.integers or self.network).populations, recorded.counts())
 
     @cached_property
     def network(self) -> Network:

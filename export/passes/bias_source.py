@@ -19,7 +19,7 @@ from neurograph.network import CubaLIF, Network, Population, Projection, Source
 from neurograph.sim.timing import has_lags
 from neurograph.weights import Dense
 
-__all__ = ["bias_source"]
+__all__ = ["bias_source", "said_of_biases"]
 
 
 def bias_source(network: Network, *, timed: bool = False, first_too: bool = False) -> Network:
@@ -42,6 +42,19 @@ def bias_source(network: Network, *, timed: bool = False, first_too: bool = Fals
     source = Population(name, (1,), Source("constant"))
     populations = [source, *(replace(p, bias=0.0) for p in biased)]
     return replace(network.with_populations(populations), projections=(*network.projections, *projections))
+
+
+def said_of_biases(before: Network, after: Network) -> str | None:
+    """What :func:`bias_source` did, in a sentence for who exports; None where it did nothing."""
+    made = [name for name in after.populations if name not in before.populations]
+    if not made:
+        return None
+    heard = [p.target for p in after.projections if p.source == made[0]]
+    named = ", ".join(map(repr, heard[:3])) + (f" and {len(heard) - 3:,} more" if len(heard) > 3 else "")
+    return (
+        f"the bias of {named} became synapses of a source {made[0]!r} that spikes in every tick; "
+        "its spikes and synaptic events are counted as others are"
+    )
 
 
 def _early(network: Network, spared: int) -> set[str]:

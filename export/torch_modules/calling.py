@@ -19,14 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurograph.export.constants import CONSTANTS
 from neurograph.export.torch_modules.kinds import CONVOLUTIONS, kind_of_module
 from neurograph.export.torch_modules.recorder import Recorder, Watching, tensors_in
 from neurograph.export.torch_modules.values import Expr, IncoherentError, Value
 
-__all__ = ["CONSTANTS", "Way", "run", "ways"]
+__all__ = ["NO_TICKS", "Way", "run", "ways"]
 
 Array = NDArray[Any]
-CONSTANTS = ("edge_index", "edge_weight", "edge_attr", "adj", "adj_t")
+NO_TICKS = "one value a neuron does not say how long an inference is; give --ticks"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def run(model: nn.Module, inputs: Mapping[str, Array], way: Way, ticks: int | No
     whole = {path for path, count in counts.items() if count == 1 and _is_whole(model, path)}
     wanted = ticks if ticks is not None else max(counts.values(), default=1)
     if ticks is None and counts and wanted == 1:
-        raise IncoherentError("one value a neuron does not say how long an inference is; give --ticks")
+        raise IncoherentError(NO_TICKS)
     for path, count in counts.items():
         if path not in whole and count != wanted:
             raise IncoherentError(f"neuron {path!r} is called {count} times in {wanted} ticks; give each place its own neuron")

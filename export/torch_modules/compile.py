@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import nir
@@ -14,9 +14,10 @@ from torch import nn
 
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.compile import Compiled, compile_graph
+from neurograph.export.constants import CONSTANTS, digest
 from neurograph.export.targets import Target
 from neurograph.export.torch_modules.build import Builder
-from neurograph.export.torch_modules.calling import CONSTANTS, Way, run, ways
+from neurograph.export.torch_modules.calling import NO_TICKS, Way, run, ways
 from neurograph.export.torch_modules.float64 import computing, in_float64
 from neurograph.export.torch_modules.kinds import kind_of_module
 from neurograph.export.torch_modules.values import IncoherentError
@@ -38,6 +39,7 @@ class Traced:
         recording: spikes of every neuron module in float64.
         voltages: of the real-valued neurons, (T, *shape).
         way: how the module was called, in words.
+        constants: arguments that are no signals but part of the graph, such as edge_index.
         left_out: outputs that the graph does not hold: sums and means over ticks with what follows them, and neurons' states.
     """
 
@@ -47,6 +49,7 @@ class Traced:
     voltages: Mapping[str, Array]
     way: str
     left_out: tuple[str, ...] = ()
+    constants: Mapping[str, Array] = field(default_factory=dict)
 
 
 def trace_module(model: nn.Module, inputs: Array | Mapping[str, Array], *, ticks: int | None = None, dt: float | None = None) -> Traced:
@@ -89,9 +92,7 @@ def trace_module(model: nn.Module, inputs: Array | Mapping[str, Array], *, ticks
             met.setdefault(str(error), []).append(str(way))
     if refused:
         raise next((error for seen, error in refused if seen), refused[0][1])
-    tried = "; ".join(f"{', '.join(which)}: {reason}" for reason, which in met.items())
-    sizes = ", ".join(f"{name} {value.shape}" for name, value in named.items())
-    raise InputError(f"model {type(model).__name__}: cannot be run on the sample ({sizes}); {tried or _no_way(named, ticks)}")
+    raise InputError(_in_vain(model, named, ticks, met))
 
 
 def compile_module(
@@ -119,6 +120,8 @@ def compile_module(
     """
     traced = trace_module(model, inputs, ticks=ticks, dt=dt)
     origin: dict[str, Any] = {"model": f"{type(model).__module__}.{type(model).__qualname__}", "called": traced.way}
+    if traced.constants:
+        origin["constants"] = {name: digest(value) for name, value in traced.constants.items()}
     if traced.left_out:
         origin["left_out"] = list(traced.left_out)
     compiled = compile_graph(traced.graph, traced.inputs, target, bits=bits, origin=origin)
@@ -165,6 +168,17 @@ def _candidates(model: nn.Module, named: Mapping[str, Array], ticks: int | None)
     return made + [(way, ticks) for way in ways(model, True) if way.once or ticks is not None]
 
 
+def _in_vain(model: nn.Module, named: Mapping[str, Array], ticks: int | None, met: Mapping[str, list[str]]) -> str:
+    """That no way of calling the model works; where the sample may be static and nothing says for how long, that first."""
+    sizes = ", ".join(f"{name} {value.shape}" for name, value in named.items())
+    what = f"model {type(model).__name__}: cannot be run on the sample ({sizes})"
+    if NO_TICKS in met:
+        others = [reason for reason in met if reason != NO_TICKS]
+        return f"{what}: {NO_TICKS}" + (f" (as (ticks, ...) it does not fit: {others[0][:100]})" if others else "")
+    tried = "; ".join(f"{', '.join(which)}: {reason}" for reason, which in met.items())
+    return f"{what}; {tried or _no_way(named, ticks)}"
+
+
 def _no_way(named: Mapping[str, Array], ticks: int | None) -> str:
     return f"signals of different lengths, or other than --ticks {ticks}" if named else "no signal"
 
@@ -197,4 +211,5 @@ def _traced(graph: nir.NIRGraph, builder: Builder, recorder: Any, named: Mapping
     for name, value in named.items():
         if name not in CONSTANTS:
             inputs[builder.source(name)] = value.astype(np.float64) if value.dtype.kind == "f" or way.static else value
-    return Traced(graph, inputs, Recording("torch", ticks, spikes), voltages, str(way), tuple(builder.left_out))
+    constants = {name: value for name, value in named.items() if name in CONSTANTS}
+    return Traced(graph, inputs, Recording("torch", ticks, spikes), voltages, str(way), tuple(builder.left_out), constants)

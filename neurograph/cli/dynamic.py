@@ -93,11 +93,11 @@ def export_dynamic(
     ok = all(pair["ok"] for pair in pairs)
     if pairs:
         bundle.mark_verified(pairs, ok)
-    for warning in (*overflow_warnings(bundle.manifest["wraps"], bundle.manifest["clips"]), *compiled.report.warnings()):
+    for warning in (*overflow_warnings(bundle.manifest["wraps"], bundle.manifest["clips"], own=True), *compiled.report.warnings()):
         log(f"warning: {warning}")
     rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
     return {
         "bundle": str(path),
         "target": target,
@@ -202,7 +202,7 @@ def simulate_dynamic(path: Path, engine: str, timeout_s: float, as_json: bool) -
         wall, ticks = wall + run.recording.wall_s, ticks + run.recording.ticks
         for name, count in run.recording.counts().items():
             spikes[name] = spikes.get(name, 0) + count
-    for warning in overflow_warnings(*overflow(runs)):
+    for warning in overflow_warnings(*overflow(runs), own=True):
         log(f"warning: {warning}")
     result: dict[str, Any] = {"engine": engine, "ticks": ticks, "samples": 1, "windows": len(recordings), "spikes": spikes, "wall_s": wall}
     if bundle.labels is not None:

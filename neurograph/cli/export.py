@@ -12,7 +12,7 @@ from neurograph.cli.chips import placement_lines
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import export_dynamic, refuse_given
 from neurograph.cli.model_files import Request, check_request, compile_file
-from neurograph.cli.output import JSON, comparison_line, log, print_json
+from neurograph.cli.output import JSON, comparison_line, log, print_json, say_silence
 from neurograph.errors import InputError
 
 __all__ = ["export", "export_model"]
@@ -101,10 +101,10 @@ def export_model(
     refuse_unwritable(path)
     compiled = compile_file(request, chosen)
     log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
-    for note in (*compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):
+    for note in (*compiled.origin.get("biases", ()), *compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):
         log(note)
     if compiled.readout is not None:
-        log(f"real-valued, so it stays on the host: {', '.join(p.name for p in compiled.readout.neurons)} (host/output.onnx)")
+        log(f"real-valued, so it stays on the host: {', '.join(repr(p.name) for p in compiled.readout.neurons)} (host/output.onnx)")
     bundle = bundles.write_bundle(compiled, chosen, path, nir_form=nir_form)
     placed = bundle.manifest["placement"]
     if placed is not None:
@@ -115,6 +115,8 @@ def export_model(
     if comparisons:
         bundle.mark_verified([c.to_json() for c in comparisons], ok)
     _say_rounding(bundle, compiled.report)
+    silent = bundle.silent()
+    say_silence(bundle.network.populations, silent, compared=verify)
     return {
         "bundle": str(path),
         "target": target,
@@ -125,6 +127,7 @@ def export_model(
         "verified": bool(comparisons),
         "placement": placed,
         "float_fixed_mismatch": bundle.rounding(),
+        "silent": silent,
     }
 
 
@@ -147,6 +150,6 @@ def _say_rounding(bundle: Any, report: Any) -> None:
         return
     rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {report.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst})")
+    log(f"float against fixed, {report.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
     for warning in report.warnings():
         log(f"warning: {warning}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurograph.cli.output import log
 from neurograph.errors import BundleError, InputError
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "opened_any", "read_arrays"]
+__all__ = ["check_folder", "for_bundle", "for_graph", "kind_of", "opened", "opened_any", "read_arrays", "without_constants"]
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -82,18 +83,43 @@ def check_folder(path: Path) -> None:
 
 
 def for_bundle(bundle: Any, path: Path | None) -> dict[str, Array]:
-    """Source → values: the bundle's own sample, or a file of features or of sources."""
+    """Source → values: the bundle's own sample, or a file of features, of sources, or of what the model was exported on.
+
+    Raises:
+        InputError: no such file, or one with another graph than the bundle's.
+    """
     if path is None:
         return dict(bundle.inputs)
     arrays = read_arrays(path)
     if "" not in arrays:
-        return arrays
+        return without_constants(bundle, arrays, path)
     values = arrays[""]
     sources = [source for source in bundle.network.sources if not source.is_constant]
     encoded = "host/encoder.onnx" in bundle.manifest["files"]
     if len(sources) == 1 and (values.shape[-len(sources[0].shape) :] == sources[0].shape or not encoded):
         return {sources[0].name: values}  # whose shape is looked at where it is run
     return dict(bundle.encode(values))
+
+
+def without_constants(bundle: Any, arrays: dict[str, Array], path: Path) -> dict[str, Array]:
+    """Without what is part of the network already, edge_index for one.
+
+    Raises:
+        InputError: it is another one than at export.
+    """
+    from neurograph.export.constants import digest
+
+    held = bundle.manifest["origin"].get("constants", {})
+    found = [name for name in arrays if name in held]
+    for name in found:
+        if digest(arrays[name]) != held[name]:
+            raise InputError(
+                f"input {name!r} of {path}: is another one than the bundle was exported on, and the graph is part of its network; "
+                "export the model with this one, or leave it out"
+            )
+    if found:
+        log(f"{', '.join(found)}: as at export, where {'it' if len(found) == 1 else 'they'} became part of the network")
+    return {name: values for name, values in arrays.items() if name not in found}
 
 
 def for_graph(graph: Any, path: Path) -> dict[str, Array]:

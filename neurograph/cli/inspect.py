@@ -85,12 +85,16 @@ def _graph(path: Path, dialect: str | None, dt: float | None, relax: bool) -> di
     from neurograph.export.dialects import interpret
 
     graph, time, said = read_graph(Request(path, dialect=dialect, dt=dt, relax=relax))
+    said_of_time: Any = None if time is None else asdict(time)
     if time is None:  # described as plain NIR where no dialect is named
         reading = interpret(graph, dialect or "nir", ticks=1, dt=dt, relax_shapes=relax)
-        graph, said = reading.graph, list(reading.assumed)
+        graph, said = reading.graph, [line.removeprefix("1 ticks; input is spikes; ") for line in reading.assumed]
+        said_of_time = "none: name a --dialect to run it"
+        if dialect is not None:
+            said_of_time = f"none in the file; read as --dialect {dialect}, {reading.time.dt:g} s a tick; the sample says how many ticks"
     return {
         "kind": "NIR graph",
-        "time": "none: name a --dialect to run it" if time is None else asdict(time),
+        "time": said_of_time,
         **({"assumed": said} if said else {}),
         **_nodes(graph),
         "support": _support(graph),

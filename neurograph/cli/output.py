@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "print_json",
     "print_spikes",
     "say",
+    "say_silence",
     "write_text",
 ]
 
@@ -55,6 +57,15 @@ def print_json(value: Any) -> None:
 def say(text: str) -> None:
     """A line, or lines, of the result: whatever stands in names, a terminal obeys none of it."""
     print(printable(text), flush=True)
+
+
+def say_silence(populations: Mapping[str, Any], silent: Sequence[str], *, compared: bool = True) -> None:
+    """Warn of populations that never spiked, to stderr."""
+    if silent:
+        from neurograph.silence import silence_warnings
+
+        for warning in silence_warnings(populations, silent, compared=compared):
+            log(f"warning: {warning}")
 
 
 def print_fields(found: dict[str, Any]) -> None:

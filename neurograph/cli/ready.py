@@ -27,7 +27,7 @@ def simulate_ready(bundle: Path, as_json: bool) -> bool:
     if outcome.wraps or outcome.clips:
         from neurograph.export.rounding_report import overflow_warnings
 
-        for warning in overflow_warnings(outcome.wraps, outcome.clips):
+        for warning in overflow_warnings(outcome.wraps, outcome.clips, own=True):
             log(f"warning: {warning}")
     result: dict[str, Any] = {"engine": "fixed", "ticks": outcome.ticks, "samples": 1, "spikes": outcome.spikes, "wall_s": outcome.wall_s}
     if outcome.right is not None:

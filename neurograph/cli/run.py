@@ -10,7 +10,7 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
 from neurograph.cli.inputs import check_folder, for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say, say_silence
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
@@ -74,13 +74,15 @@ def simulate(
     else:
         found, network, run, readout = _simulate(bundle, sample, wanted, rules=rules, timeout_s=timeout_s, device=device)
     populations = network.populations
-    _say_overflow(run)
+    _say_overflow(run, own=sample is None)
     if output is not None:
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
-    if plain:
-        keep_ready(found, run, accuracy)
     every = run.notes["sharded"]["spikes"] if sharded else run.counts()
+    if _say_nothing_spiked(populations, every):
+        pass  # not kept ready: each run of it is to say so
+    elif plain:
+        keep_ready(found, run, accuracy)
     spikes = {name: count for name, count in every.items() if not populations[name].is_real}
     result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}
     if counts:
@@ -172,17 +174,29 @@ def check(
 
     comparisons = verify(found, chosen, done=tell, say=log, timeout_s=timeout_s, device=device)
     ok = all(c.ok for c in comparisons)
+    silent = found.silent()
+    say_silence(found.network.populations, silent)
     if as_json:
-        print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons]})
+        print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons], "silent": silent})
     return 0 if ok else 1
 
 
-def _say_overflow(run: Any) -> None:
+def _say_nothing_spiked(populations: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
+    """Warn where no neuron spiked at all."""
+    from neurograph.silence import nothing_spiked, silent_populations
+
+    nothing = nothing_spiked(populations, counts)
+    if nothing:
+        say_silence(populations, silent_populations(populations, counts), compared=False)
+    return nothing
+
+
+def _say_overflow(run: Any, *, own: bool) -> None:
     """Warn of u that wrapped and of v that was clipped in a run, population by population."""
     wraps, clips = run.notes.get("wraps", {}), run.notes.get("clips", {})
     if not wraps and not clips:
         return
     from neurograph.export.rounding_report import overflow_warnings
 
-    for warning in overflow_warnings(wraps, clips):
+    for warning in overflow_warnings(wraps, clips, own=own):
         log(f"warning: {warning}")

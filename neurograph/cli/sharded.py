@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurograph.cli.inputs import opened, read_arrays
+from neurograph.cli.inputs import opened, read_arrays, without_constants
 from neurograph.cli.recorded import Wanted
 from neurograph.errors import InputError
 from neurograph.sim.engines import DEVICE_ENGINES
@@ -84,7 +84,7 @@ def _inputs(found: Any, sample: Path | None, populations: Any) -> Any:
         return found.inputs
     arrays = read_arrays(sample)
     if "" not in arrays:
-        return arrays
+        return without_constants(found, arrays, sample)
     values, sources = arrays[""], [p for p in populations.values() if p.is_source and not p.is_constant]
     if len(sources) == 1 and values.shape[-len(sources[0].shape) :] == sources[0].shape:
         return {sources[0].name: values}

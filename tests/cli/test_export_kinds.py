@@ -56,7 +56,7 @@ def test_own_model_for_onnx_and_for_a_chip(capsys, own):
     refused(capsys, "report", "o", says="holds no integer network")
     assert call(capsys, "check", "o")[0] == 0 and "onnx/network.onnx" in call(capsys, "inspect", "o")[1]
     status, out, err = call(capsys, "export", *common, "--target", "loihi2", "-o", "chip", "--no-verify")
-    assert status == 0 and "real-valued, so it stays on the host: 3 (host/output.onnx)" in err
+    assert status == 0 and "real-valued, so it stays on the host: '3' (host/output.onnx)" in err
     status, out, _ = call(capsys, "simulate", "chip", "--engine", "float", "--json")
     bundle = open_bundle(own / "chip")
     np.testing.assert_allclose(json.loads(out)["readout_mean"]["3"][0], bundle.torch_values["3"].mean(axis=0), atol=1e-9)

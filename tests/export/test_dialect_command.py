@@ -70,7 +70,11 @@ def test_export_verifies_the_frameworks_own_spikes(tmp_path, lava, float64, dial
         (np.ones((STEPS, INPUTS)), ["--dialect", "nir", "--ticks", "7"], "200 ticks, but --ticks is 7"),
         (np.ones(INPUTS), ["--dialect", "nir"], "give --ticks"),
         (np.ones((STEPS, 3)), ["--dialect", "nir"], r"shape \(200, 3\), must be \(20,\)"),
-        (np.full((STEPS, INPUTS), 0.5), ["--dialect", "nir"], "real values in place of spikes: export it for --target onnx"),
+        (
+            np.full((STEPS, INPUTS), 0.5),
+            ["--dialect", "nir"],
+            "input 'input': real values that change from tick to tick: give spikes as input",
+        ),
         (np.ones((STEPS, INPUTS)), ["--dialect", "nir", "--dt", "-1"], "--dt -1"),
     ],
 )

@@ -104,6 +104,10 @@ def test_a_real_valued_readout_stays_on_the_host():
     compiled = compile_module(norse_model(), X, TARGETS["loihi2"])
     assert compiled.origin["on_host"] == ["6"] and compiled.origin["called"] == "each tick with (1, ...)"
     assert compiled.network.outputs == ("4",) and set(compiled.network.populations) == {"input_tensor", "constant", "2", "4"}
+    assert compiled.origin["biases"] == [
+        "the bias of '4' became synapses of a source 'constant' that spikes in every tick; "
+        "its spikes and synaptic events are counted as others are"
+    ]
     assert compiled.readout.outputs == ("6",) and set(compiled.readout.populations) == {"4", "6"}
     whole = trace_module(norse_model(), X).graph
     assert isinstance(whole.nodes["6"], nir.CubaLI)

@@ -6,8 +6,10 @@ import torch
 from own_models import check, framework, spikes, values
 
 from neurograph import data
-from neurograph.errors import UnsupportedError
+from neurograph.cli.inputs import for_bundle
+from neurograph.errors import InputError, UnsupportedError
 from neurograph.export import nodes as ext
+from neurograph.export.bundle import write_bundle
 from neurograph.export.compile import compile_graph
 from neurograph.export.lower import lower
 from neurograph.export.targets import TARGETS
@@ -87,20 +89,34 @@ def test_edge_weights(edge_index, name):
     check(Net(CONVOLUTIONS[name], edge_index, weighted=True), X)
 
 
+class Given(torch.nn.Module):
+    """Takes its graph beside the features."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv, self.neuron = pyg.GCNConv(FEATURES, 8), neuron(0.1)
+
+    def forward(self, x, edge_index, edge_weight=None, state=None):
+        return self.neuron(self.conv(x, edge_index, edge_weight), state)
+
+
 def test_the_graph_beside_the_features(edge_index):
-    class Given(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(3)
-            self.conv, self.neuron = pyg.GCNConv(FEATURES, 8), neuron(0.1)
-
-        def forward(self, x, edge_index, edge_weight=None, state=None):
-            return self.neuron(self.conv(x, edge_index, edge_weight), state)
-
     traced = check(Given(), {"x": X, "edge_index": edge_index})
     assert list(traced.inputs) == ["x"]
     check(Given(), {"": X, "edge_index": edge_index, "edge_weight": values(edge_index.shape[1])})
     assert check(Given(), {"x": values(NODES, FEATURES), "edge_index": edge_index}, ticks=12).recording.ticks == 12
+
+
+def test_the_file_that_it_was_exported_on_is_an_input_too(tmp_path, capsys, edge_index):
+    sample = {"x": X, "edge_index": edge_index}
+    bundle = write_bundle(compile_module(Given(), sample, TARGETS["lava"]), TARGETS["lava"], tmp_path / "b", nir_form="graph")
+    np.savez(tmp_path / "same.npz", x=X, edge_index=edge_index.astype(np.int32))
+    assert list(for_bundle(bundle, tmp_path / "same.npz")) == ["x"]
+    assert capsys.readouterr().err == "edge_index: as at export, where it became part of the network\n"
+    np.savez(tmp_path / "other.npz", x=X, edge_index=edge_index[:, ::-1])
+    with pytest.raises(InputError, match="input 'edge_index' of .*other.npz: is another one than the bundle was exported on"):
+        for_bundle(bundle, tmp_path / "other.npz")
 
 
 class Deep(torch.nn.Module):

@@ -215,7 +215,7 @@ def test_a_batch_of_samples_is_no_network_of_nodes(sample, more):
     ("sample", "more", "says"),
     [
         (spikes(TICKS, 3), {}, r"cannot be run on the sample \(x \(40, 3\)\); .*mat1 and mat2"),
-        (values(INPUTS), {}, "give --ticks"),
+        (values(INPUTS), {}, r"sample \(x \(20,\)\): one value a neuron does not say how long an inference is; give --ticks"),
         (X, {"dt": -1.0}, "--dt -1"),
         ({"y": X}, {}, "input 'y': forward of Net has no such parameter; it has x, state"),
         (np.full((TICKS, INPUTS), np.nan), {}, "not finite"),

@@ -43,8 +43,9 @@ def test_an_integrator_under_steady_inhibition_clips_and_is_named():
     assert row.wraps == 0 and row.clips > 0 and row.largest_v > 1
     assert report.to_json()["populations"][0]["clips"] == row.clips
     assert report.warnings() == (
-        f"population 'n': v was clipped at 24 bits {row.clips} times; its spikes may differ from the float network's; "
-        "quantise it on a sample as loud as this one, or scale its weights down",
+        f"population 'n': v was clipped at 24 bits {row.clips} times on the sample that it was quantised on, and no coarser scale "
+        "that was tried overflows less with as few differing spikes; its spikes may differ from the float network's; "
+        "scale its weights down against its threshold",
     )
 
 
@@ -65,8 +66,8 @@ def test_u_that_wraps_is_counted_and_named():
 def test_sentences_from_counts_alone():
     assert overflow_warnings({}, {}) == () == overflow_warnings({"a": 0}, {"b": 0})
     wrapped, clipped = overflow_warnings({"a": 1200}, {"b": 1})
-    assert wrapped.startswith("population 'a': u wrapped at 24 bits 1,200 times; ")
-    assert clipped.startswith("population 'b': v was clipped at 24 bits 1 times; ")
+    assert wrapped.startswith("population 'a': u wrapped at 24 bits 1,200 times on this sample; ")
+    assert clipped.startswith("population 'b': v was clipped at 24 bits 1 times on this sample; ")
 
 
 def test_a_projection_that_rounding_wipes_out_is_named():
