@@ -28,13 +28,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
+from neurograph.host_products import static_macs
 from neurograph.network import Network, Population, Projection
 from neurograph.sim import timing
 from neurograph.sim.recording import Recording
 from neurograph.sim.tally import tally_of
 from neurograph.weights import Dense, Identity, OnesColumn, OnesRow, Sparse, Weights
 
-__all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "dense_macs", "fan_in", "static_macs"]
+__all__ = ["Counts", "PopulationCounts", "ProjectionCounts", "count", "fan_in"]
 
 Array = NDArray[Any]
 Storage = Literal["dense", "sparse"]
@@ -223,7 +224,7 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
         network: whose weights the spikes met.
         recording: its tally, or spikes of every population but static sources.
         host_macs: multiply-adds per inference of what runs off chip, by name. None: those that turn static inputs into currents, see
-            :func:`static_macs`; a mapping is taken as the whole of it.
+            :func:`neurograph.host_products.static_macs`; a mapping is taken as the whole of it.
 
     Raises:
         InputError: the recording misses a population, has another shape, or another number of ticks.
@@ -276,15 +277,6 @@ def count(network: Network, recording: Recording, *, host_macs: Mapping[str, int
     )
 
 
-def static_macs(network: Network) -> dict[str, int]:
-    """Multiply-adds that the host needs to turn static inputs into currents, by projection, see :func:`dense_macs`."""
-    found: dict[str, int] = {}
-    for projection in network.projections:
-        if network.populations[projection.source].is_static:
-            found[projection.name] = found.get(projection.name, 0) + dense_macs(projection.weights)
-    return found
-
-
 def fan_in(weights: Weights) -> Array:
     """Nonzero weights into each target neuron, shape (out,). The other side of ``weights.fan_out()``; expands nothing."""
     if isinstance(weights, Dense):
@@ -309,24 +301,6 @@ def fan_in(weights: Weights) -> Array:
 
 def _row_nonzeros(matrix: sp.csr_matrix) -> Array:
     return np.diff(np.append(0, np.cumsum(matrix.data != 0))[matrix.indptr]).astype(np.int64)
-
-
-def dense_macs(weights: Weights) -> int:
-    """Multiply-adds of one product with these weights on a host: zeros included, nonzeros only of a CSR matrix or factor."""
-    if isinstance(weights, Dense):
-        return int(weights.matrix.size)
-    if isinstance(weights, Sparse):
-        return int(np.count_nonzero(weights.matrix.data))
-    left, (e, d) = weights.left, weights.right_shape
-    right = 0 if isinstance(weights.right, Identity) else int(weights.right.size)
-    if isinstance(left, Identity):
-        return left.size * right
-    if isinstance(left, OnesRow):
-        return left.size * d + right
-    if isinstance(left, OnesColumn):
-        return right
-    # the features first, node by node, then the sum over neighbours
-    return int(left.shape[1]) * right + int(np.count_nonzero(left.data)) * e
 
 
 def _recorded(network: Network) -> list[Population]:

@@ -17,6 +17,7 @@ from neurograph.export.bundle.manifest import FORMAT, MANIFEST, VERSION, Files, 
 from neurograph.export.bundle.stored import checked_array, checked_features, checked_recording
 from neurograph.export.plain_onnx import run_plain
 from neurograph.hdf5_guard import DAMAGE, line_of
+from neurograph.host_products import dense_macs, static_macs
 from neurograph.network import Network
 from neurograph.onnx_files import read_onnx
 from neurograph.silence import silent_populations
@@ -252,7 +253,6 @@ class Bundle:
         """Multiply-adds of all that is off chip, one inference, by name: host parts of a trained model; of any other the products that turn
         static inputs into currents, by projection, once; and ``output``, a real-valued readout, in every tick. Dense products in full."""
         from neurograph.export.host import host_macs
-        from neurograph.hw_profiles.counts import dense_macs, static_macs
 
         nodes = next((s.shape[0] for s in self.network.sources), 1)
         parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
@@ -261,11 +261,9 @@ class Bundle:
         if "encoder" not in found:  # one of ours gives the currents themselves: what is behind it in the network hands them on
             found |= static_macs(self.network)
         if self.readout is not None:
-            once, heard = (
-                static_macs(self.readout),
-                [p for p in self.readout.projections if not self.readout.populations[p.source].is_static],
-            )
-            found["output"] = sum(once.values()) + self.readout.ticks * sum(dense_macs(p.weights) for p in heard)
+            once = sum(static_macs(self.readout).values())
+            heard = [p for p in self.readout.projections if not self.readout.populations[p.source].is_static]
+            found["output"] = once + self.readout.ticks * sum(dense_macs(p.weights) for p in heard)
         return found
 
     def effective_macs(self, nonzeros: int) -> dict[str, int]:

@@ -16,7 +16,7 @@ from neurograph.export.compile import compile_graph
 from neurograph.export.nir_io import TimeMetadata
 from neurograph.export.targets import TARGETS
 from neurograph.export.torch_modules import compile_module
-from neurograph.hw_profiles.counts import static_macs
+from neurograph.host_products import static_macs
 from neurograph.reporting import report_of
 from neurograph.weights import Identity
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurograph.errors import InputError
-from neurograph.hw_profiles.counts import Counts, count, fan_in, static_macs
+from neurograph.host_products import static_macs
+from neurograph.hw_profiles.counts import Counts, count, fan_in
 from neurograph.network import LIF, Network, Population, Projection, Source
 from neurograph.sim.recording import Recording
 from neurograph.weights import Dense, Identity, Kron, OnesColumn, OnesRow, Sparse, Weights
