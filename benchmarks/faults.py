@@ -3,7 +3,7 @@
     python benchmarks/faults.py [--tries 24] [--seed 0] [--faults kill,interrupt,...] [--commands train,export,...] [--warm]
 
 kill        kill -9 at a random moment, every second time one at which something is being written; well is: every output is missing, old or
-            new, and whole; no process is left. After every eighth kill the command is run to its end: status 0, no temporary file left.
+            new, and whole; no process is left. After every eighth kill, and the last, the command is run to its end: status 0, nothing left.
 interrupt   SIGINT to the process group: status 130, "interrupted", no traceback, nothing left. terminate: SIGTERM, 143, "terminated".
 full        the outputs lie on a file system of a random size below what they need: status 2, one line, nothing half-written, no traceback.
 read-only   the same of a read-only one. no-cache: the user's cache is full, or read-only: all goes on.
@@ -36,9 +36,9 @@ CACHED = ["simulate, nothing cached", "export", "report"]
 Try = Callable[[int], str]
 
 
-def kills(place: Place, name: str, dice: random.Random, length_s: float, number: int) -> str:
+def kills(place: Place, name: str, dice: random.Random, length_s: float, last: int, number: int) -> str:
     wrong = killed(place, name, dice, length_s)
-    return wrong or (again(place, name) if number % 8 == 7 else "")
+    return wrong or (again(place, name) if number % 8 == 7 or number == last else "")
 
 
 def full(place: Place, name: str, dice: random.Random, needed: int, number: int) -> str:
@@ -51,7 +51,7 @@ def needed_by(place: Place, name: str) -> int:
     return sum(size_of(path) if path.is_dir() else path.stat().st_size for path in paths)
 
 
-def attempts(place: Place, fault: str, name: str, dice: random.Random) -> Try | None:
+def attempts(place: Place, fault: str, name: str, dice: random.Random, tries: int) -> Try | None:
     """What tries a fault on a command once, given the number of the try; None where it is not for that command."""
     if fault == "at-once":
         return (lambda number: at_once(place, dice, 0.3)) if name == "export" else None
@@ -65,7 +65,7 @@ def attempts(place: Place, fault: str, name: str, dice: random.Random) -> Try | 
     if fault == "full":
         return partial(full, place, name, dice, needed_by(place, name))
     if fault == "kill":
-        return partial(kills, place, name, dice, length_s) if CASES[name].outputs else None
+        return partial(kills, place, name, dice, length_s, tries - 1) if CASES[name].outputs else None
     number = signal.SIGINT if fault == "interrupt" else signal.SIGTERM
     return lambda _: stopped(place, name, dice, length_s, number)
 
@@ -89,10 +89,10 @@ def main() -> int:
         for fault in given.faults.split(","):
             for name in given.commands.split("; "):
                 dice = random.Random(f"{given.seed} {fault} {name}")
-                attempt = attempts(place, fault, name, dice)
+                tries = 1 if fault == "read-only" else max(1, given.tries // (6 if name in LONG else 1))
+                attempt = attempts(place, fault, name, dice, tries)
                 if attempt is None:
                     continue
-                tries = 1 if fault == "read-only" else max(1, given.tries // (6 if name in LONG else 1))
                 bad = [said for said in map(attempt, range(tries)) if said]
                 print(f"| {name} | {fault} | {tries} | {tries - len(bad)} | {len(bad)} |", flush=True)
                 sums[fault] += tries
