@@ -3,7 +3,7 @@
     python benchmarks/faults.py [--tries 24] [--seed 0] [--faults kill,interrupt,...] [--commands train,export,...] [--warm]
 
 kill        kill -9 at a random moment, every second time one at which something is being written; well is: every output is missing, old or
-            new, and whole; no process is left. After every eighth kill, and the last, the command is run to its end: status 0, nothing left.
+            new, and whole; no process is left. After every eighth kill, and the last, the command is run to its end: nothing is left.
 interrupt   SIGINT to the process group: status 130, "interrupted", no traceback, nothing left. terminate: SIGTERM, 143, "terminated".
 full        the outputs lie on a file system of a random size below what they need: status 2, one line, nothing half-written, no traceback.
 read-only   the same of a read-only one. no-cache: the user's cache is full, or read-only: all goes on.
