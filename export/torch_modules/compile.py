@@ -174,7 +174,7 @@ def _in_vain(model: nn.Module, named: Mapping[str, Array], ticks: int | None, me
     what = f"model {type(model).__name__}: cannot be run on the sample ({sizes})"
     if NO_TICKS in met:
         others = [reason for reason in met if reason != NO_TICKS]
-        return f"{what}: {NO_TICKS}" + (f" (as (ticks, ...) it does not fit: {others[0][:100]})" if others else "")
+        return f"{what}: {NO_TICKS}" + (f" (as (ticks, ...) it does not fit: {'; '.join(r[:100] for r in others)})" if others else "")
     tried = "; ".join(f"{', '.join(which)}: {reason}" for reason, which in met.items())
     return f"{what}; {tried or _no_way(named, ticks)}"
 
