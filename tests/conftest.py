@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def counter(monkeypatch) -> Iterator[Counter]:
     found = Counter()
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # which keeps what TMPDIR said when it was first asked
     yield found
     found.close()
 
