@@ -50,7 +50,7 @@ class Bundle:
     files: Files
 
     def __repr__(self) -> str:
-        return f"<Bundle {self.path} for {self.manifest['target']}, {len(self.files.manifest['files'])} files>"
+        return f"<Bundle {self.path} for {self.manifest['target']}, {len(self.manifest['files'])} files>"
 
     def mark_verified(self, pairs: Sequence[Mapping[str, Any]], ok: bool) -> None:
         """Note in the manifest that the engines were compared, and what came out; it holds null where they were not.

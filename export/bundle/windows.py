@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurograph.errors import BundleError, NetworkError
-from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, Files, open_files
+from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, Files, is_dynamic, open_files
+from neurograph.export.bundle.read import Bundle, open_bundle
 from neurograph.export.bundle.stored import checked_array, checked_recording
 from neurograph.hdf5_guard import DAMAGE, line_of
 from neurograph.sim.recording import Recording
@@ -28,7 +29,7 @@ from neurograph.sim.windows import WindowRun, disagreement
 from neurograph.storage import load_network
 from neurograph.windows import DynamicNetwork, Window, rates_of
 
-__all__ = ["DynamicBundle", "Labels", "open_dynamic"]
+__all__ = ["DynamicBundle", "Labels", "open_any", "open_dynamic"]
 
 Array = NDArray[Any]
 
@@ -89,6 +90,15 @@ def open_dynamic(path: Path, *, whole: bool = True) -> DynamicBundle:
     return DynamicBundle(path, files.manifest, files)
 
 
+def open_any(path: Path) -> Bundle | DynamicBundle:
+    """Open a bundle of one network, or of a dynamic model.
+
+    Raises:
+        BundleError: no bundle, another version, or a file that is missing or changed.
+    """
+    return open_dynamic(path) if is_dynamic(path) else open_bundle(path)
+
+
 @dataclass(frozen=True)
 class DynamicBundle:
     """A bundle of a dynamic model on disk; its parts are read when they are asked for."""
@@ -98,7 +108,7 @@ class DynamicBundle:
     files: Files
 
     def __repr__(self) -> str:
-        return f"<DynamicBundle {self.path} for {self.manifest['target']}, {len(self.files.manifest['files'])} files>"
+        return f"<DynamicBundle {self.path} for {self.manifest['target']}, {len(self.manifest['files'])} files>"
 
     @cached_property
     def network(self) -> DynamicNetwork:

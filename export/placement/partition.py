@@ -80,9 +80,10 @@ def partition(
     Raises:
         PlacementError: a neuron that breaks a rule by itself, by name.
     """
-    whole = {p.name: np.zeros(p.size, dtype=np.int64) for p in placed(network)}
-    if not broken(measure(network, links, whole, 1, limits, sets), limits)[0]:
-        return whole, 1
+    if sum(p.size for p in placed(network)) <= limits.neurons:  # the cheapest of the rules: large networks are not measured for it
+        whole = {p.name: np.zeros(p.size, dtype=np.int64) for p in placed(network)}
+        if not broken(measure(network, links, whole, 1, limits, sets), limits)[0]:
+            return whole, 1
     work = _Work(network, links, limits, sets, rates, seed, shapes={p.name: grid(p) for p in placed(network)})
     pieces = _feasible(work, _first_cut(work))
     core_of, usage = work.measure(pieces)

@@ -61,13 +61,9 @@ def opened_any(path: Path) -> Any:
         BundleError: no folder, or no unharmed bundle.
     """
     check_folder(path)
-    from neurograph.export.bundle.manifest import is_dynamic
+    from neurograph.export.bundle.windows import open_any
 
-    if not is_dynamic(path):
-        return opened(path)
-    from neurograph.export.bundle.windows import open_dynamic
-
-    return open_dynamic(path)
+    return open_any(path)
 
 
 def check_folder(path: Path) -> None:

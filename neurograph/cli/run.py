@@ -79,9 +79,8 @@ def simulate(
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     every = run.notes["sharded"]["spikes"] if sharded else run.counts()
-    if _say_nothing_spiked(populations, every):
-        pass  # not kept ready: each run of it is to say so
-    elif plain:
+    nothing = _say_nothing_spiked(populations, every)
+    if plain and not nothing:  # what is kept ready runs without a word, and of this each run is to say it
         keep_ready(found, run, accuracy)
     spikes = {name: count for name, count in every.items() if not populations[name].is_real}
     result: dict[str, Any] = {"engine": engine, "ticks": run.ticks, "samples": run.samples, "spikes": spikes, "wall_s": run.wall_s}

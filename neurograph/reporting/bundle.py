@@ -11,9 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurograph.errors import InputError
-from neurograph.export.bundle import open_bundle
-from neurograph.export.bundle.manifest import is_dynamic
-from neurograph.export.bundle.windows import DynamicBundle, open_dynamic
+from neurograph.export.bundle.windows import DynamicBundle, open_any
 from neurograph.hw_profiles import baselines
 from neurograph.hw_profiles.report import build
 from neurograph.network import Network, Population
@@ -74,7 +72,7 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
     """
     wanted = wanted or Wanted()
     if isinstance(bundle, (str, Path)):
-        bundle = open_dynamic(Path(bundle)) if is_dynamic(Path(bundle)) else open_bundle(bundle)
+        bundle = open_any(Path(bundle))
     profiles = [profiles] if isinstance(profiles, str) else profiles
     if isinstance(bundle, DynamicBundle):
         if wanted != Wanted():
