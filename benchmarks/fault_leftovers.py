@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -13,6 +14,12 @@ from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
 MARK = "NEUROGRAPH_FAULT"
+
+
+def hear_signals() -> None:
+    """Children hear Ctrl-C and hang-ups, though background jobs and nohup have them ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from fault_commands import CASES
+from fault_leftovers import hear_signals
 from fault_runs import Place, again, at_once, killed, no_room, prepared, size_of, stopped, undisturbed, without_cache
 from machine import describe
 
@@ -81,6 +82,7 @@ def main() -> int:
     options.add_argument("--commands", default="; ".join(CASES), help="with ; between them")
     options.add_argument("--warm", action="store_true")
     given = options.parse_args()
+    hear_signals()
     print(f"# {describe()}, seed {given.seed}{', libraries loaded before' if given.warm else ''}\n")
     print("| command | fault | tries | good | bad |\n|---|---|---|---|---|", flush=True)
     begun, sums, wrong = time.monotonic(), dict.fromkeys(FAULTS, 0), 0

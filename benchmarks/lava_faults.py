@@ -26,7 +26,7 @@ from typing import Any
 
 import lava_fault_run
 import machine
-from fault_leftovers import Counter, Left
+from fault_leftovers import Counter, Left, hear_signals
 
 from neurograph.child import GRACE_S
 from neurograph.sim.lava import runtime
@@ -320,6 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=10, help="how often the starter is killed at a random moment")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args(arguments)
+    hear_signals()
     tried: list[Tried] = []
     skipped: list[str] = []
     for name, run in faults(chosen.rounds):

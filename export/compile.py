@@ -120,7 +120,9 @@ def compile_graph(
     except (UnsupportedError, QuantizationError, NetworkError) as error:
         if not target.onnx:
             raise
-        return Compiled(graph, network, None, None, inputs, no_integers=str(error), origin=origin)
+        # The ways out are for who wants a chip: here the bundle goes on without integers.
+        why = "; ".join(error.offenders) if isinstance(error, UnsupportedError) else str(error)
+        return Compiled(graph, network, None, None, inputs, no_integers=why, origin=origin)
     origin = {**origin, **({"relays": list(relays)} if relays else {})}
     made = Compiled(graph, aligned, quantized, report, inputs, origin=origin)
     if readout is None:

@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-__all__ = ["Stopped", "asked", "at_once", "by_exception"]
+__all__ = ["Stopped", "asked", "at_once", "by_exception", "when_dropped"]
 
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _LATER_S = 0.02
@@ -66,18 +67,31 @@ def by_exception() -> None:
     Where Python would drop it, in a finaliser or a callback, it is raised again.
     """
     _listen(_raise)
+    when_dropped(KeyboardInterrupt, _raise_again)
+
+
+def when_dropped(kind: type[BaseException], then: Callable[[], None]) -> None:
+    """From here on, where Python drops an exception of a kind, in a finaliser or a callback, nothing is printed and ``then`` is called.
+
+    It is called in another thread and a little later: a signal that it sends finds the main thread where an exception counts.
+    """
     before = sys.unraisablehook
 
-    def again(dropped: Any) -> None:
-        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+    def hook(dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, kind):
             before(dropped)
-        elif _Request.stopped is not None:
-            number, _Request.stopped = _Request.stopped.number, None
-            later = threading.Timer(_LATER_S, os.kill, (os.getpid(), number))  # here it would be dropped as well
-            later.daemon = True
-            later.start()
+            return
+        later = threading.Timer(_LATER_S, then)
+        later.daemon = True
+        later.start()
 
-    sys.unraisablehook = again
+    sys.unraisablehook = hook
+
+
+def _raise_again() -> None:
+    if _Request.stopped is not None:
+        number, _Request.stopped = _Request.stopped.number, None
+        os.kill(os.getpid(), number)
 
 
 def _listen(handler: Any) -> None:

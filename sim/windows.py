@@ -84,6 +84,15 @@ def overflow(runs: Iterable[WindowRun]) -> tuple[dict[str, int], dict[str, int]]
     return wraps, clips
 
 
+def spikes_of(runs: Iterable[WindowRun]) -> dict[str, int]:
+    """Spikes of each population in all windows."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        for name, count in {} if run.recording is None else run.recording.counts().items():
+            counts[name] = counts.get(name, 0) + count
+    return counts
+
+
 def _currents(dynamic: DynamicNetwork, window: Window, rates: Mapping[str, Array]) -> dict[str, Array]:
     """The inputs of a window, with what the host adds for ``rates`` (N, D) by population."""
     fed = {source: rates[name][window.nodes] @ weights.T for source, (name, weights) in dynamic.feedback.items()}

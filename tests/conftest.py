@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_leftovers import Counter
+from fault_leftovers import Counter, hear_signals
 from hypothesis import settings
 
 settings.register_profile("neurograph", deadline=None)  # a time limit an example would make slow machines fail
 settings.load_profile("neurograph")
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tests send signals to commands, which obey what they inherit: nohup and background jobs ignore these.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+hear_signals()
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,9 @@ from neurograph.export.bundle.manifest import DYNAMIC_FORMAT, DYNAMIC_VERSION, F
 from neurograph.export.bundle.read import Bundle, open_bundle
 from neurograph.export.bundle.stored import checked_array, checked_recording
 from neurograph.hdf5_guard import DAMAGE, line_of
+from neurograph.silence import silent_populations
 from neurograph.sim.recording import Recording
-from neurograph.sim.windows import WindowRun, disagreement
+from neurograph.sim.windows import WindowRun, disagreement, spikes_of
 from neurograph.storage import load_network
 from neurograph.windows import DynamicNetwork, Window, rates_of
 
@@ -162,6 +163,10 @@ class DynamicBundle:
             labels = Labels(**{name: checked_array(data) for name, data in file["labels"].items()})
             labels.check(self.manifest["nodes"], self.manifest["windows"])
             return labels
+
+    def silent(self) -> list[str]:
+        """Populations of neurons that spiked in no window at export, in integers."""
+        return silent_populations(self.quantized.network.populations, spikes_of(self.expected("fixed")))
 
     def rounding(self) -> dict[str, float]:
         """Share of spike slots in which the float and the fixed engine differed at export, over all windows, by population."""

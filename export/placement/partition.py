@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import pymetis
 import scipy.sparse as sp
 
 from neurograph.errors import PlacementError
@@ -21,6 +20,7 @@ from neurograph.export.placement.routes import HOST
 from neurograph.export.placement.rules import CORE_RULES, broken
 from neurograph.export.placement.strands import Strand, strands
 from neurograph.export.placement.usage import Parameters, Usage, measure
+from neurograph.metis import part_graph
 from neurograph.network import Network
 
 __all__ = ["bisect", "metis", "partition"]
@@ -105,16 +105,8 @@ def metis(graph: sp.csr_matrix | None, weights: Array, parts: int, seed: int) ->
         return _runs(weights, parts)
     edges = np.maximum(1, np.rint(graph.data / graph.data.max() * _LARGEST_WEIGHT)).astype(np.int64)
     vertices = np.maximum(1, np.rint(weights / weights.max() * _LARGEST_WEIGHT)).astype(np.int64)
-    options = pymetis.Options(seed=seed, ufactor=_IMBALANCE, ncuts=2)
-    _, part = pymetis.part_graph(
-        parts,
-        pymetis.CSRAdjacency(graph.indptr.tolist(), graph.indices.tolist()),
-        vweights=vertices.tolist(),
-        eweights=edges.tolist(),
-        options=options,
-        recursive=parts < 8,
-    )
-    return np.asarray(part, dtype=np.int64)
+    weighted = sp.csr_matrix((edges, graph.indices, graph.indptr), shape=graph.shape)
+    return part_graph(weighted, parts, vertices, seed=seed, ufactor=_IMBALANCE, ncuts=2)
 
 
 def _runs(weights: Array, parts: int) -> Array:

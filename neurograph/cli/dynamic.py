@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.chips import target as target_named
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say, say_nothing_spiked, say_silence
 from neurograph.errors import InputError, LavaMissingError
 
 __all__ = ["DYNAMIC_MODELS", "check_dynamic", "export_dynamic", "refuse_given", "simulate_dynamic", "train_dynamic_model"]
@@ -98,6 +98,8 @@ def export_dynamic(
     rounding = bundle.rounding()
     worst = max(rounding, key=rounding.__getitem__)
     log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
+    silent = bundle.silent()
+    say_silence(bundle.network.network.populations, silent, compared=verify)
     return {
         "bundle": str(path),
         "target": target,
@@ -108,6 +110,7 @@ def export_dynamic(
         "pairs": pairs,
         "verified": bool(pairs),
         "float_fixed_mismatch": rounding,
+        "silent": silent,
     }
 
 
@@ -129,8 +132,10 @@ def check_dynamic(path: Path, engines: str | None, windows: int | None, timeout_
     chosen = [e.strip() for e in engines.split(",")] if engines else _available(bundle)
     pairs = _compare(bundle, chosen, windows or LAVA_WINDOWS, timeout_s, lambda line: None if as_json else say(line))
     ok = all(pair["ok"] for pair in pairs)
+    silent = bundle.silent()
+    say_silence(bundle.network.network.populations, silent)
     if as_json:
-        print_json({"ok": ok, "pairs": pairs})
+        print_json({"ok": ok, "pairs": pairs, "silent": silent})
     return 0 if ok else 1
 
 
@@ -188,22 +193,18 @@ def simulate_dynamic(path: Path, engine: str, timeout_s: float, as_json: bool) -
     """Run all windows in one engine and print how often each population spiked."""
     from neurograph.export.rounding_report import overflow_warnings
     from neurograph.sim.engines import INTEGER_ENGINES
-    from neurograph.sim.windows import overflow, run_windows
+    from neurograph.sim.windows import overflow, run_windows, spikes_of
 
     bundle = _opened(path, whole=False)
     dynamic = bundle.quantized if engine in INTEGER_ENGINES else bundle.network
-    spikes: dict[str, int] = {}
-    recordings, wall, ticks = [], 0.0, 0
     runs = list(run_windows(dynamic, engine, timeout_s=timeout_s))
-    for run in runs:
-        recordings.append(run.recording)
-        if run.recording is None:
-            continue
-        wall, ticks = wall + run.recording.wall_s, ticks + run.recording.ticks
-        for name, count in run.recording.counts().items():
-            spikes[name] = spikes.get(name, 0) + count
+    recordings = [run.recording for run in runs]
+    heard = [recording for recording in recordings if recording is not None]
+    wall, ticks = sum(recording.wall_s for recording in heard), sum(recording.ticks for recording in heard)
+    spikes = spikes_of(runs)
     for warning in overflow_warnings(*overflow(runs), own=True):
         log(f"warning: {warning}")
+    say_nothing_spiked(dynamic.network.populations, spikes)
     result: dict[str, Any] = {"engine": engine, "ticks": ticks, "samples": 1, "windows": len(recordings), "spikes": spikes, "wall_s": wall}
     if bundle.labels is not None:
         result["accuracy"] = bundle.labels.accuracy(dynamic, recordings)

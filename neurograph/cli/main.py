@@ -26,9 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         stopping.by_exception()
         status = run_command(words)
+        stopping.at_once()
     except KeyboardInterrupt as error:  # in the moment before or after
         status = _stopped(error)
-    stopping.at_once()
+        stopping.at_once()
     if "torch" not in sys.modules:  # with torch comes triton, whose binding lists on stderr whatever the interpreter leaves behind
         gc.freeze()  # all memory goes back at once: without it the interpreter looks through every object for cycles before it ends
     sys.exit(status)

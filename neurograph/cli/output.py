@@ -24,6 +24,7 @@ __all__ = [
     "print_json",
     "print_spikes",
     "say",
+    "say_nothing_spiked",
     "say_silence",
     "write_text",
 ]
@@ -66,6 +67,16 @@ def say_silence(populations: Mapping[str, Any], silent: Sequence[str], *, compar
 
         for warning in silence_warnings(populations, silent, compared=compared):
             log(f"warning: {warning}")
+
+
+def say_nothing_spiked(populations: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
+    """Warn where no neuron spiked at all, and say whether that is so."""
+    from neurograph.silence import nothing_spiked, silent_populations
+
+    nothing = nothing_spiked(populations, counts)
+    if nothing:
+        say_silence(populations, silent_populations(populations, counts), compared=False)
+    return nothing
 
 
 def print_fields(found: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import check_dynamic, refuse_given, simulate_dynamic
 from neurograph.cli.inputs import check_folder, for_bundle, opened
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say, say_silence
+from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say, say_nothing_spiked, say_silence
 from neurograph.cli.ready import keep_ready, simulate_ready
 from neurograph.cli.recorded import Wanted, counts_of, print_counts
 from neurograph.errors import InputError
@@ -79,7 +79,7 @@ def simulate(
         log(f"recording {output}")
     accuracy = found.accuracy(run) if sample is None else None
     every = run.notes["sharded"]["spikes"] if sharded else run.counts()
-    nothing = _say_nothing_spiked(populations, every)
+    nothing = say_nothing_spiked(populations, every)
     if plain and not nothing:  # what is kept ready runs without a word, and of this each run is to say it
         keep_ready(found, run, accuracy)
     spikes = {name: count for name, count in every.items() if not populations[name].is_real}
@@ -178,16 +178,6 @@ def check(
     if as_json:
         print_json({"ok": ok, "pairs": [c.to_json() for c in comparisons], "silent": silent})
     return 0 if ok else 1
-
-
-def _say_nothing_spiked(populations: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
-    """Warn where no neuron spiked at all."""
-    from neurograph.silence import nothing_spiked, silent_populations
-
-    nothing = nothing_spiked(populations, counts)
-    if nothing:
-        say_silence(populations, silent_populations(populations, counts), compared=False)
-    return nothing
 
 
 def _say_overflow(run: Any, *, own: bool) -> None:

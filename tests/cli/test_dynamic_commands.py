@@ -186,3 +186,16 @@ def test_the_split_of_a_graph_that_changes_is_shown(capsys):
     assert (shown["train"], shown["val"], shown["test"]) == (60, 30, 30)
     status, _, err = call(capsys, "datasets", "show", "blocks", "--shares", "nan/50/50")
     assert status == 2 and "must be three above 0" in err
+
+
+def test_a_model_that_never_spikes_is_said_to_be_silent(folder, tmp_path, capsys):
+    held = torch.load(folder / "dy.pt", weights_only=True)
+    silenced = {name: torch.zeros_like(value) if name.endswith(("weight", "bias")) else value for name, value in held["state_dict"].items()}
+    torch.save({**held, "state_dict": silenced}, tmp_path / "z.pt")
+    status, out, err = call(capsys, "export", tmp_path / "z.pt", "--target", "loihi2", "-o", tmp_path / "z", "--no-verify", "--json")
+    assert status == 0 and json.loads(out)["silent"] == ["p1", "q1", "p2", "q2"]
+    assert "warning: no neuron spiked on this sample; scale" in err
+    status, out, err = call(capsys, "check", tmp_path / "z", "--engines", "torch,float", "--json")
+    assert status == 0 and len(json.loads(out)["silent"]) == 4 and "the comparison says little" in err
+    assert "warning: no neuron spiked" in call(capsys, "simulate", tmp_path / "z")[2]
+    assert json.loads(call(capsys, "check", folder / "b", "--engines", "torch,float", "--json")[1])["silent"] == []

@@ -52,6 +52,7 @@ def test_own_model_for_onnx_and_for_a_chip(capsys, own):
         ("float", "onnx", True),
     ]
     assert "no integer network: " in err and "real values" in err
+    assert "--target onnx" not in err  # which was given
     refused(capsys, "simulate", "o", "--engine", "fixed", says="there is no integer network here")
     refused(capsys, "report", "o", says="holds no integer network")
     assert call(capsys, "check", "o")[0] == 0 and "onnx/network.onnx" in call(capsys, "inspect", "o")[1]

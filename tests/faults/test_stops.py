@@ -35,11 +35,11 @@ def test_a_command_is_stopped_while_it_loads(place):
 def test_an_ignored_signal_stays_ignored(place):
     """nohup and a shell's background jobs start programs so."""
     code = "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.exit(subprocess.call(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, sys.executable, "-m", "neurograph", "simulate", "bundle"]
+    command = [sys.executable, "-c", code, sys.executable, "-m", "neurograph", "report", "bundle"]  # takes seconds
     running = subprocess.Popen(
         command, cwd=place.folder, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    moment(place, running, random.Random(1), 0.3, heard=False)
+    moment(place, running, random.Random(1), 0.5, heard=False)
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(timeout=60) == 0
 
@@ -68,3 +68,29 @@ main(sys.argv[1:])
     for what, status, word in (("dropped", 130, "interrupted\n"), ("turned", 143, "terminated\n")):
         done = subprocess.run([sys.executable, "-c", program, what], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (status, word)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_worker_of_a_sweep_leaves_without_a_word_though_python_drops_its_exit(busy, tmp_path):
+    """In a task, whose files are put in order, and between tasks."""
+    program = """
+import contextlib, os, signal, sys, tempfile, time
+from neurograph.reporting.sweep import engines
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+def work(task):
+    with tempfile.TemporaryDirectory(dir=task):
+        Finalised()
+        time.sleep(30)
+engines._begin()
+if sys.argv[1] == "True":
+    engines._one(work, sys.argv[2])
+else:
+    with contextlib.suppress(SystemExit, Exception):
+        Finalised()
+        time.sleep(30)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(busy), str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (143, "", [])

@@ -44,7 +44,7 @@ def damaged(reader, good, seed):
 
 def wrong(reader, folder, name, content, whole):
     """What is wrong with how a reader takes a file, or None."""
-    from readers import seal
+    from reader import seal
 
     from neurograph.errors import NeurographError
 

@@ -19,7 +19,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from readers import READERS, made, seal
+from reader import seal
+from readers import READERS, made
 
 ROOT = Path(__file__).resolve().parents[2]
 BIG = 10**12
@@ -223,7 +224,7 @@ CASES = {
     "a packed record": ("checkpoint", packed_record, CHECKPOINT, "holds a packed record"),
     "records over one another": ("checkpoint", overlapping, CHECKPOINT, "checkpoint k.pt: "),
     "a storage beyond its record": ("checkpoint", storage_beyond_its_record, CHECKPOINT, "damaged"),
-    "weights": ("weights", lambda folder: torch.save({"0.weight": torch.ones(1).expand(BIG)}, folder / "w.pt"), ["export", "w.pt", "--model", "readers:net", "--target", "lava", "--input", "w.pt", "-o", "b"], "bytes in a file of"),
+    "weights": ("weights", lambda folder: torch.save({"0.weight": torch.ones(1).expand(BIG)}, folder / "w.pt"), ["export", "w.pt", "--model", "readers_of_models:net", "--target", "lava", "--input", "w.pt", "-o", "b"], "bytes in a file of"),
     "a population of 10^12": ("bundle: network", sized(POPULATION, shape=np.array([10**6, 10**6])), BUNDLE, "shape (1000000, 1000000), at most"),
     "a population that wraps": ("bundle: network", sized(POPULATION, shape=np.array([2**32, 2**32])), BUNDLE, "shape (4294967296, 4294967296), at most"),
     "10^12 ticks": ("bundle: network", sized("integer", ticks=BIG), BUNDLE, "1,000,000,000,000 ticks of"),

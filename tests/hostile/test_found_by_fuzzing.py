@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from readers import READERS, made, seal
+from reader import seal
+from readers import READERS, made
 
 from neurograph.errors import InputError, NeurographError
 from neurograph.flat import unpack

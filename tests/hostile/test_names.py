@@ -11,7 +11,8 @@ import hostile
 import nir
 import numpy as np
 import pytest
-from readers import READERS, made, seal
+from reader import seal
+from readers import READERS, made
 
 from neurograph.cli.main import run_command
 from neurograph.errors import NetworkError

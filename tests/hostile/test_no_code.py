@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from readers import READERS, made, seal
+from reader import seal
+from readers import READERS, made
 
 from neurograph.errors import BundleError, CheckpointError, DataError, InputError, NeurographError, TrainingError
 from neurograph.private_cache import is_own_folder, is_private, make_private

@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from neurograph.errors import InputError
+from neurograph.stopping import when_dropped
 
 __all__ = ["ENGINES", "LOST", "dask", "processes"]
 
@@ -23,6 +24,7 @@ ENGINES = ("processes", "dask")
 LOST = "its process was killed or crashed, twice; give it more memory, or run fewer at a time with --jobs"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # what torch's, NumPy's and SciPy's libraries read as they load
 _GRACE_S = 5.0  # for a worker to put its files in order
+_LEFT = 128 + signal.SIGTERM  # status of a worker that was ended
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -59,7 +61,7 @@ def _pool(
         pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin)
         try:
             with _interrupts_wait():
-                futures = {pool.submit(work, tasks[index]): index for index in indices}
+                futures = {pool.submit(_one, work, tasks[index]): index for index in indices}
             broken = False
             for future in as_completed(futures):
                 if isinstance(future.exception(), BrokenProcessPool):
@@ -76,16 +78,46 @@ def _pool(
             raise
 
 
+class _Worker:
+    """What this process is at, if it is a worker."""
+
+    busy = False  # with a task, whose files are to be put in order when it is ended
+    leaving = False
+
+
 def _begin() -> None:
     """Start of a worker: an interrupt is for the parent, which then ends its workers; a parent that was killed cannot."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    when_dropped(SystemExit, _leave_again)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def _one(work: Callable[[Task], Result], task: Task) -> Result:
+    """A task in a worker. One that is ended in it is gone at once: others may have died while they held what it would read or lock next."""
+    _Worker.busy = True
+    try:
+        return work(task)
+    except SystemExit:
+        if _Worker.leaving:
+            os._exit(_LEFT)
+        raise
+    finally:
+        _Worker.busy = False
+
+
 def _leave(number: int, frame: Any) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once: on the way out temporary files are removed
-    raise SystemExit(128 + number)
+    if not _Worker.busy:
+        os._exit(_LEFT)
+    if not _Worker.leaving:
+        _Worker.leaving = True
+        threading.Thread(target=_end_late, daemon=True).start()
+        raise SystemExit(_LEFT)
+
+
+def _leave_again() -> None:
+    _Worker.leaving = False
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_with_parent() -> None:
@@ -93,8 +125,12 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_GRACE_S)
-        os._exit(1)
+        _end_late()
+
+
+def _end_late() -> None:
+    time.sleep(_GRACE_S)
+    os._exit(_LEFT)
 
 
 @contextmanager
