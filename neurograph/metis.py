@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,25 +21,41 @@ from numpy.typing import NDArray
 from neurograph.errors import MemoryLimitError
 from neurograph.keeper import PR_SET_PDEATHSIG, prctl
 
-__all__ = ["part_graph"]
+__all__ = ["Cut", "part_graphs"]
 
 Array = NDArray[Any]
 
 
-def part_graph(graph: sp.csr_matrix, parts: int, vertex_weights: Array | None = None, **options: int) -> Array:
-    """Part of each vertex, 0 to ``parts`` − 1, that cuts few edges; one part may be empty in a small graph.
+@dataclass(frozen=True)
+class Cut:
+    """A graph to be cut.
 
     Args:
         graph: symmetric, without self-loops; its data are the weights of its edges, integers from 1.
+        parts: how many.
         vertex_weights: integers from 1, balanced over the parts; all alike if None.
+    """
+
+    graph: sp.csr_matrix
+    parts: int
+    vertex_weights: Array | None = None
+
+
+def part_graphs(cuts: Sequence[Cut], **options: int) -> list[Array]:
+    """Part of each vertex of each graph, 0 to ``parts`` − 1, so that few edges are cut; a part of a small graph may be empty.
+
+    Args:
+        cuts: all of them in one process, as starting one takes some milliseconds.
         options: of pymetis.Options: ``seed``, ``ufactor`` (imbalance in thousandths), ``ncuts``.
 
     Raises:
         MemoryLimitError: METIS gave up, which it does for lack of memory.
     """
+    if not cuts:
+        return []
     import pymetis
 
-    vertices, chosen = graph.shape[0], pymetis.Options(**options)
+    chosen, sizes = pymetis.Options(**options), [cut.graph.shape[0] for cut in cuts]
     reading, writing = os.pipe()
     child = 0
     try:
@@ -46,10 +63,10 @@ def part_graph(graph: sp.csr_matrix, parts: int, vertex_weights: Array | None = 
             with _signals_wait():  # else one may come between the fork and the name for the child, or to the child
                 child = _forked()
                 if child == 0:
-                    _cut_and_exit(writing, graph, parts, vertex_weights, chosen)
+                    _cut_and_exit(writing, cuts, chosen)
         finally:
             os.close(writing)
-        answer = _all_of(reading, np.dtype(np.int32).itemsize * vertices)
+        answer = _all_of(reading, np.dtype(np.int32).itemsize * sum(sizes))
     finally:
         os.close(reading)
         if child:
@@ -57,11 +74,13 @@ def part_graph(graph: sp.csr_matrix, parts: int, vertex_weights: Array | None = 
             with suppress(ChildProcessError):
                 os.waitpid(child, 0)
     if answer is None:
+        largest = max(cuts, key=lambda cut: cut.graph.nnz)
         raise MemoryLimitError(
-            f"METIS: was killed, or gave up for lack of memory: {vertices:,} vertices, {graph.nnz // 2:,} edges, {parts:,} parts; "
-            "take a smaller graph or a machine with more"
+            f"METIS: was killed, or gave up for lack of memory: at most {max(sizes):,} vertices, {largest.graph.nnz // 2:,} edges, "
+            f"{largest.parts:,} parts; take a smaller graph or a machine with more"
         )
-    return np.frombuffer(answer, dtype=np.int32).astype(np.int64)
+    parts = np.frombuffer(answer, dtype=np.int32).astype(np.int64)
+    return np.split(parts, np.cumsum(sizes)[:-1])
 
 
 @contextmanager
@@ -80,27 +99,33 @@ def _forked() -> int:
         return os.fork()
 
 
-def _cut_and_exit(writing: int, graph: sp.csr_matrix, parts: int, vertex_weights: Array | None, options: Any) -> None:
+def _cut_and_exit(writing: int, cuts: Sequence[Cut], options: Any) -> None:
     """In the child: the parts into the pipe, nothing where METIS gave up; what it says of that goes nowhere."""
     try:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        import pymetis  # is loaded already
-
-        _, part = pymetis.part_graph(
-            parts,
-            pymetis.CSRAdjacency(graph.indptr.tolist(), graph.indices.tolist()),
-            vweights=None if vertex_weights is None else vertex_weights.tolist(),
-            eweights=graph.data.tolist(),
-            options=options,
-            recursive=parts < 8,
-        )
         with open(writing, "wb", closefd=False) as pipe:
-            pipe.write(np.asarray(part, dtype=np.int32).tobytes())
+            for cut in cuts:
+                pipe.write(_parts_of(cut, options).tobytes())
     finally:
         os._exit(0)
+
+
+def _parts_of(cut: Cut, options: Any) -> Array:
+    import pymetis  # is loaded already
+
+    graph, weights = cut.graph, cut.vertex_weights
+    _, part = pymetis.part_graph(
+        cut.parts,
+        pymetis.CSRAdjacency(graph.indptr.tolist(), graph.indices.tolist()),
+        vweights=None if weights is None else weights.tolist(),
+        eweights=graph.data.tolist(),
+        options=options,
+        recursive=cut.parts < 8,
+    )
+    return np.asarray(part, dtype=np.int32)
 
 
 def _all_of(reading: int, size: int) -> bytes | None:

@@ -37,7 +37,7 @@ signal.signal(signal.SIGTERM, heard)
 signal.signal(signal.SIGINT, heard)
 threading.Thread(target=stop, daemon=True).start()
 try:
-    metis.part_graph(graph, 64, seed=0)
+    metis.part_graphs([metis.Cut(graph, 64)], seed=0)
     print("cut")
 except SystemExit:
     print(open(f"/proc/self/task/{os.getpid()}/children").read().split(), len(os.listdir("/proc/self/fd")))
@@ -53,7 +53,7 @@ def ring(n: int) -> sp.csr_matrix:
 @pytest.mark.parametrize("parts", [2, 7, 8, 20])
 def test_the_parts_are_those_of_pymetis(parts: int) -> None:
     graph, weights = ring(200), np.random.default_rng(0).integers(1, 9, 200)
-    found = metis.part_graph(graph, parts, weights, seed=3, ufactor=50, ncuts=2)
+    _, found = metis.part_graphs([metis.Cut(ring(9), 2), metis.Cut(graph, parts, weights)], seed=3, ufactor=50, ncuts=2)
     _, wanted = pymetis.part_graph(
         parts,
         pymetis.CSRAdjacency(graph.indptr.tolist(), graph.indices.tolist()),
@@ -80,9 +80,9 @@ def test_metis_that_is_killed_or_gives_up_is_told(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("Caught an unknown exception!")
 
     monkeypatch.setattr(pymetis, "part_graph", gives_up)
-    with pytest.raises(MemoryLimitError, match="METIS: .*: 10 vertices, 10 edges, 2 parts; take"):
-        metis.part_graph(ring(10), 2)
+    with pytest.raises(MemoryLimitError, match="METIS: .*: at most 10 vertices, 10 edges, 2 parts; take"):
+        metis.part_graphs([metis.Cut(ring(10), 2), metis.Cut(ring(4), 3)])
     assert capfd.readouterr().err == ""
     monkeypatch.setattr(pymetis, "part_graph", lambda *_, **__: os.kill(os.getpid(), 9))
     with pytest.raises(MemoryLimitError, match="was killed"):
-        metis.part_graph(ring(10), 2)
+        metis.part_graphs([metis.Cut(ring(10), 2), metis.Cut(ring(4), 3)])

@@ -7,7 +7,7 @@ halved. A network that fits one core is not cut.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,7 @@ from neurograph.export.placement.routes import HOST
 from neurograph.export.placement.rules import CORE_RULES, broken
 from neurograph.export.placement.strands import Strand, strands
 from neurograph.export.placement.usage import Parameters, Usage, measure
-from neurograph.metis import part_graph
+from neurograph.metis import Cut, part_graphs
 from neurograph.network import Network
 
 __all__ = ["bisect", "metis", "partition"]
@@ -99,14 +99,25 @@ def metis(graph: sp.csr_matrix | None, weights: Array, parts: int, seed: int) ->
         graph: symmetric, edge weights ≥ 0; None for no edges, which gives runs of consecutive vertices.
         weights: of the vertices, balanced within 5 %.
     """
-    if parts == 1 or len(weights) <= 1:
-        return np.zeros(len(weights), dtype=np.int64)
-    if graph is None or graph.nnz == 0:
-        return _runs(weights, parts)
-    edges = np.maximum(1, np.rint(graph.data / graph.data.max() * _LARGEST_WEIGHT)).astype(np.int64)
-    vertices = np.maximum(1, np.rint(weights / weights.max() * _LARGEST_WEIGHT)).astype(np.int64)
-    weighted = sp.csr_matrix((edges, graph.indices, graph.indptr), shape=graph.shape)
-    return part_graph(weighted, parts, vertices, seed=seed, ufactor=_IMBALANCE, ncuts=2)
+    return _metis_of_each([(graph, weights, parts)], seed)[0]
+
+
+def _metis_of_each(asked: Sequence[tuple[sp.csr_matrix | None, Array, int]], seed: int) -> list[Array]:
+    """:func:`metis` of several graphs at once."""
+    found: list[Array | None] = []
+    cuts = []
+    for graph, weights, parts in asked:
+        if parts == 1 or len(weights) <= 1:
+            found.append(np.zeros(len(weights), dtype=np.int64))
+        elif graph is None or graph.nnz == 0:
+            found.append(_runs(weights, parts))
+        else:
+            found.append(None)
+            edges = np.maximum(1, np.rint(graph.data / graph.data.max() * _LARGEST_WEIGHT)).astype(np.int64)
+            vertices = np.maximum(1, np.rint(weights / weights.max() * _LARGEST_WEIGHT)).astype(np.int64)
+            cuts.append(Cut(sp.csr_matrix((edges, graph.indices, graph.indptr), shape=graph.shape), parts, vertices))
+    cut = iter(part_graphs(cuts, seed=seed, ufactor=_IMBALANCE, ncuts=2))
+    return [next(cut) if part is None else part for part in found]
 
 
 def _runs(weights: Array, parts: int) -> Array:
@@ -115,15 +126,19 @@ def _runs(weights: Array, parts: int) -> Array:
     return np.minimum((middle / weights.sum() * parts).astype(np.int64), parts - 1)
 
 
-def bisect(strand: Strand, atoms: Array, seed: int) -> list[Array]:
-    """Two halves of some atoms, neither empty."""
+def bisect(torn: Sequence[tuple[Strand, Array]], seed: int) -> list[list[Array]]:
+    """Two halves of some atoms of each strand, neither empty."""
+    graphs = [None if strand.chunk_of is not None or strand.graph is None else strand.graph[atoms][:, atoms] for strand, atoms in torn]
+    parts = _metis_of_each([(graph, np.ones(len(atoms)), 2) for graph, (_, atoms) in zip(graphs, torn, strict=True)], seed)
+    return [_halves(strand, atoms, part) for (strand, atoms), part in zip(torn, parts, strict=True)]
+
+
+def _halves(strand: Strand, atoms: Array, part: Array) -> list[Array]:
     if strand.chunk_of is not None:
         atoms = atoms[np.argsort(strand.chunk_of[atoms], kind="stable")]
         borders = 1 + np.flatnonzero(np.diff(strand.chunk_of[atoms]))
         middle = len(atoms) // 2 if not len(borders) else int(borders[np.abs(borders - len(atoms) / 2).argmin()])
         return [atoms[:middle], atoms[middle:]]
-    graph = None if strand.graph is None else strand.graph[atoms][:, atoms]
-    part = metis(graph, np.ones(len(atoms)), 2, seed)
     halves = [atoms[part == 0], atoms[part == 1]]
     return halves if all(len(half) for half in halves) else [atoms[: len(atoms) // 2], atoms[len(atoms) // 2 :]]
 
@@ -219,6 +234,8 @@ def _feasible(work: _Work, pieces: list[_Piece]) -> list[_Piece]:
         bad = broken(usage, work.limits)
         if not bad.any():
             return pieces
+        torn = [(work.parts[piece.strand], piece.atoms) for core, piece in enumerate(pieces) if bad[core] and len(piece.atoms) > 1]
+        halves = iter(bisect(torn, work.seed))
         kept: list[_Piece] = []
         for core, piece in enumerate(pieces):
             if not bad[core]:
@@ -226,7 +243,7 @@ def _feasible(work: _Work, pieces: list[_Piece]) -> list[_Piece]:
             elif len(piece.atoms) == 1:
                 kept += _atom_apart(work, piece, core, usage)
             else:
-                kept += [_Piece(piece.strand, half) for half in bisect(work.parts[piece.strand], piece.atoms, work.seed)]
+                kept += [_Piece(piece.strand, half) for half in next(halves)]
         pieces = kept
 
 

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from neurograph.errors import InputError
-from neurograph.metis import part_graph
+from neurograph.metis import Cut, part_graphs
 from neurograph.network import Network, Population
 from neurograph.weights import Kron
 
@@ -123,7 +123,7 @@ def _graph(network: Network, nodes: int) -> sp.csr_matrix | None:
 def _metis(graph: sp.csr_matrix, shards: int, seed: int) -> Array:
     if shards == 1 or graph.nnz == 0:
         return contiguous_owners(graph.shape[0], shards)
-    owners = part_graph(graph, shards, seed=seed).astype(np.int32)
+    owners = part_graphs([Cut(graph, shards)], seed=seed)[0].astype(np.int32)
     for rank in range(shards):  # METIS may leave a part of a small graph empty
         if not (owners == rank).any():
             owners[np.flatnonzero(owners == np.bincount(owners).argmax())[-1]] = rank
