@@ -21,7 +21,10 @@ def checked_csr(held: Sequence[Any], shape: Any) -> sp.csr_matrix:
         ValueError: arrays that make no such matrix.
     """
     parts = [np.asarray(part) for part in held]
-    sizes = [int(n) for n in np.ravel(np.asarray(shape))]
+    given = np.asarray(shape)
+    if given.dtype.kind not in "iu":
+        raise ValueError(f"a sparse matrix whose shape is {given.dtype} {given.shape}")
+    sizes = [int(n) for n in np.ravel(given)]
     if [part.ndim for part in parts] != [1, 1, 1] or parts[0].dtype.kind not in "biuf" or {p.dtype.kind for p in parts[1:]} - {"i", "u"}:
         raise ValueError(f"a sparse matrix of {', '.join(f'{p.dtype} {p.shape}' for p in parts)}")
     if len(sizes) != 2 or not all(0 < n < 1 << 31 for n in sizes) or len(parts[0]) != len(parts[1]) or len(parts[2]) != sizes[0] + 1:

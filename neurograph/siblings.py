@@ -36,20 +36,22 @@ def sibling(target: Path, *, folder: bool = False) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     clear(target.parent, target.name)
-    lock = None
-    while lock is None:  # one that was just made and not yet locked may have been thrown away by another process
-        path = _name(target, _PARTIAL)
-        if folder:
-            path.mkdir(mode=0o700)
-        else:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        with contextlib.suppress(FileNotFoundError):
-            lock = _lock(path)
+    path = lock = None
     try:
+        while lock is None:  # one that was just made and not yet locked may have been thrown away by another process
+            path = _name(target, _PARTIAL)  # before it is made: a signal may come in between
+            if folder:
+                path.mkdir(mode=0o700)
+            else:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            with contextlib.suppress(FileNotFoundError):
+                lock = _lock(path)
         yield path
     finally:
-        _remove(path)
-        os.close(lock)
+        if path is not None:
+            _remove(path)
+        if lock is not None:
+            os.close(lock)
 
 
 @contextlib.contextmanager

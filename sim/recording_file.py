@@ -134,7 +134,8 @@ def _opened(file: h5py.File, path: Path) -> StoredRecording:
 
 def _check_version(file: h5py.File, path: Path) -> None:
     """Look at the type of an attribute before its value: text of variable length lies in a heap, which HDF5 may read for ever."""
-    kinds = {name: h5py.h5a.open(file.id, name.encode()).get_type() for name in ("format", "version") if name in file.attrs}
+    there = {name: h5py.h5a.open(file.id, name.encode()) for name in ("format", "version") if name in file.attrs}
+    kinds = {name: attribute.get_type() for name, attribute in there.items() if attribute.shape == ()}
     ours = len(kinds) == 2 and isinstance(kinds["version"], h5py.h5t.TypeIntegerID) and isinstance(kinds["format"], h5py.h5t.TypeStringID)
     if ours and not kinds["format"].is_variable_str():
         ours = file.attrs["format"] == FORMAT.encode()

@@ -128,6 +128,8 @@ def _problem(manifest: Mapping[str, Any]) -> str | None:
     """What kinds cannot say."""
     if manifest["ticks"] < 1 or manifest["steps_per_tick"] < 1 or len(manifest["files"]) > _MOST_FILES:
         return f"{manifest['ticks']} ticks, {manifest['steps_per_tick']} steps a tick, {len(manifest['files'])} files"
+    if not str(manifest.get("no_integers", "")).isprintable():
+        return "no_integers holds characters that cannot be printed"
     placement = manifest.get("placement")
     if placement is not None:
         if not any(rule["rule"] == placement["binding_rule"] and rule["mean"] is not None for rule in placement["rules"]):

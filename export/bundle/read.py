@@ -86,11 +86,14 @@ class Bundle:
             BundleError: it is damaged, or the manifest says otherwise of it.
         """
         found = self._network("float")
-        own = {"ticks": found.ticks, "dt_s": found.dt, "steps_per_tick": found.steps_per_tick, "outputs": list(found.outputs)}
+        self._refuse_other({"ticks": found.ticks, "dt_s": found.dt, "steps_per_tick": found.steps_per_tick, "outputs": list(found.outputs)})
+        return found
+
+    def _refuse_other(self, own: Mapping[str, Any]) -> None:
+        """Refuse a manifest that says otherwise of a network."""
         for key, value in own.items():
             if self.manifest[key] != value:
                 raise BundleError(f"bundle {self.path}: {MANIFEST} says {key} {self.manifest[key]}, network.h5 {value}; {_AGAIN}")
-        return found
 
     @cached_property
     def quantized(self) -> Network:
@@ -106,7 +109,11 @@ class Bundle:
     @cached_property
     def integers(self) -> Network | None:
         """The integer Network; None in a bundle for target onnx that does without."""
-        return self._network("integer") if self.manifest.get("no_integers") is None else None
+        if self.manifest.get("no_integers") is not None:
+            return None
+        found = self._network("integer")
+        self._refuse_other({"ticks": found.ticks, "outputs": list(found.outputs)})
+        return found
 
     @cached_property
     def readout(self) -> Network | None:

@@ -48,12 +48,18 @@ def _checked_part(data: Any) -> Array:
     return checked_array(data) if data.size else np.asarray(data[()])
 
 
-def checked_recording(group: Any, engine: str, network: Network) -> Recording:
+def checked_recording(group: Any, engine: str, network: Network, *, of_all: bool = False) -> Recording:
     """Spikes that an engine gave at export: population → (samples, T, *shape).
 
+    Args:
+        of_all: whether there must be those of every neuron.
+
     Raises:
-        ValueError: of a population that the network has not, or of another shape.
+        ValueError: of a population that the network has not, or of another shape; or missing.
     """
+    missing = [p.name for p in network.neurons if p.name not in group] if of_all else []
+    if missing:
+        raise ValueError(f"{group.name}: has no spikes of population {missing[0]!r}")
     spikes: dict[str, Array] = {}
     for name, data in group.items():
         if name not in network.populations:

@@ -34,11 +34,12 @@ def replaced(file, old, new):
     return lambda folder: (folder / file).write_text((folder / file).read_text().replace(old, new, 1))
 
 
-def attribute(name, key, value):
+def attribute(file, name, key, value):
     def damaged(folder):
-        with h5py.File(folder / "network.h5", "a") as file:
-            file[name].attrs[key] = value
-        seal(folder)
+        with h5py.File(folder / file, "a") as held:
+            held[name].attrs[key] = value
+        if file != "r.h5":
+            seal(folder)
 
     return damaged
 
@@ -53,6 +54,12 @@ def dataset(file, name, values):
         seal(folder)
 
     return damaged
+
+
+def without_spikes(folder):
+    with h5py.File(folder / "check.h5", "a") as file:
+        del file["windows/00000/expected/fixed/q2"]
+    seal(folder)
 
 
 def dangling(folder):
@@ -80,8 +87,8 @@ CASES = {
     "a placement without cores": ("bundle: manifest", edited("manifest.json", lambda held: held["placement"].pop("cores")), "placement.cores is missing"),
     "a format on two lines": ("bundle: manifest", edited("manifest.json", lambda held: held.update(format="é\n")), r"manifest|'é\\n' version"),
     "a placement of another format": ("bundle: placement", lambda folder: (edited("placement.json", lambda held: held.update(format="é\n"))(folder), seal(folder)), r"'é\\n' version 1"),
-    "a lag of two numbers": ("bundle: network", attribute("float/projections/00000", "lag", np.ones(2)), "must be a number"),
-    "a beta of bytes": ("bundle: network", attribute("float/populations/00001/neuron", "beta", b"x"), "is no number"),
+    "a lag of two numbers": ("bundle: network", attribute("network.h5", "float/projections/00000", "lag", np.ones(2)), "must be a number"),
+    "a beta of bytes": ("bundle: network", attribute("network.h5", "float/populations/00001/neuron", "beta", b"x"), "is no number"),
     "features of another shape": ("bundle: check", dataset("check.h5", "features/indptr", np.zeros(3, np.int64)), "a sparse matrix of shape"),
     "spikes of another shape": ("bundle: check", dataset("check.h5", "expected/float", np.zeros((1, 4, 3), np.uint8)), r"must be \(samples"),
     "labels of another length": ("bundle: check", dataset("check.h5", "labels", np.zeros(5, np.int64)), "labels of shape"),
@@ -92,6 +99,11 @@ CASES = {
     "a link to nothing": ("recording", dangling, "spikes of population 'in' cannot be read"),
     "an energy below 0": ("sweep rows", replaced("rows.jsonl", '"energy_j": 1e-06', '"energy_j": -2.0'), "line 1 is no row"),
     "an array of text": ("samples", lambda folder: (folder / "a.npy").write_bytes(damage.as_npy(np.array(["x"]))), "must be numbers"),
+    "no integers for a reason on two lines": ("bundle: manifest", edited("manifest.json", lambda held: held.update(no_integers="é\n")), "no_integers holds characters"),
+    "outputs of another name": ("bundle: manifest", edited("manifest.json", lambda held: held.update(outputs=["x"])), r"says outputs \['x'\], network.h5 \["),
+    "features of a complex shape": ("bundle: check", attribute("check.h5", "features", "shape", np.ones(2, complex)), "a sparse matrix whose shape is complex128"),
+    "a window without the spikes of a population": ("bundle: windows", without_spikes, "has no spikes of population 'q2'"),
+    "a version of one number in a list": ("recording", attribute("r.h5", "/", "version", np.ones(1, np.int64)), "is no recording of neurograph"),
     "a zip with a strange member": ("samples", lambda folder: (folder / "b.npz").write_bytes(damage.as_zip({"x": b"no array"})), "not a whole .npy or .npz file"),
 }  # fmt: skip
 
