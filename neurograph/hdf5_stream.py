@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import h5py
@@ -13,6 +14,7 @@ import h5py
 from neurograph.errors import InputError, NeurographError
 from neurograph.files import cannot_write, put_file
 from neurograph.siblings import sibling
+from neurograph.stopping import never_in
 
 __all__ = ["stream_hdf5"]
 
@@ -113,3 +115,7 @@ class _Disk(io.RawIOBase):
             except OSError as error:
                 self.failure = self.failure or error
         super().close()
+
+
+# Through HDF5 a Stopped in them would crash the process, or be lost.
+never_in(*(function for function in vars(_Disk).values() if isinstance(function, FunctionType)))

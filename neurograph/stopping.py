@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-__all__ = ["Stopped", "asked", "at_once", "by_exception", "when_dropped"]
+__all__ = ["Stopped", "asked", "at_once", "by_exception", "never_in", "when_dropped"]
 
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-_LATER_S = 0.02
+_LATER_S = 0.02  # another moment than the one at which an exception is lost
 _PATIENCE_S = 3.0  # for putting in order, in which further signals are not heard: some senders send two
 
 
@@ -49,6 +49,10 @@ class _Request:
 
     stopped: Stopped | None = None
     since = 0.0
+    waits: int | None = None  # the signal, until what a library called back is done
+
+
+_CALLED_BACK: set[CodeType] = set()
 
 
 def asked() -> Stopped | None:
@@ -59,6 +63,10 @@ def asked() -> Stopped | None:
 def at_once() -> None:
     """From here on a signal ends the process where it is."""
     _listen(_leave)
+    number, _Request.waits = _Request.waits, None
+    if number is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        _leave(number, None)
 
 
 def by_exception() -> None:
@@ -88,6 +96,11 @@ def when_dropped(kind: type[BaseException], then: Callable[[], None]) -> None:
     sys.unraisablehook = hook
 
 
+def never_in(*functions: FunctionType) -> None:
+    """Functions that a library calls back and whose exceptions it cannot pass on: a signal that comes in one of them is raised later."""
+    _CALLED_BACK.update(function.__code__ for function in functions)
+
+
 def _raise_again() -> None:
     if _Request.stopped is not None:
         number, _Request.stopped = _Request.stopped.number, None
@@ -107,8 +120,28 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    if _Request.stopped is None:
+    if _Request.stopped is None and _called_back(frame):
+        if _Request.waits is None:
+            # By the kernel's clock: another thread of ours would mostly run while one of these functions waits for a disk.
+            _Request.waits = number
+            signal.signal(signal.SIGALRM, _raise_late)
+            signal.setitimer(signal.ITIMER_REAL, _LATER_S)
+    elif _Request.stopped is None:
         _Request.stopped, _Request.since = Stopped(number), time.monotonic()
         raise _Request.stopped
-    if time.monotonic() > _Request.since + _PATIENCE_S:
+    elif time.monotonic() > _Request.since + _PATIENCE_S:
         _leave(number, frame)
+
+
+def _raise_late(alarm: int, frame: FrameType | None) -> None:
+    number, _Request.waits = _Request.waits, None
+    if number is not None:
+        _raise(number, frame)
+
+
+def _called_back(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in _CALLED_BACK:
+            return True
+        frame = frame.f_back
+    return False

@@ -82,6 +82,8 @@ def _stopped(error: BaseException, silent: bool = False) -> int:
     stopped = error if isinstance(error, stopping.Stopped) else stopping.asked() or stopping.Stopped()
     if not silent:
         print(stopped.word, file=sys.stderr, flush=True)
+    # Frames that were left in a moment in which nobody had their files in hand yet end with the last word of them, and put all in order.
+    stopped.__traceback__ = error.__traceback__ = error.__context__ = None
     return stopped.status
 
 

@@ -70,6 +70,51 @@ main(sys.argv[1:])
         assert (done.returncode, done.stderr) == (status, word)
 
 
+def test_what_a_frame_held_is_put_in_order_before_the_end(tmp_path):
+    """A signal in the moment after a file was made and before a ``with`` has it in hand."""
+    program = """
+import os, pathlib, signal, sys, time
+from neurograph import siblings, stopping
+from neurograph.cli.main import main
+def made():
+    held = siblings.sibling(pathlib.Path(sys.argv[1], "a"))
+    held.__enter__()
+    assert len(os.listdir(sys.argv[1])) == 1
+    signal.raise_signal(signal.SIGTERM)
+main.__globals__["plain_call"] = lambda words: made
+stopping.at_once = lambda: print(os.listdir(sys.argv[1]), flush=True)
+main(["x"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "[]\n", "terminated\n")
+
+
+@pytest.mark.parametrize("when", ["often", "0", "99"])
+def test_a_signal_in_what_hdf5_calls_back_is_raised_when_hdf5_is_done(tmp_path, when):
+    """Raised in there, it was printed as a traceback, or the process crashed."""
+    program = """
+import itertools, os, pathlib, signal, sys, numpy
+counted = itertools.count()
+from neurograph import hdf5_stream
+from neurograph.cli.main import main
+write = hdf5_stream._Disk.write
+def signalled(self, data):
+    if len(data) > 1000 and sys.argv[2] in ("often", str(next(counted))):
+        signal.raise_signal(signal.SIGTERM)
+    return write(self, data)
+hdf5_stream._Disk.write = signalled
+hdf5_stream.never_in(signalled)
+def streamed():
+    with hdf5_stream.stream_hdf5(pathlib.Path(sys.argv[1], "a")) as (file, check):
+        for number in range(100 if sys.argv[2] == "99" else 20_000):
+            file[f"{number}"] = numpy.ones(2000, "u1")
+main.__globals__["plain_call"] = lambda words: streamed
+main(["x"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path), when], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr, os.listdir(tmp_path) in ([], ["a"])) == (143, "", "terminated\n", True)
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_worker_of_a_sweep_leaves_without_a_word_though_python_drops_its_exit(busy, tmp_path):
     """In a task, whose files are put in order, and between tasks."""
