@@ -36,20 +36,18 @@ def sibling(target: Path, *, folder: bool = False) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     clear(target.parent, target.name)
-    path = lock = None
+    path, lock = _name(target, _PARTIAL), None
     try:
-        while lock is None:  # one that was just made and not yet locked may have been thrown away by another process
-            path = _name(target, _PARTIAL)  # before it is made: a signal may come in between
+        while lock is None:
             if folder:
                 path.mkdir(mode=0o700)
             else:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError):  # another process may have thrown it away before it was locked
                 lock = _lock(path)
         yield path
-    finally:
-        if path is not None:
-            _remove(path)
+    finally:  # of a signal between making and locking too
+        _remove(path)
         if lock is not None:
             os.close(lock)
 
