@@ -26,12 +26,13 @@ from neurograph.export.passes.product_gates import product_gates
 from neurograph.export.passes.relay_delays import relay_delays
 from neurograph.export.passes.split_readout import split_readout
 from neurograph.export.quantize import QuantizationReport, quantize
-from neurograph.export.targets import Target, check_target
+from neurograph.export.targets import Target, check_target, refuse_a_name
 from neurograph.export.targets.onnx import onnx_model
 from neurograph.export.trace import trace
 from neurograph.network import Network
 from neurograph.nn.record import record_spikes, returned_spikes
 from neurograph.nn.sparse import as_features
+from neurograph.sim.inputs import refuse_nameless
 from neurograph.sim.recording import Recording
 from neurograph.training.checkpoint import Checkpoint
 
@@ -57,6 +58,7 @@ class Compiled:
         features: what the encoder takes, (N, F), where there is one.
         labels, test_mask: to tell the accuracy, where known.
         origin: where all this came from, for the manifest.
+        target: that it was compiled for.
     """
 
     graph: nir.NIRGraph
@@ -73,6 +75,7 @@ class Compiled:
     labels: Array | None = None
     test_mask: Array | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    target: Target | None = None
 
     def __repr__(self) -> str:
         integers = "without integers" if self.quantized is None else "and in integers"
@@ -93,15 +96,19 @@ def compile_graph(
     Args:
         graph: from :mod:`neurograph.export.nir_io`.
         inputs: the sample on which it is quantised and checked.
-        target: from :data:`neurograph.export.targets.TARGETS`; a chip with the limits of its profile (:meth:`Target.on`), if it is to fit.
+        target: from :func:`neurograph.target`. A chip as it stands in :data:`neurograph.export.targets.TARGETS` has no limits to fit yet
+            (:meth:`Target.on`).
         bits: weight bits.
         time: how the graph runs in ticks, where it does not say so itself.
         origin: where it came from, for the manifest.
 
     Raises:
+        InputError: inputs that are no mapping, or a target's name in place of a target.
         NeurographError: see lower, align_delays, check_target, graded_sums and quantize.
     """
+    refuse_a_name(target)
     network = lower(graph, time)
+    refuse_nameless(network.sources, inputs)
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
     if target.name == "netx":
@@ -122,9 +129,9 @@ def compile_graph(
             raise
         # The ways out are for who wants a chip: here the bundle goes on without integers.
         why = "; ".join(error.offenders) if isinstance(error, UnsupportedError) else str(error)
-        return Compiled(graph, network, None, None, inputs, no_integers=why, origin=origin)
+        return Compiled(graph, network, None, None, inputs, no_integers=why, origin=origin, target=target)
     origin = {**origin, **({"relays": list(relays)} if relays else {})}
-    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin)
+    made = Compiled(graph, aligned, quantized, report, inputs, origin=origin, target=target)
     if readout is None:
         return made
     on_host = [p.name for p in readout.neurons]
@@ -150,10 +157,11 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
 
     Args:
         checkpoint: from ``neurograph train``.
-        target: from :data:`neurograph.export.targets.TARGETS`.
+        target: from :func:`neurograph.target`.
         bits: weight bits.
         ticks: T, if not the model's own.
     """
+    refuse_a_name(target)
     model, data = checkpoint.model.double().eval(), checkpoint.graph
     ticks = ticks or checkpoint.config.ticks
     if ticks < 1:
@@ -186,4 +194,5 @@ def compile_checkpoint(checkpoint: Checkpoint, target: Target, *, bits: int = 8,
         labels=data.y,
         test_mask=data.test_mask,
         origin=origin,
+        target=compiled.target,
     )

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from neurograph.export.targets.onnx_nodes import Nodes
 from neurograph.export.targets.onnx_weights import Rows
 
-__all__ = ["PROPAGATION", "effective_macs", "encoder_model", "finished", "host_macs", "readout_model"]
+__all__ = ["PROPAGATION", "effective_macs", "encoder_model", "finished", "host_macs", "readout_model", "sparse_macs"]
 
 Array = NDArray[Any]
 _OPSET = 18
@@ -70,22 +70,32 @@ def readout_model(
 
 def host_macs(model: onnx.ModelProto, nodes: int) -> int:
     """Multiply-adds of one inference: dense products in full, a propagation, or a mean over graphs, one an entry and feature."""
+    return sum(_macs(model, nodes))
+
+
+def sparse_macs(model: onnx.ModelProto, nodes: int) -> int:
+    """Of :func:`host_macs` those of propagations and means over graphs: each reads the place of its entry too."""
+    return _macs(model, nodes)[1]
+
+
+def _macs(model: onnx.ModelProto, nodes: int) -> tuple[int, int]:
+    """Over dense and over sparse matrices."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     widths = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in model.graph.input}
     read = sum(tensor.dims[0] for name, tensor in tensors.items() if name.startswith(f"{PROPAGATION}/columns")) or nodes
-    macs = 0
+    dense = sparse = 0
     for node in model.graph.node:
         known = [widths[name] for name in node.input if name in widths]
         width = known[0] if known else 0
         if node.op_type == "Gemm":
             outputs, inputs = tensors[node.input[1]].dims
-            macs, width = macs + (read if node.output[0] == "logits" else nodes) * outputs * inputs, outputs
+            dense, width = dense + (read if node.output[0] == "logits" else nodes) * outputs * inputs, outputs
         elif node.op_type == "Mul" and node.input[1].startswith(tuple(f"{part}/weights" for part in _PARTS)):
-            macs += int(np.count_nonzero(numpy_helper.to_array(tensors[node.input[1]]))) * width
+            sparse += int(np.count_nonzero(numpy_helper.to_array(tensors[node.input[1]]))) * width
         elif node.op_type == "Concat" and node.attribute[0].i == 1:
             width = sum(known)
         widths[node.output[0]] = width
-    return macs
+    return dense, sparse
 
 
 def effective_macs(encoder: onnx.ModelProto, nonzeros: int) -> int:

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+_NEARLY_FULL = 0.9  # of 24 bits
 _MUCH = 0.5  # relative error of a projection that is worth a warning
 
 
@@ -89,6 +90,18 @@ class QuantizationReport:
         wraps, clips = ({p.population: getattr(p, kind) for p in self.populations} for kind in ("wraps", "clips"))
         lost = (p for p in self.projections if p.relative_error > _MUCH)
         return (*overflow_warnings(wraps, clips, own=True), *(_lost(p) for p in lost))
+
+    def nearly_full(self) -> str | None:
+        """What to know where the sample just fits into 24 bits, so that another may not; None where there is room."""
+        full = [p for p in self.populations if not p.wraps + p.clips and max(p.largest_u, p.largest_v) > _NEARLY_FULL]
+        if not full:
+            return None
+        most = max(full, key=lambda p: max(p.largest_u, p.largest_v))
+        more = f" and {len(full) - 1} more" if len(full) > 1 else ""
+        return (
+            f"little room: u or v reaches {max(most.largest_u, most.largest_v):.1%} of 24 bits on this sample ({most.population!r}{more}); "
+            "others may be clipped, which 'simulate' counts: give export the sample that drives it most"
+        )
 
 
 def _lost(row: ProjectionReport) -> str:

@@ -87,13 +87,14 @@ def graph_transformer(
         "attention AV": layers * nodes * nodes * width,
         "feed-forward": layers * 2 * nodes * width * ffn_width,
         "graph convolution": (gnn_layers - 1) * nodes * gnn_width * gnn_width,
-        "propagation": nonzeros * (gnn_layers * gnn_width + classes) if gnn_width else 0,
+        "propagation": nonzeros * gnn_layers * gnn_width,
         "readout": nodes * (width + gnn_width) * classes,
+        "readout, propagation": nonzeros * classes if gnn_width else 0,
     }
     note = f"{layers} layer(s) of width {width}" + (f", feed-forward {ffn_width}" if ffn_width else ", no feed-forward part")
     note += f"; beside them {gnn_layers} graph convolution(s) of width {gnn_width}" if gnn_width else ""
     effective = {} if nonzero_features is None else {"input linear": nonzero_features * (width + gnn_width)}
-    ends, sparse = frozenset({"input linear", "readout"}), frozenset({"propagation"})
+    ends, sparse = frozenset({"input linear", "readout", "readout, propagation"}), frozenset({"propagation", "readout, propagation"})
     return Baseline(name, {key: value for key, value in terms.items() if value}, note, effective, ends, sparse)
 
 

@@ -39,7 +39,7 @@ def silence_warnings(populations: Mapping[str, Population], silent: Sequence[str
     if len(silent) == len(_spiking(populations)):
         return (
             f"no neuron spiked on this sample{', so the comparison says little' if compared else ''}; "
-            "scale the weights or the input up, or check the dialect's time constants",
+            "scale the weights or the input up, or check the neurons' time constants (of a NIR file, those that its dialect gives)",
         )
     named = ", ".join(map(repr, silent[:_NAMED])) + (f" and {len(silent) - _NAMED:,} more" if len(silent) > _NAMED else "")
     what, them = ("population", "it") if len(silent) == 1 else ("populations", "them")

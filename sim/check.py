@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurograph.errors import InputError, UnsupportedError
 from neurograph.network import Network
 from neurograph.sim.engines import DEVICE_ENGINES, ENGINES, FLOAT_ENGINES, INTEGER_ENGINES, STREAMING_ENGINES
+from neurograph.sim.inputs import refuse_nameless
 from neurograph.sim.recording import Recording, Sink
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def run_engine(
     ``device`` is where they run, "cpu" or a GPU of :mod:`neurograph.sim.device`.
 
     Raises:
-        InputError: no such engine or device, one whose network or file is not there, or an option that it does not know.
+        InputError: no such engine or device, one whose network or file is not there, an option that it does not know, or inputs that are
+            no mapping from source to values.
         MemoryLimitError: the network does not fit ``max_memory``. UnsupportedError: rules that run on no GPU.
     """
     if engine in ENGINES and engine not in STREAMING_ENGINES:
@@ -57,6 +59,7 @@ def run_engine(
     chosen = quantized if engine in INTEGER_ENGINES else network
     if chosen is None:
         raise InputError(f"engine {engine!r}: there is no integer network here; use one of {', '.join(FLOAT_ENGINES[1:])}")
+    refuse_nameless(chosen.sources, inputs)
     if device != "cpu":
         return _on_device(engine, chosen, inputs, rules, device, record=record, counts=counts, max_memory=max_memory, into=into)
     if engine == "float":

@@ -19,7 +19,7 @@ from neurograph.network import Network, Population, Projection, Source
 from neurograph.sim.graded import MESSAGE
 from neurograph.sim.static_currents import bias_from, brought_to, varying
 
-__all__ = ["Prepared", "checked", "plain_spikes", "prepare"]
+__all__ = ["Prepared", "checked", "plain_spikes", "prepare", "refuse_nameless"]
 
 Array = NDArray[Any]
 Later = Callable[[Population, Sequence[tuple[Projection, Array]]], Any]  # what makes a bias of the static currents; None where nothing does
@@ -80,6 +80,22 @@ def prepare(
     made = {p.name: later(p, brought[p.name]) for p in chosen} if later else {}
     delayed = {name: maker for name, maker in made.items() if maker is not None}
     return Prepared(samples, spikes, {p.name: bias_from(p, brought[p.name], samples) for p in chosen if p.name not in delayed}, delayed)
+
+
+def refuse_nameless(sources: Iterable[Population], inputs: Any) -> None:
+    """Refuse values that do not say which source they are for.
+
+    Raises:
+        InputError: with the names of the sources.
+    """
+    if isinstance(inputs, Mapping):
+        return
+    names = [source.name for source in sources if not source.is_constant]
+    shape = f" of shape {tuple(inputs.shape)}" if hasattr(inputs, "shape") else ""
+    example = ", ".join(f"{name!r}: values" for name in names[:3]) + (", ..." if names[3:] else "")
+    raise InputError(
+        f"inputs: {type(inputs).__name__}{shape}, must be a mapping from the name of each source to its values; give {{{example}}}"
+    )
 
 
 def plain_spikes(shapes: Sequence[tuple[str, tuple[int, ...]]], inputs: Mapping[str, Array]) -> Prepared | None:

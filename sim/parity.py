@@ -7,7 +7,7 @@ population sends differs where |a − b| is 1e-9 · max(1, |a|) or more; the int
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from neurograph.errors import InputError
 from neurograph.network import LIF, CubaLIF, Network, Threshold
 from neurograph.sim.recording import Recording
 
@@ -72,8 +73,12 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
         network: the network that both ran, for the thresholds (ties) and for what lies downstream.
         a, b: recordings of shape (samples, T, *shape) a population.
         voltages: demand equal u and v (integer engines).
+
+    Raises:
+        InputError: no population of the network is in both, or recordings of other shapes.
     """
     names = [name for name in network.order() if name in a.spikes and name in b.spikes and not network.populations[name].is_source]
+    _check_comparable(network, a, b, names)
     valid = {name: np.ones(a.spikes[name].shape[:2], dtype=bool) for name in names}
     ties = 0 if network.is_integer else _mark_ties(network, a, b, names, valid)
     found: list[Mismatch] = []
@@ -94,6 +99,36 @@ def compare(network: Network, a: Recording, b: Recording, *, voltages: bool = Fa
     rank = {name: i for i, name in enumerate(names)}
     first = min(found, key=lambda m: (m.sample, m.tick, rank[m.population]), default=None)
     return Comparison(a.engine, b.engine, len(names), ties=ties, first_mismatch=first, **totals)
+
+
+def _check_comparable(network: Network, a: Recording, b: Recording, names: Sequence[str]) -> None:
+    """Refuse recordings that are not of this network, or not of the same samples and ticks."""
+    both = f"recordings of engines {a.engine!r} and {b.engine!r}"
+    if not names:
+        raise InputError(
+            f"{both}: the first holds {_listed(a.spikes)}, the second {_listed(b.spikes)}, must both hold one of the network's populations "
+            f"{_listed([p.name for p in network.neurons])}, so nothing is there to be compared; record it in both, or give the network "
+            "that was run"
+        )
+    leads = [tuple(r.spikes[names[0]].shape[:2]) for r in (a, b)]
+    for what, *found in zip(("samples", "ticks"), *leads, strict=False):
+        if found[0] != found[1]:
+            raise InputError(f"{both}: {found[0]:,} and {found[1]:,} {what}, must be the same number; run both on the same {what}")
+    for recording in (a, b):
+        for kind in ("spikes", "currents", "voltages"):
+            held = getattr(recording, kind)
+            for name in names:
+                wanted = (*leads[0], *network.populations[name].shape)
+                if name in held and tuple(held[name].shape) != wanted:
+                    raise InputError(
+                        f"recording of engine {recording.engine!r}: {kind} of population {name!r} have shape {tuple(held[name].shape)}, "
+                        f"must be {wanted}; give recordings of this network, all of the same samples and ticks"
+                    )
+
+
+def _listed(names: Collection[str]) -> str:
+    some = ", ".join(map(repr, list(names)[:5]))
+    return f"{some} and {len(names) - 5:,} more" if len(names) > 5 else some or "none"
 
 
 def _compare_one(name: str, quantity: str, a: Array, b: Array, valid: Array, found: list[Mismatch]) -> tuple[int, int]:

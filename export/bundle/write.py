@@ -13,14 +13,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from neurograph.errors import BundleError, UnsupportedError
+from neurograph.errors import BundleError, InputError, UnsupportedError
 from neurograph.export import nir_io, placement
 from neurograph.export.bundle.read import FORMAT, MANIFEST, VERSION, Bundle, files_of, open_bundle
 from neurograph.export.compile import Compiled
 from neurograph.export.placement.files import summary
 from neurograph.export.placement.picture import core_map
 from neurograph.export.portable import portable
-from neurograph.export.targets import Target
+from neurograph.export.targets import Target, refuse_a_name
 from neurograph.export.targets.onnx import onnx_model, to_bytes
 from neurograph.files import atomic_folder, sha256, write_file, write_hdf5
 from neurograph.network import Network
@@ -47,9 +47,12 @@ def write_bundle(compiled: Compiled, target: Target, path: str | Path, *, nir_fo
 
     Raises:
         BundleError: the folder cannot be written. UnsupportedError: ``portable`` asked for and impossible.
+        InputError: a target's name in place of a target, or another than it was compiled for.
         PlacementError: the network fits no number of chips of the target.
     """
     path = Path(path)
+    refuse_a_name(target)
+    _refuse_other_target(compiled.target, target)
     refuse_others(path)
     expected = _expected(compiled)
     placed = _placed(compiled, target, expected)
@@ -90,6 +93,23 @@ def refuse_others(path: Path) -> None:
     others = [name for name in files_of(path) if name not in known]
     if others:
         raise BundleError(f"output {path}: holds {', '.join(others[:3])}, which the bundle there does not; move it, or choose another -o")
+
+
+def _refuse_other_target(made_for: Target | None, target: Target) -> None:
+    """What one target's delays, resets and sums were made for need not run on another, or on the same with other limits."""
+    if made_for is None:
+        return
+    if target.name != made_for.name:
+        raise InputError(
+            f"target {target.name}: this was compiled for {made_for.name}, must be the same; "
+            f"write it for {made_for.name}, or compile it for {target.name}"
+        )
+    # Without limits nothing is placed, and nothing was made to fit any.
+    if target.limits is not None and made_for.limits is not None and target.limits != made_for.limits:
+        raise InputError(
+            f"target {target.name} of profile {target.profile}: this was compiled for the limits of profile {made_for.profile}, "
+            "must be the same; compile and write with one target"
+        )
 
 
 def _expected(compiled: Compiled) -> dict[str, Recording]:

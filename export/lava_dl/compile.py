@@ -56,7 +56,8 @@ def compile_net(path: Path, inputs: Mapping[str, Array], target: Target, *, bits
     aligned = (align_delays(n, programmable=target.programmable) for n in (net.network, net.integer))
     (network, relays), (quantized, _) = (relay_delays(n, longest=target.longest_delay) for n in aligned)
     origin = {"file": path.name, "format": "lava-dl", "notes": list(net.notes), **({"relays": list(relays)} if relays else {})}
-    return Compiled(net.graph, network, quantized, rounding_report(network, quantized, given), given, origin=origin)
+    report = rounding_report(network, quantized, given)
+    return Compiled(net.graph, network, quantized, report, given, origin=origin, target=target)
 
 
 def _with_ticks_of(path: Path, net: NetFile, inputs: Mapping[str, Array]) -> NetFile:

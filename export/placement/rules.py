@@ -138,7 +138,8 @@ NetworkRule = Callable[[Network, "tuple[Link, ...]", Limits], Utilisation]
 CORE_RULES: tuple[CoreRule, ...] = (neurons, synaptic_memory, input_axons, output_axons, fan_out, parameter_sets, thresholds)
 NETWORK_RULES: tuple[NetworkRule, ...] = (fan_in, delay, weight_precision, message_bits, programmable)
 _WAYS_OUT = {
-    "programmable": "export it for this chip, which says what can be done, or train with a reset to rest",
+    "programmable": "export the model for this chip, where loops and skips need no neurons that hold still between ticks; "
+    "a reset by subtraction, or to another value than rest, is trained away",
     "fan_in": "prune the synapses, or, for a sum over nodes, compile for a target with graded spikes and its limits: the pass graded_sums "
     "makes it a tree",
     "delay": "shorten the path, or put relay populations on it",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from neurograph.errors import InputError, UnsupportedError
 from neurograph.export.placement.limits import Limits
 from neurograph.network import LIF, CubaLIF, Network, Population
 
-__all__ = ["GATES", "RELAYS", "TARGETS", "Gates", "Relays", "Target", "check_target", "find"]
+__all__ = ["GATES", "RELAYS", "TARGETS", "Gates", "Relays", "Target", "check_target", "find", "refuse_a_name"]
 
 Gates = Literal["auto", "threshold", "product"]
 Relays = Literal["needed", "cores"]
@@ -95,6 +95,17 @@ def find(name: str) -> Target:
     if name not in TARGETS:
         raise InputError(f"target {name!r}: does not exist; there are {', '.join(sorted(TARGETS))}")
     return TARGETS[name]
+
+
+def refuse_a_name(target: Any) -> None:
+    """Refuse what is no Target: a name says nothing of the chip's limits, which lie in a profile.
+
+    Raises:
+        InputError: with what gives one.
+    """
+    if not isinstance(target, Target):
+        name = target if isinstance(target, str) and target in TARGETS else "loihi2"
+        raise InputError(f"target {target!r}: is of type {type(target).__name__}, must be a Target; give neurograph.target({name!r})")
 
 
 def check_target(network: Network, target: Target) -> None:

@@ -28,6 +28,7 @@ __all__ = ["Builder", "node_name"]
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 _FLAT = (nn.Linear, GraphLinear, nn.BatchNorm1d)
+_THRESHOLDS = ("ge", "gt", "le", "lt", "greater", "greater_equal", "less", "less_equal", "heaviside", "sign")
 
 
 def node_name(path: str) -> str:
@@ -51,6 +52,7 @@ class Builder:
         self.edges: list[tuple[str, str]] = []
         self.offenders: list[str] = []
         self.left_out: list[str] = []  # outputs that the graph does not hold, in words
+        self.rows_before: list[Shape] = []  # dimensions that a Linear met before its features, where no convolution makes them nodes
         self.names: dict[str, str] = {}
         self._done: dict[tuple[Any, ...], list[Leaf]] = {}
         self._trees: dict[Expr, Tree] = {}
@@ -219,10 +221,9 @@ class Builder:
 
     def _check_rows(self, module: nn.Module, shape: Shape) -> None:
         """Rows are nodes of a graph, or what a convolution gave; else they are a batch of samples, which is not one network."""
-        if isinstance(module, (nn.Linear, GraphLinear)) and len(shape) == 2 and not self.rows:
-            raise RefusedError(
-                f"an input of shape {shape}, but the model has no convolution; give one sample, {shape[1:]} or (ticks, {shape[1]})"
-            )
+        if isinstance(module, (nn.Linear, GraphLinear)) and len(shape) > 1 and not self.rows:
+            self.rows_before.append(shape[:-1])
+            raise RefusedError(f"an input of shape {shape}, but the model has no convolution; give it one row, {shape[-1:]}")
 
     def _ends(self, tree: Tree, target: str) -> list[Leaf]:
         """Nodes whose sum a tree is, made on the way. A lag of one in a neuron's own loop is the loop's; others are Delays."""
@@ -313,7 +314,10 @@ def _adds(module: nn.Module) -> bool:
 
 
 def _unsupported(offenders: list[str]) -> UnsupportedError:
-    return UnsupportedError("NIR", offenders, "replace or leave out each of them, or compute it on the host")
+    way_out = "replace or leave out each of them, or compute it on the host"
+    if any(o.startswith("function ") and o.split(" in module ")[0].rsplit(".", 1)[-1] in _THRESHOLDS for o in offenders):
+        way_out += "; in place of a neuron written by hand take a module: norse.torch.LIFBoxCell, or snntorch.Leaky for v = beta v + x"
+    return UnsupportedError("NIR", offenders, way_out)
 
 
 def _behind(expr: Expr) -> str:

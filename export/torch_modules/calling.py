@@ -92,11 +92,18 @@ def run(model: nn.Module, inputs: Mapping[str, Array], way: Way, ticks: int | No
         raise IncoherentError(NO_TICKS)
     for path, count in counts.items():
         if path not in whole and count != wanted:
-            raise IncoherentError(f"neuron {path!r} is called {count} times in {wanted} ticks; give each place its own neuron")
+            raise IncoherentError(f"neuron {path!r} is called {count} times in {wanted} ticks; {_call_once(counts, count, wanted, way)}")
     if states.names and isinstance(outputs, (tuple, list)):
         outputs = outputs[0]  # the others are states
     values = [v for v in map(recorder.value, tensors_in(outputs)) if v is not None]
     return recorder, values, wanted
+
+
+def _call_once(counts: Mapping[str, int], count: int, wanted: int, way: Way) -> str:
+    """What to do about a neuron that is not called once a tick; a model that is called once may run its ticks itself."""
+    if way.static and way.once and count > 1 and set(counts.values()) == {count}:
+        return f"if the model runs its {count} ticks itself, leave --ticks out; else give each place its own neuron"
+    return "give each place its own neuron" if count > wanted else "call it in every tick"
 
 
 def _is_whole(model: nn.Module, path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -12,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from neurograph.errors import InputError, UnsupportedError
+from neurograph.errors import InputError, NeurographError, UnsupportedError
 from neurograph.export.compile import Compiled, compile_graph
 from neurograph.export.constants import CONSTANTS, digest
-from neurograph.export.targets import Target
+from neurograph.export.nir_io import time_of
+from neurograph.export.targets import Target, refuse_a_name
 from neurograph.export.torch_modules.build import Builder
 from neurograph.export.torch_modules.calling import NO_TICKS, Way, run, ways
 from neurograph.export.torch_modules.float64 import computing, in_float64
 from neurograph.export.torch_modules.kinds import kind_of_module
+from neurograph.export.torch_modules.recorder import NOT_HANDED_ON
 from neurograph.export.torch_modules.values import IncoherentError
 from neurograph.sim.recording import Recording
 
@@ -27,6 +30,7 @@ __all__ = ["Traced", "compile_module", "trace_module"]
 
 Array = NDArray[Any]
 DT = 1e-3
+LONGEST = 160  # characters of one reason
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,29 @@ def trace_module(model: nn.Module, inputs: Array | Mapping[str, Array], *, ticks
 
     Raises:
         UnsupportedError: modules and functions without counterpart, all by qualified name; neurons whose rules differ.
-        InputError: a sample that the module can't be run on in any way, with what each way met.
+        InputError: a sample that the module can't be run on in any way, with what each way met; a batch; other --ticks than it has.
     """
     named = _named(model, inputs)
     if dt is not None and not (np.isfinite(dt) and dt > 0):
         raise InputError(f"--dt {dt:g}: must be above 0 and finite")
+    try:
+        return _trace(model, named, ticks, dt)
+    except (InputError, UnsupportedError):
+        _check_ticks(model, named, ticks, dt)
+        raise
+
+
+def _trace(model: nn.Module, named: Mapping[str, Array], ticks: int | None, dt: float | None) -> Traced:
+    """See :func:`trace_module`."""
     met: dict[str, list[str]] = {}
-    refused: list[tuple[bool, UnsupportedError]] = []
+    refused: list[tuple[bool, NeurographError]] = []
     for way, length in _candidates(model, named, ticks):
         copy = in_float64(model)
         try:
             with computing():
                 recorder, outputs, length = run(copy, named, way, length)
         except Exception as error:  # whatever the model raises when it is called in the wrong way
-            reason = str(error) if isinstance(error, IncoherentError) else f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+            reason = str(error) if isinstance(error, IncoherentError) else f"{type(error).__name__}: {_short(str(error))}"
             met.setdefault(reason, []).append(str(way))
             continue
         builder = Builder(copy, recorder, dt or _own_dt(copy))
@@ -87,7 +100,8 @@ def trace_module(model: nn.Module, inputs: Array | Mapping[str, Array], *, ticks
             graph = builder.build(outputs, length, shapes, _kind(named, way))
             return _traced(graph, builder, recorder, named, way, length)
         except UnsupportedError as error:
-            refused.append((bool(recorder.inputs_of), error))
+            batch = _batch(builder, named, way, ticks)
+            refused.append((bool(recorder.inputs_of), error if batch is None else InputError(batch)))
         except IncoherentError as error:
             met.setdefault(str(error), []).append(str(way))
     if refused:
@@ -108,7 +122,7 @@ def compile_module(
 
     Args:
         model, inputs, ticks, dt: see :func:`trace_module`.
-        target: from :data:`neurograph.export.targets.TARGETS`.
+        target: from :func:`neurograph.target`.
         bits: weight bits.
 
     Returns:
@@ -118,6 +132,7 @@ def compile_module(
     Raises:
         NeurographError: see :func:`trace_module` and :func:`~neurograph.export.compile.compile_graph`.
     """
+    refuse_a_name(target)  # before what takes long
     traced = trace_module(model, inputs, ticks=ticks, dt=dt)
     origin: dict[str, Any] = {"model": f"{type(model).__module__}.{type(model).__qualname__}", "called": traced.way}
     if traced.constants:
@@ -144,6 +159,8 @@ def _named(model: nn.Module, inputs: Array | Mapping[str, Array]) -> dict[str, A
     for name, value in arrays.items():
         if value.dtype.kind not in "biuf" or not np.isfinite(value).all():
             raise InputError(f"input {name!r}: holds {value.dtype} or values that are not finite, must be finite numbers")
+        if not value.size and name not in CONSTANTS:  # a graph may have no edges
+            raise InputError(f"input {name!r}: shape {value.shape} is empty; give a sample of at least one tick")
     if all(name in CONSTANTS for name in arrays):
         raise InputError(f"input: {', '.join(arrays) or 'nothing'} but no signal; give one for {', '.join(parameters)}")
     return {name: arrays[name] for name in sorted(arrays, key=list(parameters).index)}
@@ -173,14 +190,60 @@ def _in_vain(model: nn.Module, named: Mapping[str, Array], ticks: int | None, me
     sizes = ", ".join(f"{name} {value.shape}" for name, value in named.items())
     what = f"model {type(model).__name__}: cannot be run on the sample ({sizes})"
     if NO_TICKS in met:
-        others = [reason for reason in met if reason != NO_TICKS]
-        return f"{what}: {NO_TICKS}" + (f" (as (ticks, ...) it does not fit: {'; '.join(r[:100] for r in others)})" if others else "")
-    tried = "; ".join(f"{', '.join(which)}: {reason}" for reason, which in met.items())
+        others = sorted((reason for reason in met if reason != NO_TICKS), key=lambda reason: NOT_HANDED_ON not in reason)
+        as_ticks = "; ".join(_short(reason) for reason in others)
+        if NOT_HANDED_ON in as_ticks:  # it ran one tick on this sample
+            return f"{what}: {as_ticks} (as one static sample: {NO_TICKS})"
+        return f"{what}: {NO_TICKS}" + (f" (as (ticks, ...) it does not fit: {as_ticks})" if others else "")
+    tried = "; ".join(f"{', '.join(dict.fromkeys(which))}: {reason}" for reason, which in met.items())
     return f"{what}; {tried or _no_way(named, ticks)}"
 
 
 def _no_way(named: Mapping[str, Array], ticks: int | None) -> str:
     return f"signals of different lengths, or other than --ticks {ticks}" if named else "no signal"
+
+
+def _short(reason: str) -> str:
+    """One line, cut behind a word."""
+    return textwrap.shorten(reason, LONGEST, placeholder=" …")
+
+
+def _check_ticks(model: nn.Module, named: Mapping[str, Array], ticks: int | None, dt: float | None) -> None:
+    """Where a sample could not be traced with --ticks, see whether it can without, as so many ticks as it holds.
+
+    Raises:
+        InputError: it can.
+    """
+    name, value = next((name, value) for name, value in named.items() if name not in CONSTANTS)
+    if ticks is None or value.ndim == 0 or len(value) == ticks:
+        return
+    try:
+        time = time_of(_trace(model, named, None, dt).graph)
+    except NeurographError:
+        return  # what the caller met is the one to say
+    if time is not None and time.inputs != "static":
+        raise InputError(
+            f"input {name!r}: {time.ticks} ticks, but --ticks is {ticks}; give the same or leave --ticks out, or give one static sample, "
+            f"{value.shape[1:]}"
+        ) from None
+
+
+def _batch(builder: Builder, named: Mapping[str, Array], way: Way, ticks: int | None) -> str | None:
+    """That a sample is a batch, if its own dimensions in front of the features are the rows that a Linear refused."""
+    for rows in builder.rows_before:
+        for name, value in named.items():
+            shape = value.shape if way.static else value.shape[1:]
+            one = shape[len(rows) :]
+            if name in CONSTANTS or not one or shape[: len(rows)] != rows:
+                continue
+            wanted = [str(one)] if way.static else []
+            if not way.static or (ticks is not None and len(rows) > 1):  # static rows of one dimension did not do as ticks either
+                wanted += [f"(ticks, {', '.join(map(str, one))})"]
+            return (
+                f"input {name!r}: shape {value.shape} is a batch of {' x '.join(map(str, rows))}, and the model has no convolution that "
+                f"makes them nodes; give one sample without a batch dimension, {' or '.join(wanted)}"
+            )
+    return None
 
 
 def _own_dt(model: nn.Module) -> float:

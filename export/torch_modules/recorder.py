@@ -23,9 +23,10 @@ from neurograph.export.torch_modules.kinds import CONVOLUTIONS, Kind, kind_of_mo
 from neurograph.export.torch_modules.pyg import watch_propagate
 from neurograph.export.torch_modules.values import ZERO, Expr, IncoherentError, Value, added, fit, leaves
 
-__all__ = ["Recorder", "Watching", "tensors_in"]
+__all__ = ["NOT_HANDED_ON", "Recorder", "Watching", "tensors_in"]
 
 Array = NDArray[Any]
+NOT_HANDED_ON = "its state is not handed on"
 DEEPEST, LARGEST = 100, 100_000  # of an expression between two neurons
 
 
@@ -254,7 +255,7 @@ class Recorder:
                 raise IncoherentError(f"neuron {path!r} gets at tick {tick} a state that is not its own of the tick before")
         if tick > 0 and not states and kind.neuron.needs_state:
             raise IncoherentError(
-                f"neuron {path!r} starts anew at tick {tick}: its state is not handed on; take it in a parameter state=None, and return it"
+                f"neuron {path!r} starts anew at tick {tick}: {NOT_HANDED_ON}; take it in a parameter state=None, and return it"
             )
 
     def enter_neuron(self, path: str, kind: Kind, module: nn.Module) -> None:

@@ -13,12 +13,14 @@ from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 from neurograph.hw_profiles.report.methods import is_assumed, methods_latex
-from neurograph.hw_profiles.report.remarks import about_chips, about_host, about_refused, refused, without_host
+from neurograph.hw_profiles.report.remarks import about_chips, about_host, about_host_price, about_refused, refused, without_host
 from neurograph.hw_profiles.report.text import several
 
 __all__ = ["document", "paper", "to_latex"]
 
 _SECTIONS = ("energy", "time", "power", "limits")
+_STAR = "$^{*}$"
+_ASSUMED = f" {_STAR}Prices of this profile, a synaptic event's among them, are assumptions."
 _COUNTS = {
     "synaptic_events": "synaptic events (spike $\\times$ nonzero weight)",
     "graded_events": "graded synaptic events (a multiply each)",
@@ -79,7 +81,7 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         rows.append([f"level: {latex_text(level)}"])
         for p in report["profiles"]:
             if p["level"] == level:
-                mark = ("$^{*}$" if is_assumed(report, p) else "") + (r"~$\dagger$" if refused(p) else "")
+                mark = (_STAR if is_assumed(report, p) else "") + (r"~$\dagger$" if refused(p) else "")
                 mark += r"~$\ddagger$" if without_host(p) else ""
                 cells = (spread(p["energy_j"], "J"), spread(p["on_chip_j"], "J"), spread(p["latency_range_s"], "s"))
                 rows.append([latex_text(p["name"]) + mark, *cells, quantity(p["energy_delay_js"], "Js")])
@@ -90,13 +92,12 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         f"Energy, latency and energy--delay product (EDP) of one inference of {_subject(report)}, with (low--high). Modelled, not "
         "measured: exact counts times the constants of each profile. The two levels are different quantities and are not to be compared. "
         "Static power over the latency is in it where one is published. On chip leaves out the host, and so does the EDP."
-        + (" $^{*}$The price of a synaptic event is an assumption." if starred else "")
+        + (_ASSUMED if starred else "")
     )
     header = ["profile", "energy", "on chip", "latency", "EDP"]
     profiles = report["profiles"]
-    notes = r" \par ".join(
-        latex_text(line.replace("*", "")) for line in (*about_refused(profiles), *about_host(profiles), *about_chips(profiles))
-    )
+    remarks = (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles))
+    notes = r" \par ".join(latex_text(line.replace("*", "")) for line in remarks)
     yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows, notes)
 
 
@@ -138,14 +139,17 @@ def _headlines(report: Mapping[str, Any]) -> Iterator[Iterator[str]]:
 def _headline(report: Mapping[str, Any], baseline: str, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows: list[list[str]] = []
     level = ""
+    assumed = {p["name"] for p in report["profiles"] if is_assumed(report, p)}
     for line in lines:
         if level != (level := line["level"]):
             rows.append([f"level: {latex_text(level)}"])
         joules = (quantity(line[key]["total"], "J") for key in ("spiking_j", "baseline_j"))
-        rows.append([_wrapped(line["line"]), latex_text(line["profile"]), *joules, _times(line["ratio"])])
+        mark = _STAR if line["profile"] in assumed else ""
+        rows.append([_wrapped(line["line"]), latex_text(line["profile"]) + mark, *joules, _times(line["ratio"])])
     caption = (
         f"How much of the headline survives: energy of the {latex_text(baseline)} over that of {_subject(report)}, modelled, with "
         "(low--high). Above 1 the spiking network needs less. Each line is on one level."
+        + (_ASSUMED if assumed & {line["profile"] for line in lines} else "")
     )
     header = ["what is counted", "constants", "spiking", "real values", "times less"]
     yield from table(caption, label_of(report["bundle"], f"headline {baseline}"), r"p{3.7cm}lrrr", header, rows, most=18)

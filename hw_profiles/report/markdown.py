@@ -9,7 +9,16 @@ from neurograph.hw_profiles.report.crosscheck import crosscheck
 from neurograph.hw_profiles.report.measured import measured
 from neurograph.hw_profiles.report.methods import methods_section
 from neurograph.hw_profiles.report.placement import placement
-from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_refused, amount, effective, marked
+from neurograph.hw_profiles.report.remarks import (
+    about_assumed,
+    about_chips,
+    about_host,
+    about_host_price,
+    about_refused,
+    amount,
+    effective,
+    marked,
+)
 from neurograph.hw_profiles.report.rivals import headline, rivals
 from neurograph.hw_profiles.report.text import low_high, number, several, si, table
 from neurograph.hw_profiles.report.windows import windows
@@ -105,7 +114,8 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     energies = ["energy", "low to high", "on chip", "low to high"]
     header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
-    for line in (*about_refused(report["profiles"]), *about_host(report["profiles"]), *about_chips(report["profiles"])):
+    profiles = report["profiles"]
+    for line in (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles)):
         yield ""
         yield line
     yield ""
@@ -250,11 +260,11 @@ def _components(report: Mapping[str, Any]) -> Iterator[str]:
         rows.append(["total", si(p["energy_j"]["total"], "J"), low_high(p["energy_j"], "J"), share, ""])
         yield from table(["component", "energy", "low to high", "share", "count × constant"], rows, "lrrrl")
         yield ""
-        yield from beside_components(p)
+        yield from beside_components(p, report["windows"]["chip_streamed"]["steps"])
 
 
-def beside_components(p: Mapping[str, Any]) -> Iterator[str]:
-    """What stands below a profile's table of components."""
+def beside_components(p: Mapping[str, Any], steps: int) -> Iterator[str]:
+    """What stands below a profile's table of components; ``steps`` of a stream from one inference to the next."""
     if p["variants_j"]:
         yield "In other number formats: " + ", ".join(f"{name} {si(value, 'J')}" for name, value in p["variants_j"].items()) + "."
     if p["on_chip_j"]:
@@ -262,7 +272,7 @@ def beside_components(p: Mapping[str, Any]) -> Iterator[str]:
         host = "not priced" if p["host_share"] is None else f"{100 * p['host_share']:.1f} %"
         yield f"- on chip, without host: {on_chip}; host share {host}"
     if p["streamed_j"]:
-        yield f"- streamed (T steps an inference): {si(p['streamed_j']['total'], 'J')} ({low_high(p['streamed_j'], 'J')})"
+        yield f"- streamed ({number(steps)} steps an inference): {si(p['streamed_j']['total'], 'J')} ({low_high(p['streamed_j'], 'J')})"
     if p["latency_range_s"]:
         where = f"{several(p['cores'], 'core')} of the placement" if p["placement"] else _least(p)
         yield f"- latency: {si(p['latency_s'], 's')} ({low_high(p['latency_range_s'], 's')}) on {where}; {p['time_model']}"

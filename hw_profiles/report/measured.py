@@ -55,5 +55,5 @@ def _how(name: str, part: Mapping[str, Any]) -> Iterator[str]:
     yield f"- no counter: {part['reason']}"
     if "power" in part:
         power = part["power"]
-        link = f" ([link]({power['url']}))" if power["url"] else ""
+        link = f", [link]({power['url']})" if power["url"] else ""
         yield f"- so **assumed**: CPU seconds × {power['watts_per_thread']:.3g} W a busy thread; {power['source']}{link}"

@@ -73,11 +73,11 @@ def _counted(report: Mapping[str, Any]) -> Iterator[Part]:
     yield Cite(("pedersen2024nir",))
     yield " to Lava"
     yield Cite(("lava",))
+    rules = f" by the rules of {report['model']['rules']}" if "rules" in report["model"] else ""
     yield (
         f", as exact integers from the recorded spikes of {several(report['samples'], 'inference')} of {_length(report)} in its "
-        f"{report['engine']} "
-        "engine; figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron update is one neuron at one "
-        "step, active where it spikes or receives a spike; a message is one spike sent to one destination. "
+        f"{report['engine']} engine{rules}; figures are means over them. A synaptic event is one spike at one nonzero weight; a neuron "
+        "update is one neuron at one step, active where it spikes or receives a spike; a message is one spike sent to one destination. "
     )
 
 

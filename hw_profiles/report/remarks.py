@@ -17,6 +17,7 @@ __all__ = [
     "about_assumed",
     "about_chips",
     "about_host",
+    "about_host_price",
     "about_refused",
     "amount",
     "constants_of_rivals",
@@ -96,6 +97,15 @@ def about_host(profiles: Sequence[Found]) -> Iterator[str]:
             f"{NO_HOST} {listed(names)}: the host's multiply-adds are counted and not priced there, so energy is the chip's alone: "
             "compare it with *on chip* of the others, not with their energy."
         )
+
+
+def about_host_price(report: Found) -> Iterator[str]:
+    """A line for the profiles whose price of the host's work is an assumption; *statuses* are of the chip's constants."""
+    assumed = {c["profile"] for c in report.get("constants", ()) if c["name"] == "energy.host_mac" and c["status"] == "assumed"}
+    shares = {p["name"]: p["host_share"] for p in report["profiles"] if p["name"] in assumed and p["host_share"]}
+    if shares:
+        said = [f"{name} ({100 * share:.3g} %)" for name, share in shares.items()]
+        yield f"The price of the host's multiply-adds is an assumption, which makes this share of the energy of {listed(said)}."
 
 
 def about_assumed(name: str, title: str) -> str:

@@ -30,7 +30,7 @@ from neurograph.hw_profiles.report.parts import (
     slug,
 )
 from neurograph.hw_profiles.report.placement import ABOUT, alike, words
-from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_refused, effective, marked
+from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_host_price, about_refused, effective, marked
 from neurograph.hw_profiles.report.text import number, several
 from neurograph.hw_profiles.report.windows import ABOUT as ABOUT_WINDOWS
 from neurograph.hw_profiles.report.windows import COLUMNS, NO_NEUROBENCH
@@ -107,7 +107,8 @@ def summary(report: Report) -> Iterator[Section]:
     energies = ("energy", "low", "high", "on chip", "low", "high")
     header = ("profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are")
     blocks: list[Block] = [Table("Energy, latency and throughput by profile", header, rows)]
-    blocks += [prose([line]) for line in (*about_refused(profiles), *about_host(profiles), *about_chips(profiles))]
+    remarks = (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles))
+    blocks += [prose([line]) for line in remarks]
     blocks.append(prose(markdown.about_times(profiles)))
     for p in profiles:
         if report.get("constants") and p["components"].get("synapse") and markdown.is_assumed(report, p):
@@ -338,7 +339,7 @@ def components(report: Report) -> Iterator[Section]:
             foot = [[Cell("total"), *energy(p["energy_j"], slug("energy", p["name"], "sum")), *[Cell("")] * 2]]
             header = ("component", "energy", "low", "high", "share", "count × constant")
             blocks.append(Table(f"{p['name']}: energy by component", header, rows, foot))
-            beside = list(markdown.beside_components(p))
+            beside = list(markdown.beside_components(p, report["windows"]["chip_streamed"]["steps"]))
             blocks += [prose([line]) for line in beside if not line.startswith("- ")]
             if any(line.startswith("- ") for line in beside):
                 blocks.append(items(beside))

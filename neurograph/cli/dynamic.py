@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from neurograph.chips import target as target_named
-from neurograph.cli.output import check_output, comparison_line, log, print_json, print_spikes, say, say_nothing_spiked, say_silence
+from neurograph.cli.output import (
+    check_output,
+    comparison_line,
+    log,
+    print_json,
+    print_spikes,
+    say,
+    say_nothing_spiked,
+    say_rounding,
+    say_silence,
+)
 from neurograph.errors import InputError, LavaMissingError
 
 __all__ = ["DYNAMIC_MODELS", "check_dynamic", "export_dynamic", "refuse_given", "simulate_dynamic", "train_dynamic_model"]
@@ -96,8 +106,7 @@ def export_dynamic(
     for warning in (*overflow_warnings(bundle.manifest["wraps"], bundle.manifest["clips"], own=True), *compiled.report.warnings()):
         log(f"warning: {warning}")
     rounding = bundle.rounding()
-    worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
+    say_rounding(bits, rounding)
     silent = bundle.silent()
     say_silence(bundle.network.network.populations, silent, compared=verify)
     return {

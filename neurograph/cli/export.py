@@ -12,7 +12,7 @@ from neurograph.cli.chips import placement_lines
 from neurograph.cli.declare import argument, option
 from neurograph.cli.dynamic import export_dynamic, refuse_given
 from neurograph.cli.model_files import Request, check_request, compile_file
-from neurograph.cli.output import JSON, comparison_line, log, print_json, say_silence
+from neurograph.cli.output import JSON, comparison_line, log, print_json, say_rounding, say_silence
 from neurograph.errors import InputError
 
 __all__ = ["export", "export_model"]
@@ -100,7 +100,8 @@ def export_model(
     refuse_foreign(path, bundles.MANIFEST)
     refuse_unwritable(path)
     compiled = compile_file(request, chosen)
-    log(f"compiled {len(compiled.network.neurons)} populations, {len(compiled.network.spiking_projections)} projections for {target}")
+    neurons, synapses = len(compiled.network.neurons), len(compiled.network.spiking_projections)
+    log(f"compiled {neurons} population{'s' * (neurons != 1)}, {synapses} projection{'s' * (synapses != 1)} for {target}")
     for note in (*compiled.origin.get("biases", ()), *compiled.origin.get("graded", ()), *compiled.origin.get("relays", ())):
         log(note)
     if compiled.readout is not None:
@@ -148,8 +149,8 @@ def _say_rounding(bundle: Any, report: Any) -> None:
     if report is None:
         log(f"no integer network: {bundle.manifest['no_integers']}")
         return
-    rounding = bundle.rounding()
-    worst = max(rounding, key=rounding.__getitem__)
-    log(f"float against fixed, {report.bits}-bit weights: at most {rounding[worst]:.2%} of the spikes of a population differ ({worst!r})")
+    say_rounding(report.bits, bundle.rounding())
     for warning in report.warnings():
         log(f"warning: {warning}")
+    if (near := report.nearly_full()) is not None:
+        log(near)

@@ -147,6 +147,8 @@ def kind_of(graph: Any, inputs: dict[str, Array], ticks: int | None) -> tuple[st
     for name, value in inputs.items():
         if name not in shapes:
             raise InputError(f"input {name!r}: no such source; the graph has {', '.join(shapes)}")
+        if not value.size:
+            raise InputError(f"input {name!r}: shape {value.shape} is empty; give a sample of at least one tick")
         shape = shapes[name]
         if value.shape[value.ndim - len(shape) :] != shape or value.ndim - len(shape) not in (0, 1):
             raise InputError(f"input {name!r}: shape {value.shape}, must be {shape} or (ticks, {', '.join(map(str, shape))})")

@@ -25,6 +25,7 @@ __all__ = [
     "print_spikes",
     "say",
     "say_nothing_spiked",
+    "say_rounding",
     "say_silence",
     "write_text",
 ]
@@ -77,6 +78,13 @@ def say_nothing_spiked(populations: Mapping[str, Any], counts: Mapping[str, int]
     if nothing:
         say_silence(populations, silent_populations(populations, counts), compared=False)
     return nothing
+
+
+def say_rounding(bits: int, mismatch: Mapping[str, float]) -> None:
+    """How far integers are from floats: share of spike slots that differ, by population. One sample says little of others."""
+    worst = max(mismatch, key=mismatch.__getitem__)
+    share = f"at most {mismatch[worst]:.2%} of the spikes of a population differ ({worst!r})"
+    log(f"float against fixed, {bits}-bit weights, this sample: {share}")
 
 
 def print_fields(found: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from neurograph.training.protocols import protocol
 __all__ = ["ANNS", "trained_baselines"]
 
 ANNS = ("mlp", "gcn", "sgc", "transformer")  # those that compute with real numbers and whose width is the spiking network's
+_LAST = "readout, propagation"
 _ENCODERS = ("model.first", "model.to_attention", "model.to_gnn", "model.layers.0")
 
 
@@ -81,11 +82,13 @@ def _as_baseline(
         f"trained on {graph.name} with seed {seed} for {epochs} epochs, {width}: test accuracy {100 * accuracy:.2f} % (measured); "
         "its products are counted in a run, zeros of its activations too"
     )
-    ends = frozenset({"encoder", "readout"}) if "attention" in dense else frozenset()
-    return Baseline(f"{name}, trained", dense, note, effective, ends, frozenset({"propagation"}), accuracy)
+    ends = frozenset({"encoder", "readout", _LAST}) if "attention" in dense else frozenset()
+    return Baseline(f"{name}, trained", dense, note, effective, ends, frozenset({"propagation", _LAST}), accuracy)
 
 
 def _term(module: str, kind: str) -> str:
+    if kind == "propagation" and module.startswith("model.readout"):
+        return _LAST
     if kind != "linear":
         return kind
     if module in _ENCODERS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from neurograph.reporting.figures import figures_of
 from neurograph.reporting.profiles import load_profiles
 from neurograph.reporting.routing import placements, routings
 from neurograph.sim import fixed
+from neurograph.sim.engines import FLOAT_ENGINES
 from neurograph.sim.recording import Recording
 from neurograph.sim.recording_file import load as load_recording
 from neurograph.sim.tally import Tally, tally_of
 
 __all__ = ["Wanted", "report_of"]
 
+_ON_INTEGERS = "integer weights: an event at one that is rounded to 0 is none"
 _ANEW = "simulate this bundle: 'neurograph simulate BUNDLE -o FILE.h5'"
 
 
@@ -81,15 +83,15 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
         return report_of_dynamic(bundle, profiles)
     loaded = load_profiles(profiles)
     own = wanted.recording is None
-    run = recorded(wanted.recording, bundle.quantized) if wanted.recording is not None else fixed.run(bundle.quantized, bundle.inputs)
+    run = recorded(wanted.recording, bundle) if wanted.recording is not None else fixed.run(bundle.quantized, bundle.inputs)
     placed, refused = placements(bundle, run, loaded, wanted.placement)
-    rivals, effective = _rivals(bundle)
+    rivals, effective = _rivals(bundle, own)
     if wanted.anns:
         from neurograph.reporting.ann import trained_baselines
 
         rivals += trained_baselines(bundle, wanted.anns, wanted.data_root)
     origin = bundle.manifest["origin"]
-    info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}}
+    info = {"target": bundle.manifest["target"], **{k: origin[k] for k in ("dataset", "seed") if k in origin}, **_about(run)}
     made = build(
         bundle.quantized,
         run,
@@ -115,14 +117,23 @@ def report_of(bundle: Any, profiles: Sequence[str] = PROFILES, wanted: Wanted | 
     return made
 
 
-def recorded(path: Path, network: Network) -> Recording:
-    """A recording of a bundle's integer network from its file.
+def _about(run: Recording) -> dict[str, str]:
+    """What the head of a report says of a run that the bundle's own chip would not make."""
+    rules = run.notes.get("rules", "lava")
+    found = {} if rules == "lava" else {"rules": str(rules)}
+    return found | ({"counted on": _ON_INTEGERS} if run.engine in FLOAT_ENGINES else {})
+
+
+def recorded(path: Path, bundle: Any) -> Recording:
+    """A recording of a bundle from its file, counted on the integer network.
+
+    Spikes of a float engine are counted there too: an event at a weight that is rounded to 0 is none on a chip.
 
     Raises:
         InputError: it misses the spikes of a population, or is of another network (shapes, or its own counts, are not what its spikes
             give on these weights), with how to make one.
     """
-    run = load_recording(path)
+    run, network = load_recording(path), bundle.quantized
     missing = [p.name for p in _recorded(network) if p.name not in run.spikes]
     if missing:
         raise InputError(
@@ -136,9 +147,14 @@ def recorded(path: Path, network: Network) -> Recording:
                 f"recording {path}: population {p.name!r} has shape {run.spikes[p.name].shape}, the network needs {expected} (samples, "
                 f"ticks, *shape); {_ANEW}"
             )
-    if run.tally is not None:
-        _check_tally(path, network, run.tally, tally_of(network, {p.name: run.spikes[p.name] for p in _recorded(network)}))
-    return run
+    if run.tally is None:
+        return run
+    spikes = {p.name: run.spikes[p.name] for p in _recorded(network)}
+    if run.engine not in FLOAT_ENGINES:
+        _check_tally(path, network, run.tally, tally_of(network, spikes))
+        return run
+    _check_tally(path, bundle.network, run.tally, tally_of(bundle.network, spikes))
+    return replace(run, tally=None)
 
 
 def _recorded(network: Network) -> list[Population]:
@@ -175,8 +191,12 @@ def _check_tally(path: Path, network: Network, own: Tally, counted: Tally) -> No
                 )
 
 
-def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
-    """Networks with real values of the same width on the same graph, and the host's multiply-adds that meet no zero, where known."""
+def _rivals(bundle: Any, own: bool) -> tuple[list[baselines.Baseline], dict[str, int]]:
+    """Networks with real values of the same width on the same graph, and the host's multiply-adds that meet no zero, where known.
+
+    Args:
+        own: of the bundle's own sample; a recording holds no features, so nobody knows its zeros.
+    """
     with bundle.files.hdf5("check.h5") as file:
         if "features" not in file or "encoder" not in bundle.host_macs:
             return [], {}
@@ -184,14 +204,14 @@ def _rivals(bundle: Any) -> tuple[list[baselines.Baseline], dict[str, int]]:
         nonzero = int(np.count_nonzero(file["features/data"][()]))
         classes = int(file["labels"][()].max()) + 1
     found, nonzeros = branches_of(bundle.network), _graph_nonzeros(bundle.network)
-    sizes: dict[str, Any] = {"nodes": nodes, "in_features": width_in, "classes": classes, "nonzero_features": nonzero}
+    sizes: dict[str, Any] = {"nodes": nodes, "in_features": width_in, "classes": classes, "nonzero_features": nonzero if own else None}
     beside: dict[str, Any]
     beside = {"gnn_width": found.gnn_width, "gnn_layers": found.gnn_layers, "nonzeros": nonzeros} if found.gnn_width and nonzeros else {}
     ffn_width = 2 * found.width if found.has_ffn else 0
     rivals = [baselines.graph_transformer(**sizes, width=found.width, layers=found.blocks, ffn_width=ffn_width, **beside)]
     if nonzeros:
         rivals.append(baselines.gcn(nonzeros=nonzeros, **sizes, width=found.widest))
-    return rivals, bundle.effective_macs(nonzero)
+    return rivals, bundle.effective_macs(nonzero) if own else {}
 
 
 def _graph_nonzeros(network: Any) -> int:

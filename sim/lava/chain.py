@@ -31,7 +31,7 @@ Array = NDArray[Any]
 LONGEST_DELAY = 62  # netx clamps longer ones
 MOST_SYNAPSES = 1 << 26
 _RELAY_WEIGHT, _RELAY_THRESHOLD = 2, 1
-_WAY_OUT = "leave these out of the model, or choose another --target"
+_WAY_OUT = "leave these out of the model, or run it in another engine or for another --target"
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,6 +68,7 @@ def test_export_verifies_the_frameworks_own_spikes(tmp_path, lava, float64, dial
         (np.ones((STEPS, INPUTS)), [], "carries no time metadata.*nir, norse-1.1, rockpool"),
         (np.ones((STEPS, INPUTS)), ["--dialect", "brian"], "dialect 'brian': does not exist"),
         (np.ones((STEPS, INPUTS)), ["--dialect", "nir", "--ticks", "7"], "200 ticks, but --ticks is 7"),
+        (np.ones((0, INPUTS)), ["--dialect", "nir"], r"input 'input': shape \(0, 20\) is empty; give a sample of at least one tick"),
         (np.ones(INPUTS), ["--dialect", "nir"], "give --ticks"),
         (np.ones((STEPS, 3)), ["--dialect", "nir"], r"shape \(200, 3\), must be \(20,\)"),
         (

@@ -148,7 +148,7 @@ def test_a_nir_graph(tmp_path):
 def test_what_hands_on_the_currents_of_an_encoder_of_ours_is_not_counted_again(compiled, tmp_path):
     """The network behind it picks currents out of a row: weights of 1, at most one an output."""
     bundle = write_bundle(compiled, TARGETS["loihi2"], tmp_path / "b")
-    assert set(bundle.host_macs) == {"encoder", "readout"} and sum(static_macs(bundle.network).values())
+    assert set(bundle.host_macs) == {"encoder", "readout", "readout, propagation"} and sum(static_macs(bundle.network).values())
     handed_on = [p.weights for p in bundle.network.projections if bundle.network.populations[p.source].is_static]
     for weights in handed_on:
         right = np.asarray(weights.right)

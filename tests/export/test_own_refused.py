@@ -129,6 +129,11 @@ def test_a_neuron_by_hand():
             return torch.stack(out)
 
     assert offenders(ByHand(), spikes(300, INPUTS))[0] == "function torch.Tensor.gt"
+    with pytest.raises(UnsupportedError, match=r"written by hand take a module: norse\.torch\.LIFBoxCell, or snntorch\.Leaky"):
+        trace_module(ByHand(), X)
+    with pytest.raises(UnsupportedError) as error:
+        trace_module(Net(lambda self, x: torch.relu(x)), X)
+    assert "by hand" not in str(error.value)
 
 
 def test_an_integrator_by_hand_of_any_length():
@@ -205,10 +210,78 @@ def test_a_model_without_neurons_and_one_without_spikes_out():
     assert offenders(Membrane()) == ["outputs without spikes (neurons: 'lif'); return the spikes"]
 
 
-@pytest.mark.parametrize(("sample", "more"), [(X, {"ticks": 7}), (spikes(TICKS, 5, INPUTS), {}), (values(5, INPUTS), {"ticks": 9})])
-def test_a_batch_of_samples_is_no_network_of_nodes(sample, more):
-    (found,) = offenders(Net(), sample, **more)
-    assert "module 'fc': torch.nn.modules.linear.Linear (an input of shape (" in found and "give one sample" in found
+class Loops(Net):
+    """Runs its 25 ticks itself, over a static sample."""
+
+    def forward(self, x):
+        state, out = None, []
+        for _ in range(25):
+            z, state = super().forward(x, state)
+            out.append(z)
+        return torch.stack(out)
+
+
+@pytest.mark.parametrize(
+    ("model", "sample", "more", "shape", "wanted"),
+    [
+        (Net, spikes(TICKS, 5, INPUTS), {}, r"\(40, 5, 20\) is a batch of 5, ", r"\(ticks, 20\)"),
+        (Net, spikes(TICKS, 5, INPUTS), {"ticks": TICKS}, r"\(40, 5, 20\) is a batch of 5, ", r"\(ticks, 20\)"),
+        (Net, spikes(TICKS, 5, INPUTS), {"ticks": 7}, r"\(40, 5, 20\) is a batch of 40 x 5, ", r"\(20,\) or \(ticks, 20\)"),
+        (Net, spikes(TICKS, 3, 5, INPUTS), {}, r"\(40, 3, 5, 20\) is a batch of 3 x 5, ", r"\(ticks, 20\)"),
+        (Loops, values(5, INPUTS), {}, r"\(5, 20\) is a batch of 5, ", r"\(20,\)"),
+        (Loops, values(25, INPUTS), {"ticks": 25}, r"\(25, 20\) is a batch of 25, ", r"\(20,\)"),
+    ],
+)
+def test_a_batch_of_samples_is_no_network_of_nodes(model, sample, more, shape, wanted):
+    with pytest.raises(InputError, match=rf"^input 'x': shape {shape}.*give one sample without a batch dimension, {wanted}$"):
+        trace_module(model(), sample, **more)
+
+
+@pytest.mark.parametrize(("sample", "ticks"), [(X, 7), (values(5, INPUTS), 9)])
+def test_ticks_other_than_those_of_the_sample(sample, ticks):
+    said = (
+        rf"^input 'x': {len(sample)} ticks, but --ticks is {ticks}; give the same or leave --ticks out, or give one static sample, \(20,\)$"
+    )
+    with pytest.raises(InputError, match=said):
+        trace_module(Net(), sample, ticks=ticks)
+    check(Net(), values(INPUTS), ticks=ticks)
+
+
+def test_what_else_is_refused_comes_before_other_ticks():
+    assert offenders(Net(lambda self, x: torch.relu(x)), X, ticks=7) == ["function torch.relu"]
+
+
+@pytest.mark.parametrize("ticks", [None, 7])
+def test_an_empty_sample(ticks):
+    with pytest.raises(InputError, match=r"^input 'x': shape \(0, 20\) is empty; give a sample of at least one tick$"):
+        trace_module(Net(), spikes(TICKS, INPUTS)[:0], ticks=ticks)
+
+
+def test_a_model_that_runs_its_ticks_itself():
+    with pytest.raises(InputError, match="called 25 times in 10 ticks; if the model runs its 25 ticks itself, leave --ticks out"):
+        trace_module(Loops(), values(INPUTS), ticks=10)
+
+
+def test_a_forward_that_drops_its_state():
+    class Drops(Net):
+        def forward(self, x, state=None):
+            return super().forward(x, state)[0]
+
+    said = (
+        r"cannot be run on the sample \(x \(40, 20\)\): neuron 'neuron' starts anew at tick 1: its state is not handed on; "
+        "take it in a parameter state=None, and return it; "
+    )
+    with pytest.raises(InputError, match=said):
+        trace_module(Drops(), X)
+
+
+def test_a_reason_is_cut_behind_a_word():
+    class Raises(Net):
+        def forward(self, x, state=None):
+            raise RuntimeError("not mounted " * 30)
+
+    with pytest.raises(InputError, match="RuntimeError: not mounted .*(not|mounted) …$"):
+        trace_module(Raises(), X)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,20 @@ def test_an_integrator_under_steady_inhibition_clips_and_is_named():
     )
 
 
+def test_a_sample_that_just_fits_is_named():
+    """An integrator under steady inhibition, for as many ticks as it falls to 97 % of the limit."""
+    network = lone(LIF(0.0, 1.0, gain=1.0), np.full((2, 5), -1.0), ticks=2)
+    _, report = quantize(network, {"in": np.ones((2, 5))})
+    assert report.nearly_full() is None and not report.warnings()
+    (row,) = report.populations
+    ticks = int(2 * 0.97 / row.largest_v)
+    longer = replace(network, ticks=ticks)
+    quantized, _ = quantize(network, {"in": np.ones((2, 5))})
+    full = rounding_report(longer, replace(quantized, ticks=ticks), {"in": np.ones((ticks, 5))})
+    assert full.populations[0].clips == 0 and not full.warnings()
+    assert f"reaches {full.populations[0].largest_v:.1%} of 24 bits on this sample ('n')" in full.nearly_full()
+
+
 def test_u_that_wraps_is_counted_and_named():
     network = lone(LIF(0.5, 1.0), np.full((2, 600), 1.0), ticks=4)
     inputs = {"in": np.ones((4, 600))}

@@ -68,6 +68,17 @@ def test_four_networks_fit_pages_of_one_column_and_of_two(
         assert number(b["macs"]) in flat
 
 
+def test_assumed_prices_are_starred_in_every_table_of_energies(network: Network, recording: Recording) -> None:
+    text = to_latex(plain(network, recording, profiles=["horowitz45", "loihi1", "loihi2"]))
+    tables = [part for part in text.split(r"\begin{table}") if "tab:tiny-net-headline" in part or "tab:tiny-net-energy" in part]
+    assert len(tables) == 3
+    for table in tables:
+        caption, _, body = table.partition(r"\label")
+        assert "loihi2$^{*}$ &" in body and "loihi1$^{*}$" not in body and "$^{*}$Prices of this profile" in caption
+    alone = to_latex(plain(network, recording, profiles=["horowitz45", "loihi1"]))
+    assert "$^{*}$" not in alone
+
+
 def test_a_profile_that_refused_is_marked(network: Network, recording: Recording) -> None:
     text = to_latex(plain(network, recording, profiles=["loihi1", "loihi2"], routing_refused={"loihi1": "too many axons."}))
     assert r"loihi1~$\dagger$ &" in text and r"loihi2~$" not in text

@@ -46,6 +46,23 @@ def test_a_chip_that_refused_is_marked_and_its_reason_stands_below(report: dict[
 
 
 @BOTH
+def test_an_assumed_price_of_the_host_is_said_below_the_energies(report: dict[str, Any], form: str) -> None:
+    share = next(p["host_share"] for p in report["profiles"] if p["name"] == "loihi1")
+    text = flat(rendered(report, form))
+    assert f"multiply-adds is an assumption, which makes this share of the energy of loihi1 ({100 * share:.3g} %)" in text
+    for constant in report["constants"]:
+        if constant["name"] == "energy.host_mac":
+            constant["status"] = "measured"
+    assert "multiply-adds is an assumption" not in flat(rendered(report, form))
+
+
+@BOTH
+def test_a_stream_names_its_steps(report: dict[str, Any], form: str) -> None:
+    report["windows"]["chip_streamed"]["steps"] = 28
+    assert "streamed (28 steps an inference)" in flat(rendered(report, form))
+
+
+@BOTH
 def test_what_is_left_out_between_chips_is_said_at_the_times(report: dict[str, Any], form: str) -> None:
     assert "between chips are in neither energy, latency nor throughput" not in flat(rendered(report, form))
     report["profiles"][1]["chips"] = 3
