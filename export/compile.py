@@ -109,6 +109,8 @@ def compile_graph(
     refuse_a_name(target)
     network = lower(graph, time)
     refuse_nameless(network.sources, inputs)
+    if not network.neurons:
+        raise InputError("graph: has inputs only, nothing that computes is behind them; give one with neurons")
     network, readout = (network, None) if target.onnx else split_readout(network)
     check_target(network, target)
     if target.name == "netx":

@@ -103,3 +103,10 @@ def test_recordings_without_a_population_of_the_network_are_not_compared(runs):
         compare(network, one, replace(one, spikes={}))
     part = replace(one, spikes={"p0": one.spikes["p0"]})
     assert compare(network, one, part).populations == 1  # what both recorded is enough
+
+
+@pytest.mark.parametrize("name", ["lava", "loihi2", "onnx"])
+def test_a_graph_without_neurons_is_refused(name):
+    graph = nir.NIRGraph({"in": nir.Input(np.array([3])), "out": nir.Output(np.array([3]))}, [("in", "out")])
+    with pytest.raises(InputError, match="graph: has inputs only, nothing that computes is behind them"):
+        compile_graph(graph, {"in": X}, target(name), time=TimeMetadata(1e-3, 5, inputs="spikes"))
