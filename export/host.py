@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from neurograph.export.targets.onnx_nodes import Nodes
 from neurograph.export.targets.onnx_weights import Rows
 
-__all__ = ["PROPAGATION", "effective_macs", "encoder_model", "finished", "host_macs", "readout_model", "sparse_macs"]
+__all__ = ["PROPAGATION", "effective_macs", "encoder_model", "finished", "host_macs", "macs_by_matrix", "readout_model"]
 
 Array = NDArray[Any]
 _OPSET = 18
@@ -70,16 +70,11 @@ def readout_model(
 
 def host_macs(model: onnx.ModelProto, nodes: int) -> int:
     """Multiply-adds of one inference: dense products in full, a propagation, or a mean over graphs, one an entry and feature."""
-    return sum(_macs(model, nodes))
+    return sum(macs_by_matrix(model, nodes))
 
 
-def sparse_macs(model: onnx.ModelProto, nodes: int) -> int:
-    """Of :func:`host_macs` those of propagations and means over graphs: each reads the place of its entry too."""
-    return _macs(model, nodes)[1]
-
-
-def _macs(model: onnx.ModelProto, nodes: int) -> tuple[int, int]:
-    """Over dense and over sparse matrices."""
+def macs_by_matrix(model: onnx.ModelProto, nodes: int) -> tuple[int, int]:
+    """:func:`host_macs` over dense matrices, and over sparse ones (propagations, means over graphs), whose entries' places are read too."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     widths = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in model.graph.input}
     read = sum(tensor.dims[0] for name, tensor in tensors.items() if name.startswith(f"{PROPAGATION}/columns")) or nodes

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from neurograph.errors import InputError
 
-__all__ = ["Baseline", "gcn", "graph_transformer", "gru_gcn", "in_turn"]
+__all__ = ["READOUT_SUM", "Baseline", "gcn", "graph_transformer", "gru_gcn", "in_turn"]
+
+READOUT_SUM = "readout, propagation"  # a term: the readout's sum over neighbours
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,12 @@ def graph_transformer(
         "graph convolution": (gnn_layers - 1) * nodes * gnn_width * gnn_width,
         "propagation": nonzeros * gnn_layers * gnn_width,
         "readout": nodes * (width + gnn_width) * classes,
-        "readout, propagation": nonzeros * classes if gnn_width else 0,
+        READOUT_SUM: nonzeros * classes if gnn_width else 0,
     }
     note = f"{layers} layer(s) of width {width}" + (f", feed-forward {ffn_width}" if ffn_width else ", no feed-forward part")
     note += f"; beside them {gnn_layers} graph convolution(s) of width {gnn_width}" if gnn_width else ""
     effective = {} if nonzero_features is None else {"input linear": nonzero_features * (width + gnn_width)}
-    ends, sparse = frozenset({"input linear", "readout", "readout, propagation"}), frozenset({"propagation", "readout, propagation"})
+    ends, sparse = frozenset({"input linear", "readout", READOUT_SUM}), frozenset({"propagation", READOUT_SUM})
     return Baseline(name, {key: value for key, value in terms.items() if value}, note, effective, ends, sparse)
 
 

@@ -260,16 +260,15 @@ class Bundle:
         """Multiply-adds of all that is off chip, one inference, by name: host parts of a trained model; of any other the products that turn
         static inputs into currents, by projection, once; and ``output``, a real-valued readout, in every tick. Dense products in full; what
         goes over a sparse matrix is a part of its own, ``{name}, propagation``."""
-        from neurograph.export.host import host_macs, sparse_macs
+        from neurograph.export.host import PROPAGATION, macs_by_matrix
 
         nodes = next((s.shape[0] for s in self.network.sources), 1)
         parts = {Path(name).stem: self.files.path_of(name) for name in sorted(self.manifest["files"]) if name.startswith("host/")}
         parts.pop("output", None)
         found: dict[str, int] = {}
         for name, path in parts.items():
-            whole = self._macs(path, lambda model: host_macs(model, nodes))
-            sparse = self._macs(path, lambda model: sparse_macs(model, nodes))
-            found |= {name: whole - sparse, **({f"{name}, propagation": sparse} if sparse else {})}
+            dense, sparse = self._macs(path, lambda model: macs_by_matrix(model, nodes))
+            found |= {name: dense, **({f"{name}, {PROPAGATION}": sparse} if sparse else {})}
         if "encoder" not in found:  # one of ours gives the currents themselves: what is behind it in the network hands them on
             found |= static_macs(self.network)
         if self.readout is not None:
@@ -285,7 +284,7 @@ class Bundle:
         encoder = self._optional("host/encoder.onnx")
         return {} if encoder is None else {"encoder": self._macs(encoder, lambda model: effective_macs(model, nonzeros))}
 
-    def _macs(self, path: Path, count: Callable[[Any], int]) -> int:
+    def _macs(self, path: Path, count: Callable[[Any], Any]) -> Any:
         try:
             return count(read_onnx(path))
         except DAMAGE as error:

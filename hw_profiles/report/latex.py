@@ -13,7 +13,7 @@ from neurograph.hw_profiles.report.bibliography import bibtex, constant_key
 from neurograph.hw_profiles.report.escaping import latex_text
 from neurograph.hw_profiles.report.latex_parts import NONE, WIDE, count, label_of, quantity, ratio, spread, table
 from neurograph.hw_profiles.report.methods import is_assumed, methods_latex
-from neurograph.hw_profiles.report.remarks import about_chips, about_host, about_host_price, about_refused, refused, without_host
+from neurograph.hw_profiles.report.remarks import below_energies, refused, without_host
 from neurograph.hw_profiles.report.text import several
 
 __all__ = ["document", "paper", "to_latex"]
@@ -95,9 +95,7 @@ def _energy(report: Mapping[str, Any]) -> Iterator[str]:
         + (_ASSUMED if starred else "")
     )
     header = ["profile", "energy", "on chip", "latency", "EDP"]
-    profiles = report["profiles"]
-    remarks = (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles))
-    notes = r" \par ".join(latex_text(line.replace("*", "")) for line in remarks)
+    notes = r" \par ".join(latex_text(line.replace("*", "")) for line in below_energies(report))
     yield from table(caption, label_of(report["bundle"], "energy"), "lrrrr", header, rows, notes)
 
 

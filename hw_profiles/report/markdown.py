@@ -7,15 +7,12 @@ from typing import Any
 
 from neurograph.hw_profiles.report.crosscheck import crosscheck
 from neurograph.hw_profiles.report.measured import measured
-from neurograph.hw_profiles.report.methods import methods_section
+from neurograph.hw_profiles.report.methods import is_assumed, methods_section
 from neurograph.hw_profiles.report.placement import placement
 from neurograph.hw_profiles.report.remarks import (
     about_assumed,
-    about_chips,
-    about_host,
-    about_host_price,
-    about_refused,
     amount,
+    below_energies,
     effective,
     marked,
 )
@@ -29,7 +26,6 @@ __all__ = [
     "PREFACE",
     "about_times",
     "beside_components",
-    "is_assumed",
     "not_included",
     "number",
     "si",
@@ -114,14 +110,13 @@ def _summary(report: Mapping[str, Any]) -> Iterator[str]:
     energies = ["energy", "low to high", "on chip", "low to high"]
     header = ["profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are"]
     yield from table(header, rows, "llrrrrrrrl")
-    profiles = report["profiles"]
-    for line in (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles)):
+    for line in below_energies(report):
         yield ""
         yield line
     yield ""
     yield from about_times(report["profiles"])
     for p in report["profiles"]:
-        if "assumed" in p["statuses"] and p["components"].get("synapse") and is_assumed(report, p):
+        if is_assumed(report, p):
             yield ""
             yield about_assumed(p["name"], p["title"])
 
@@ -140,12 +135,6 @@ def about_times(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"Times of {', '.join(by_cores)}: on the placement's cores, events spread evenly over them."
     if before:
         yield f"Times of {', '.join(before)}: {_EVENLY}."
-
-
-def is_assumed(report: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
-    """Whether the price of the profile's synaptic events is an assumption."""
-    used = {term["constant"] for term in profile["components"]["synapse"]["terms"]}
-    return any(c["status"] == "assumed" for c in report["constants"] if c["profile"] == profile["name"] and c["name"] in used)
 
 
 def _counts(report: Mapping[str, Any]) -> Iterator[str]:

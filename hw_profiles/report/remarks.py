@@ -15,11 +15,8 @@ __all__ = [
     "MARK",
     "NO_HOST",
     "about_assumed",
-    "about_chips",
-    "about_host",
-    "about_host_price",
-    "about_refused",
     "amount",
+    "below_energies",
     "constants_of_rivals",
     "effective",
     "how_counted",
@@ -73,6 +70,15 @@ def constants_of_rivals(report: Found) -> str:
     return f"Level *operations*, constants of {report['baselines'][0]['profile']}; the spiking side has its host multiply-adds in it."
 
 
+def below_energies(report: Found) -> Iterator[str]:
+    """The lines below a table of energies by profile: refused chips, what the host is priced at, several chips."""
+    profiles = report["profiles"]
+    yield from _about_refused(profiles)
+    yield from _about_host(profiles)
+    yield from _about_host_price(report)
+    yield from _about_chips(profiles)
+
+
 def refused(p: Found) -> bool:
     """Whether the profile's chip has no place for the network."""
     return bool(p.get("placement_refused"))
@@ -89,7 +95,7 @@ def without_host(p: Found) -> bool:
     return p["energy_j"]["total"] is not None and p["host_share"] is None
 
 
-def about_host(profiles: Sequence[Found]) -> Iterator[str]:
+def _about_host(profiles: Sequence[Found]) -> Iterator[str]:
     """A line for the profiles that do not price what the host does."""
     names = [p["name"] for p in profiles if without_host(p)]
     if names:
@@ -99,7 +105,7 @@ def about_host(profiles: Sequence[Found]) -> Iterator[str]:
         )
 
 
-def about_host_price(report: Found) -> Iterator[str]:
+def _about_host_price(report: Found) -> Iterator[str]:
     """A line for the profiles whose price of the host's work is an assumption; *statuses* are of the chip's constants."""
     assumed = {c["profile"] for c in report.get("constants", ()) if c["name"] == "energy.host_mac" and c["status"] == "assumed"}
     shares = {p["name"]: p["host_share"] for p in report["profiles"] if p["name"] in assumed and p["host_share"]}
@@ -113,7 +119,7 @@ def about_assumed(name: str, title: str) -> str:
     return f"**{name}: {title}.** Its joules rest on assumptions and must not be quoted as the chip's."
 
 
-def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
+def _about_refused(profiles: Sequence[Found]) -> Iterator[str]:
     """A line for each profile that refused."""
     for p in profiles:
         if refused(p):
@@ -124,7 +130,7 @@ def about_refused(profiles: Sequence[Found]) -> Iterator[str]:
             yield f"{MARK} {p['name']} refused: {said}; its figures are those of a chip that could hold the network."
 
 
-def about_chips(profiles: Sequence[Found]) -> Iterator[str]:
+def _about_chips(profiles: Sequence[Found]) -> Iterator[str]:
     """A line for profiles that need more than one chip."""
     many = [(p["name"], "" if p["chips"] else "at least ", p["chips"] or p["chips_at_least"] or 1) for p in profiles]
     needed = [f"{name} ({least}{several(chips, 'chip')})" for name, least, chips in many if chips > 1]

@@ -10,6 +10,7 @@ from markupsafe import escape
 from neurograph.hw_profiles.report import markdown, pictures
 from neurograph.hw_profiles.report.bibliography import bibtex
 from neurograph.hw_profiles.report.core_map import core_map
+from neurograph.hw_profiles.report.methods import is_assumed
 from neurograph.hw_profiles.report.methods import methods as text_of_methods
 from neurograph.hw_profiles.report.parts import (
     Block,
@@ -30,7 +31,7 @@ from neurograph.hw_profiles.report.parts import (
     slug,
 )
 from neurograph.hw_profiles.report.placement import ABOUT, alike, words
-from neurograph.hw_profiles.report.remarks import about_assumed, about_chips, about_host, about_host_price, about_refused, effective, marked
+from neurograph.hw_profiles.report.remarks import about_assumed, below_energies, effective, marked
 from neurograph.hw_profiles.report.text import number, several
 from neurograph.hw_profiles.report.windows import ABOUT as ABOUT_WINDOWS
 from neurograph.hw_profiles.report.windows import COLUMNS, NO_NEUROBENCH
@@ -107,11 +108,10 @@ def summary(report: Report) -> Iterator[Section]:
     energies = ("energy", "low", "high", "on chip", "low", "high")
     header = ("profile", "level", *energies, "latency", "throughput", "energy × delay", "chip constants are")
     blocks: list[Block] = [Table("Energy, latency and throughput by profile", header, rows)]
-    remarks = (*about_refused(profiles), *about_host(profiles), *about_host_price(report), *about_chips(profiles))
-    blocks += [prose([line]) for line in remarks]
+    blocks += [prose([line]) for line in below_energies(report)]
     blocks.append(prose(markdown.about_times(profiles)))
     for p in profiles:
-        if report.get("constants") and p["components"].get("synapse") and markdown.is_assumed(report, p):
+        if report.get("constants") and is_assumed(report, p):
             blocks.append(prose([about_assumed(p["name"], p["title"])]))
     for level in ("operations", "chip events"):
         caption = f"Energy by component, level “{level}”: value, and from low to high by the ranges of the constants."

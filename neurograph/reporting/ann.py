@@ -13,7 +13,7 @@ from typing import Any
 
 from neurograph.data import GraphData
 from neurograph.errors import InputError
-from neurograph.hw_profiles.baselines import Baseline
+from neurograph.hw_profiles.baselines import READOUT_SUM, Baseline
 from neurograph.nn import as_features
 from neurograph.operations import PRODUCTS, OperationCounts, count_operations
 from neurograph.reporting.branches import Branches, branches_of
@@ -24,7 +24,6 @@ from neurograph.training.protocols import protocol
 __all__ = ["ANNS", "trained_baselines"]
 
 ANNS = ("mlp", "gcn", "sgc", "transformer")  # those that compute with real numbers and whose width is the spiking network's
-_LAST = "readout, propagation"
 _ENCODERS = ("model.first", "model.to_attention", "model.to_gnn", "model.layers.0")
 
 
@@ -82,13 +81,13 @@ def _as_baseline(
         f"trained on {graph.name} with seed {seed} for {epochs} epochs, {width}: test accuracy {100 * accuracy:.2f} % (measured); "
         "its products are counted in a run, zeros of its activations too"
     )
-    ends = frozenset({"encoder", "readout", _LAST}) if "attention" in dense else frozenset()
-    return Baseline(f"{name}, trained", dense, note, effective, ends, frozenset({"propagation", _LAST}), accuracy)
+    ends = frozenset({"encoder", "readout", READOUT_SUM}) if "attention" in dense else frozenset()
+    return Baseline(f"{name}, trained", dense, note, effective, ends, frozenset({"propagation", READOUT_SUM}), accuracy)
 
 
 def _term(module: str, kind: str) -> str:
     if kind == "propagation" and module.startswith("model.readout"):
-        return _LAST
+        return READOUT_SUM
     if kind != "linear":
         return kind
     if module in _ENCODERS:

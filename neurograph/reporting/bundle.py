@@ -150,11 +150,9 @@ def recorded(path: Path, bundle: Any) -> Recording:
     if run.tally is None:
         return run
     spikes = {p.name: run.spikes[p.name] for p in _recorded(network)}
-    if run.engine not in FLOAT_ENGINES:
-        _check_tally(path, network, run.tally, tally_of(network, spikes))
-        return run
-    _check_tally(path, bundle.network, run.tally, tally_of(bundle.network, spikes))
-    return replace(run, tally=None)
+    ran = bundle.network if run.engine in FLOAT_ENGINES else network
+    _check_tally(path, ran, run.tally, tally_of(ran, spikes))
+    return run if ran is network else replace(run, tally=None)
 
 
 def _recorded(network: Network) -> list[Population]:

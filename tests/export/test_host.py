@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import scipy.sparse as sp
 
-from neurograph.export.host import effective_macs, encoder_model, host_macs, readout_model, sparse_macs
+from neurograph.export.host import effective_macs, encoder_model, host_macs, macs_by_matrix, readout_model
 from neurograph.export.run_onnx import run_onnx
 
 RNG = np.random.default_rng(0)
@@ -32,12 +32,12 @@ def test_readout_propagates_the_same_every_time(tmp_path):
         np.testing.assert_array_equal(run_onnx(tmp_path / "r.onnx", rates), first)
     loaded = onnx.load(str(tmp_path / "r.onnx"))
     assert host_macs(loaded, nodes) == nodes * 12 * classes + graph.nnz * 12
-    assert sparse_macs(loaded, nodes) == graph.nnz * 12
+    assert macs_by_matrix(loaded, nodes) == (nodes * 12 * classes, graph.nnz * 12)
 
 
 def test_readout_without_propagation_counts_no_edges():
     model = readout_model({"a": 3}, np.ones((2, 3)), np.zeros(2), None)
-    assert host_macs(model, 10) == 60 and sparse_macs(model, 10) == 0
+    assert host_macs(model, 10) == 60 and macs_by_matrix(model, 10) == (60, 0)
 
 
 def test_effective_macs_leave_out_zeros_alone():
